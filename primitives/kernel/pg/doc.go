@@ -1,0 +1,13 @@
+// Package pg is the product's way to Postgres.
+//
+// There are two pools because there are two identities. The owner pool logs
+// in as the database owner and holds the product's own tables; callers of
+// AsOwner are reviewed one by one. The caller pool logs in as Authenticator,
+// a role that owns nothing, has no rights of its own and may only SET ROLE to
+// anon, authenticated and project_admin; whatever SQL a caller brings in
+// runs there, under row-level security.
+//
+// Transactions are visible in signatures (a Tx parameter), never hidden in a
+// context. Work that must wait for the commit is attached with Tx.OnCommit; a
+// failure whose effects must stay is returned through Persist.
+package pg

@@ -1,0 +1,112 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Authenticator is the login of the caller pool.
+const Authenticator = "insforge_authenticator"
+
+// Pool sizes are bounds, not targets: both pools hand out the connection that
+// was returned last, so an idle product keeps a handful.
+const (
+	defaultMaxOwner  = 8
+	defaultMaxCaller = 20
+	connectTimeout   = 5 * time.Second
+	idleTimeout      = 30 * time.Second
+)
+
+// Config says where Postgres is.
+type Config struct {
+	// OwnerDSN is the connection string of the database owner.
+	OwnerDSN string
+	// AuthenticatorPassword is the password of the role Authenticator.
+	AuthenticatorPassword string
+	// MaxOwner and MaxCaller bound the pools; zero takes the default.
+	MaxOwner, MaxCaller int32
+}
+
+// DB is the product's database: both pools.
+type DB struct {
+	owner, caller *pgxpool.Pool
+	ownerDSN      string
+	auditToken    string
+}
+
+// Open prepares both pools. It makes no connection: the roles that the caller
+// pool needs may not exist yet (Bootstrap creates them).
+func Open(ctx context.Context, c Config) (*DB, error) {
+	owner, err := poolConfig(c.OwnerDSN, c.MaxOwner, defaultMaxOwner)
+	if err != nil {
+		return nil, err
+	}
+	caller := owner.Copy()
+	caller.ConnConfig.User = Authenticator
+	caller.ConnConfig.Password = c.AuthenticatorPassword
+	caller.MaxConns = cmpOr(c.MaxCaller, defaultMaxCaller)
+	// One statement name per role: a plan made for one role is thrown away
+	// when another uses it, so nothing is cached by SQL text alone.
+	caller.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
+	db := &DB{ownerDSN: c.OwnerDSN}
+	if db.owner, err = pgxpool.NewWithConfig(ctx, owner); err != nil {
+		return nil, fmt.Errorf("open owner pool: %w", err)
+	}
+	if db.caller, err = pgxpool.NewWithConfig(ctx, caller); err != nil {
+		db.owner.Close()
+		return nil, fmt.Errorf("open caller pool: %w", err)
+	}
+	return db, nil
+}
+
+func poolConfig(dsn string, most, fallback int32) (*pgxpool.Config, error) {
+	c, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		// pgx's message may repeat the connection string.
+		return nil, errors.New("the database connection string cannot be parsed; expected postgres://user:password@host:port/database")
+	}
+	c.MaxConns = cmpOr(most, fallback)
+	c.MaxConnIdleTime = idleTimeout
+	c.ConnConfig.ConnectTimeout = connectTimeout
+	c.ConnConfig.RuntimeParams["application_name"] = "insforge"
+	c.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	return c, nil
+}
+
+func cmpOr(v, fallback int32) int32 {
+	if v > 0 {
+		return v
+	}
+	return fallback
+}
+
+// Close closes both pools. It waits for connections in use.
+func (db *DB) Close() {
+	db.caller.Close()
+	db.owner.Close()
+}
+
+// Ping makes sure that Postgres answers as the owner.
+func (db *DB) Ping(ctx context.Context) error { return db.owner.Ping(ctx) }
+
+// OwnerDSN is the owner's connection string. It holds a password.
+func (db *DB) OwnerDSN() string { return db.ownerDSN }
+
+// AcquireCaller returns a connection of the caller pool for code that speaks
+// the pipelined protocol itself. Whoever takes it must set the role inside
+// the transaction it opens and must Release it.
+func (db *DB) AcquireCaller(ctx context.Context) (*pgxpool.Conn, error) {
+	return db.caller.Acquire(ctx)
+}
+
+// Reset closes the pools' idle connections, and the busy ones when they come
+// back: after Postgres restarted under the product.
+func (db *DB) Reset() {
+	db.caller.Reset()
+	db.owner.Reset()
+}

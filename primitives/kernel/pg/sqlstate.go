@@ -1,0 +1,50 @@
+package pg
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+type outcome struct {
+	status int
+	code   fault.Code
+}
+
+// bySQLState is the contract's map (00 §4.2); any other SQLSTATE is a 500.
+var bySQLState = map[string]outcome{
+	"23505": {http.StatusConflict, fault.DatabaseDuplicate},
+	"23503": {http.StatusBadRequest, fault.DatabaseConstraintViolation},
+	"23502": {http.StatusBadRequest, fault.MissingField},
+	"42P01": {http.StatusBadRequest, fault.DatabaseValidationError},
+	"42701": {http.StatusBadRequest, fault.DatabaseValidationError},
+	"42703": {http.StatusBadRequest, fault.DatabaseValidationError},
+	"42830": {http.StatusBadRequest, fault.DatabaseValidationError},
+	"42804": {http.StatusBadRequest, fault.DatabaseValidationError},
+	"42501": {http.StatusForbidden, fault.Forbidden},
+}
+
+// State returns the SQLSTATE of the Postgres error in err, or "".
+func State(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// Fault translates a Postgres error into the answer of the contract, with
+// Postgres's own message. It returns nil when err holds no Postgres error.
+func Fault(err error) *fault.Error {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return nil
+	}
+	o, ok := bySQLState[e.Code]
+	if !ok {
+		o = outcome{http.StatusInternalServerError, fault.InternalError}
+	}
+	return fault.New(o.status, o.code, e.Message).Next(e.Hint).Because(err)
+}

@@ -1,0 +1,85 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Tx is one transaction. It must not be kept after the function it was
+// handed to has returned.
+type Tx struct {
+	pgx.Tx
+	after *[]func()
+}
+
+// OnCommit runs f after the commit, in the order of the calls. Nothing runs
+// when the transaction rolls back.
+func (tx Tx) OnCommit(f func()) { *tx.after = append(*tx.after, f) }
+
+// persisted marks an error whose transaction commits all the same.
+type persisted struct{ error }
+
+func (p persisted) Unwrap() error { return p.error }
+
+// Persist makes AsOwner and As commit and then return err: for failures that
+// leave a trace, such as a counted attempt or a revoked family.
+func Persist(err error) error { return persisted{err} }
+
+// AsOwner runs f in a transaction of the database owner, for the product's
+// own tables. Row-level security does not apply.
+func (db *DB) AsOwner(ctx context.Context, f func(Tx) error) error {
+	return run(ctx, db.owner, nil, f)
+}
+
+// As runs f in a transaction as the caller in ctx: its role, its claims,
+// row-level security.
+func (db *DB) As(ctx context.Context, f func(Tx) error) error {
+	p := identity.From(ctx)
+	return run(ctx, db.caller, &p, f)
+}
+
+func run(ctx context.Context, pool *pgxpool.Pool, as *identity.Principal, f func(Tx) error) error {
+	inner, err := pool.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	var after []func()
+	done := false
+	defer func() {
+		if done {
+			return
+		}
+		// ctx may be the reason we are here; the rollback must not share its fate.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = inner.Rollback(ctx) // a failed rollback closes the connection, which rolls back
+	}()
+	if as != nil {
+		const q = `SELECT set_config('role', $1, true), set_config('request.jwt.claims', $2, true)`
+		if _, err := inner.Exec(ctx, q, string(as.Role()), as.Claims); err != nil {
+			return fmt.Errorf("assume role %s: %w", as.Role(), err)
+		}
+	}
+	err = f(Tx{Tx: inner, after: &after})
+	var keep persisted
+	if err != nil && !errors.As(err, &keep) {
+		return err
+	}
+	done = true
+	if cerr := inner.Commit(ctx); cerr != nil {
+		return fmt.Errorf("commit: %w", cerr)
+	}
+	for _, hook := range after {
+		hook()
+	}
+	if keep.error != nil {
+		return keep.error
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package rest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+)
+
+// Body reads the request's JSON object. Without a JSON content type it is
+// empty, as with the server this one replaces.
+//
+// It returns 400 INVALID_INPUT for text that is not a JSON object or array,
+// and 413 for a body over the limit of the server.
+func Body(c Context) (*Fields, error) {
+	media, _, _ := mime.ParseMediaType(c.Request().Header.Get("Content-Type"))
+	if media != "application/json" {
+		return newFields(nil), nil
+	}
+	raw, err := io.ReadAll(c.Request().Body)
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 {
+		return newFields(nil), nil
+	}
+	if !json.Valid(raw) || (raw[0] != '{' && raw[0] != '[') {
+		return nil, fault.Invalid(syntaxMessage(raw)).
+			Next("Send a JSON object in the body.")
+	}
+	f := newFields(nil)
+	if raw[0] == '[' {
+		f.complain("", "Expected object, received array")
+		return f, nil
+	}
+	if err := json.Unmarshal(raw, &f.object); err != nil {
+		return nil, fault.Invalid(err.Error())
+	}
+	return f, nil
+}
+
+func syntaxMessage(raw []byte) string {
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return "Invalid JSON body: " + err.Error()
+	}
+	return "Invalid JSON body: expected an object or an array"
+}
+
+func bodyError(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return TooLarge(err)
+	}
+	return fault.Invalid("The request body could not be read.").Because(err)
+}
+
+// TooLarge is the answer to a body over its limit.
+func TooLarge(cause error) *fault.Error {
+	return fault.New(http.StatusRequestEntityTooLarge, fault.InvalidInput, "request entity too large").
+		Next("Send a smaller body, or raise the limit with MAX_JSON_BODY_SIZE.").Because(cause)
+}

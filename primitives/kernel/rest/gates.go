@@ -1,0 +1,115 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
+)
+
+// Authenticator tells who holds a credential. Each method returns a
+// *fault.Error that the gate User may answer with as it is.
+type Authenticator interface {
+	// APIKey returns the administrator's principal, or 401
+	// AUTH_INVALID_API_KEY.
+	APIKey(ctx context.Context, key string) (identity.Principal, error)
+	// AnonKey returns the anonymous principal, or 401
+	// AUTH_INVALID_CREDENTIALS.
+	AnonKey(ctx context.Context, key string) (identity.Principal, error)
+	// AccessToken returns the principal of a verified JWT, 401
+	// AUTH_UNAUTHORIZED, or 403 when its role is none of the project's.
+	AccessToken(ctx context.Context, token string) (identity.Principal, error)
+}
+
+// Gate decides who may use a route.
+type Gate func(r *http.Request, auth Authenticator) (identity.Principal, error)
+
+const (
+	apiKeyPrefix  = "ik_"
+	anonKeyPrefix = "anon_"
+	bearer        = "Bearer " // case-sensitive by contract
+)
+
+// credentials are what a request presents. Which kind it is follows from its
+// shape; a bad one of one kind is never tried as another.
+type credentials struct {
+	apiKey string // from the x-api-key header, or a Bearer ik_…
+	token  string // any Bearer credential
+}
+
+func credentialsOf(r *http.Request) credentials {
+	var c credentials
+	c.token, _ = strings.CutPrefix(r.Header.Get("Authorization"), bearer)
+	if len(c.token) == len(r.Header.Get("Authorization")) {
+		c.token = "" // another scheme
+	}
+	if c.apiKey = r.Header.Get("X-Api-Key"); c.apiKey == "" && strings.HasPrefix(c.token, apiKeyPrefix) {
+		c.apiKey = c.token
+	}
+	return c
+}
+
+func noToken(message string) *fault.Error {
+	return fault.New(http.StatusUnauthorized, fault.AuthInvalidCredentials, message).
+		Next("Send the header Authorization: Bearer <token>, with a user's access token, the anon key or the API key.")
+}
+
+// Public lets everyone in and ignores credentials, also bad ones.
+func Public(*http.Request, Authenticator) (identity.Principal, error) {
+	return identity.Anonymous(identity.Nobody), nil
+}
+
+// User lets in the API key, the anon key and access tokens.
+func User(r *http.Request, auth Authenticator) (identity.Principal, error) {
+	c := credentialsOf(r)
+	switch {
+	case c.apiKey != "":
+		return auth.APIKey(r.Context(), c.apiKey)
+	case c.token == "":
+		return identity.Principal{}, noToken("No token provided")
+	case strings.HasPrefix(c.token, anonKeyPrefix):
+		return auth.AnonKey(r.Context(), c.token)
+	}
+	return auth.AccessToken(r.Context(), c.token)
+}
+
+// JWT lets in access tokens only; keys fail as invalid tokens.
+func JWT(r *http.Request, auth Authenticator) (identity.Principal, error) {
+	c := credentialsOf(r)
+	if c.token == "" {
+		return identity.Principal{}, noToken("No token provided")
+	}
+	return auth.AccessToken(r.Context(), c.token)
+}
+
+// Admin lets in the API key and administrators' access tokens.
+func Admin(r *http.Request, auth Authenticator) (identity.Principal, error) {
+	c := credentialsOf(r)
+	if c.apiKey != "" {
+		return auth.APIKey(r.Context(), c.apiKey)
+	}
+	if c.token == "" {
+		return identity.Principal{}, noToken("No admin token provided")
+	}
+	p, err := auth.AccessToken(r.Context(), c.token)
+	if err != nil {
+		return identity.Principal{}, err
+	}
+	if !p.IsAdmin() {
+		return identity.Principal{}, fault.New(http.StatusForbidden, fault.AuthUnauthorized, "Admin access required").
+			Next("Use the project's API key or sign in as an administrator.")
+	}
+	return p, nil
+}
+
+// Key lets in the API key only.
+func Key(r *http.Request, auth Authenticator) (identity.Principal, error) {
+	c := credentialsOf(r)
+	if c.apiKey == "" {
+		return identity.Principal{}, fault.New(http.StatusUnauthorized, fault.AuthInvalidAPIKey, "No API key provided").
+			Next("Send the project's API key in the header x-api-key.")
+	}
+	return auth.APIKey(r.Context(), c.apiKey)
+}

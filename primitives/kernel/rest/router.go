@@ -1,0 +1,93 @@
+// Package rest is the primitives' door to HTTP: routes with their gates,
+// reading and validating bodies, limits, and the wire form of times. Only
+// this package and app/server know the HTTP framework.
+//
+// A handler decodes, decides who, calls its service and writes. It returns an
+// error and never writes one: app/server renders the envelope.
+package rest
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/labstack/echo/v4"
+)
+
+// Context is one request being served.
+type Context = echo.Context
+
+// Handler serves a request or returns the error to answer with.
+type Handler = echo.HandlerFunc
+
+// Middleware wraps a Handler.
+type Middleware = echo.MiddlewareFunc
+
+// Router registers routes below one path. Every route states its gate, so
+// none can be left open by forgetting one.
+type Router struct {
+	group *echo.Group
+	auth  Authenticator
+}
+
+// NewRouter returns a Router on group whose gates ask auth.
+func NewRouter(group *echo.Group, auth Authenticator) Router {
+	return Router{group: group, auth: auth}
+}
+
+// Group returns a Router below prefix.
+func (r Router) Group(prefix string) Router {
+	return Router{group: r.group.Group(prefix), auth: r.auth}
+}
+
+// GET registers h for GET, and for HEAD, which net/http answers without body.
+func (r Router) GET(path string, g Gate, h Handler, mw ...Middleware) {
+	r.handle(http.MethodGet, path, g, h, mw)
+	r.handle(http.MethodHead, path, g, h, mw)
+}
+
+// POST registers h for POST.
+func (r Router) POST(path string, g Gate, h Handler, mw ...Middleware) {
+	r.handle(http.MethodPost, path, g, h, mw)
+}
+
+// PUT registers h for PUT.
+func (r Router) PUT(path string, g Gate, h Handler, mw ...Middleware) {
+	r.handle(http.MethodPut, path, g, h, mw)
+}
+
+// PATCH registers h for PATCH.
+func (r Router) PATCH(path string, g Gate, h Handler, mw ...Middleware) {
+	r.handle(http.MethodPatch, path, g, h, mw)
+}
+
+// DELETE registers h for DELETE.
+func (r Router) DELETE(path string, g Gate, h Handler, mw ...Middleware) {
+	r.handle(http.MethodDelete, path, g, h, mw)
+}
+
+// handle runs the gate inside the other middleware: a limiter that counts
+// before authentication is one that is passed here.
+func (r Router) handle(method, path string, g Gate, h Handler, mw []Middleware) {
+	r.group.Add(method, path, func(c Context) error {
+		p, err := g(c.Request(), r.auth)
+		if err != nil {
+			return err
+		}
+		c.SetRequest(c.Request().WithContext(identity.With(c.Request().Context(), p)))
+		return h(c)
+	}, mw...)
+}
+
+// Param returns a path parameter, percent-decoded once. An escaped slash
+// stays inside its parameter.
+func Param(c Context, name string) string {
+	v := c.Param(name)
+	if c.Request().URL.RawPath == "" {
+		return v
+	}
+	if d, err := url.PathUnescape(v); err == nil {
+		return d
+	}
+	return v
+}
