@@ -1,0 +1,201 @@
+package config
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// SecretsFile is the name of the secrets file in the data directory.
+const SecretsFile = "secrets.json"
+
+// Secrets are the keys of one project. What the environment gives is used but
+// not stored.
+type Secrets struct {
+	JWTSecret             string `json:"jwtSecret,omitempty"`
+	EncryptionKey         string `json:"encryptionKey,omitempty"`
+	AdminUsername         string `json:"adminUsername,omitempty"`
+	AdminPassword         string `json:"adminPassword,omitempty"`
+	APIKey                string `json:"apiKey,omitempty"`
+	AnonKey               string `json:"anonKey,omitempty"`
+	PostgresPassword      string `json:"postgresPassword,omitempty"`
+	AuthenticatorPassword string `json:"authenticatorPassword,omitempty"`
+}
+
+// LoadedSecrets are the secrets in force and how they came to be.
+type LoadedSecrets struct {
+	Secrets
+	// Path is the secrets file.
+	Path string
+	// NewAdminPassword reports that the password was generated just now, so
+	// that it is shown once.
+	NewAdminPassword bool
+}
+
+// ReadSecrets returns the stored secrets with the environment's on top. It
+// changes nothing; a missing file is an error that wraps fs.ErrNotExist.
+func ReadSecrets(c Config) (LoadedSecrets, error) {
+	path := filepath.Join(c.DataDir, SecretsFile)
+	stored, err := readSecrets(path)
+	if err != nil {
+		return LoadedSecrets{}, err
+	}
+	return LoadedSecrets{Secrets: overlay(stored, c), Path: path}, nil
+}
+
+// EnsureSecrets returns the secrets in force, generating and storing those
+// that neither the environment nor the file knows. The data directory must
+// exist and be this process's alone.
+func EnsureSecrets(c Config) (LoadedSecrets, error) {
+	path := filepath.Join(c.DataDir, SecretsFile)
+	stored, err := readSecrets(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := refuseLostSecrets(c); err != nil {
+			return LoadedSecrets{}, err
+		}
+	case err != nil:
+		return LoadedSecrets{}, err
+	}
+	loaded := LoadedSecrets{Path: path}
+	before := stored
+	given := overlay(Secrets{}, c)
+	fill(&stored.JWTSecret, given.JWTSecret, "", 32)
+	fill(&stored.EncryptionKey, given.EncryptionKey, "", 32)
+	loaded.NewAdminPassword = fill(&stored.AdminPassword, given.AdminPassword, "", 12)
+	fill(&stored.APIKey, given.APIKey, "ik_", 32)
+	fill(&stored.AnonKey, given.AnonKey, "anon_", 32)
+	fill(&stored.PostgresPassword, given.PostgresPassword, "", 24)
+	fill(&stored.AuthenticatorPassword, "", "", 32)
+	if stored.AdminUsername == "" && given.AdminUsername == "" {
+		stored.AdminUsername = "admin"
+	}
+	if stored != before || err != nil {
+		if err := writeSecrets(path, stored); err != nil {
+			return LoadedSecrets{}, err
+		}
+	} else if err := os.Chmod(path, 0o600); err != nil {
+		return LoadedSecrets{}, fmt.Errorf("restrict secrets file: %w", err)
+	}
+	loaded.Secrets = overlay(stored, c)
+	return loaded, nil
+}
+
+// fill generates *stored when neither it nor given has a value, and reports
+// whether it did.
+func fill(stored *string, given, prefix string, bytes int) bool {
+	if *stored != "" || given != "" {
+		return false
+	}
+	raw := make([]byte, bytes)
+	rand.Read(raw) // never fails: crypto/rand aborts the process instead
+	*stored = prefix + hex.EncodeToString(raw)
+	return true
+}
+
+// overlay puts what the environment gives over what is stored.
+func overlay(s Secrets, c Config) Secrets {
+	for _, v := range []struct {
+		to    *string
+		given string
+	}{
+		{&s.JWTSecret, c.Given.JWTSecret},
+		{&s.EncryptionKey, c.Given.EncryptionKey},
+		{&s.AdminUsername, c.Given.AdminUsername},
+		{&s.AdminPassword, c.Given.AdminPassword},
+		{&s.APIKey, c.Given.APIKey},
+		{&s.AnonKey, c.Given.AnonKey},
+		{&s.PostgresPassword, c.Postgres.Password},
+	} {
+		if v.given != "" {
+			*v.to = v.given
+		}
+	}
+	return s
+}
+
+// refuseLostSecrets keeps a start from inventing new keys for data that the
+// old ones encrypted.
+func refuseLostSecrets(c Config) error {
+	if _, err := os.Stat(filepath.Join(c.DataDir, "postgres")); err != nil {
+		return nil
+	}
+	return fmt.Errorf("the data directory %s holds a database but its %s is gone; "+
+		"stored secrets cannot be read without it: put the file back from a backup "+
+		"(nothing was changed)", c.DataDir, SecretsFile)
+}
+
+func readSecrets(path string) (Secrets, error) {
+	var s Secrets
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return s, fmt.Errorf("read secrets: %w", err)
+	}
+	// The decoder's message may quote the file, so it is not passed on.
+	if json.Unmarshal(text, &s) != nil {
+		return Secrets{}, fmt.Errorf("the secrets file %s is damaged (not JSON); "+
+			"put it back from a backup: a new one could not read the stored secrets", path)
+	}
+	if s == (Secrets{}) {
+		return Secrets{}, fmt.Errorf("the secrets file %s is empty; put it back from a backup", path)
+	}
+	return s, nil
+}
+
+// writeSecrets replaces the file in one step: after a crash there is the old
+// one or the new one.
+func writeSecrets(path string, s Secrets) error {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeDurably(path, append(text, '\n')); err != nil {
+		return fmt.Errorf("write secrets file: %w", err)
+	}
+	return nil
+}
+
+func writeDurably(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".secrets-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails once renamed, which is fine
+	defer f.Close()
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
+
+// Values returns all secrets, for redaction.
+func (s Secrets) Values() []string {
+	all := []string{s.JWTSecret, s.EncryptionKey, s.AdminPassword, s.APIKey, s.AnonKey, s.PostgresPassword, s.AuthenticatorPassword}
+	out := all[:0]
+	for _, v := range all {
+		if strings.TrimSpace(v) != "" {
+			out = append(out, v)
+		}
+	}
+	return out
+}

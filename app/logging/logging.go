@@ -1,0 +1,102 @@
+// Package logging writes the product's structured logs: to the terminal, and
+// as JSON lines to size-capped files in the form that the logs API reads.
+// Everything passes a redactor, so that a secret in a message stays out.
+package logging
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"gopkg.in/natefinch/lumberjack.v2"
+)
+
+// The files, by the source names of the contract.
+const (
+	backendFile  = "insforge.logs.jsonl"
+	postgresFile = "postgres.logs.jsonl"
+)
+
+const (
+	fileMegabytes = 20
+	oldFiles      = 1 // two files a source, with the current one
+)
+
+// Options say where logs go.
+type Options struct {
+	Dir string
+	// Level is trace, debug, info, warn or error.
+	Level string
+	// Terminal gets the product's own lines; Color makes them readable
+	// instead of JSON. Nil leaves the terminal alone.
+	Terminal io.Writer
+	Color    bool
+	// Secrets are blotted out wherever they occur.
+	Secrets []string
+}
+
+// Logs are the open logs of one process.
+type Logs struct {
+	// Product is the product's own log, Postgres that of the database it runs.
+	Product, Postgres zerolog.Logger
+	files             []*lumberjack.Logger
+}
+
+// Open creates the directory and opens the files.
+func Open(o Options) (*Logs, error) {
+	level, err := zerolog.ParseLevel(o.Level)
+	if err != nil {
+		return nil, fmt.Errorf("LOG_LEVEL %q is none of trace, debug, info, warn, error", o.Level)
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create log directory: %w", err)
+	}
+	l := &Logs{}
+	redact := newRedactor(o.Secrets)
+	product := []io.Writer{l.file(o.Dir, backendFile)}
+	if o.Terminal != nil {
+		product = append(product, terminal(o))
+	}
+	l.Product = logger(redact.writer(zerolog.MultiLevelWriter(product...)), level)
+	l.Postgres = logger(redact.writer(l.file(o.Dir, postgresFile)), level)
+	return l, nil
+}
+
+func (l *Logs) file(dir, name string) io.Writer {
+	f := &lumberjack.Logger{Filename: filepath.Join(dir, name), MaxSize: fileMegabytes, MaxBackups: oldFiles}
+	l.files = append(l.files, f)
+	return f
+}
+
+// Close closes the files.
+func (l *Logs) Close() {
+	for _, f := range l.files {
+		_ = f.Close() // nothing is buffered
+	}
+}
+
+func terminal(o Options) io.Writer {
+	if !o.Color {
+		return o.Terminal
+	}
+	return zerolog.ConsoleWriter{Out: o.Terminal, TimeFormat: time.TimeOnly, FieldsExclude: []string{"id", "user_agent"}}
+}
+
+func logger(w io.Writer, level zerolog.Level) zerolog.Logger {
+	return zerolog.New(w).Level(level).Hook(&stamp{})
+}
+
+// stamp gives every line the id and timestamp that the logs API shows.
+type stamp struct{ count atomic.Uint64 }
+
+// Run implements zerolog.Hook.
+func (s *stamp) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
+	now := time.Now()
+	e.Str("id", strconv.FormatInt(now.UnixMilli(), 10)+"-"+strconv.FormatUint(s.count.Add(1), 36))
+	e.Str("timestamp", now.UTC().Format("2006-01-02T15:04:05.000Z"))
+}

@@ -1,0 +1,103 @@
+// Package server assembles HTTP: the order of the middleware, the error
+// envelope, health, the dashboard's event stream and its files. It knows no
+// primitive; app hands it the routes.
+package server
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/insforge/insforge-go/app/config"
+	"github.com/insforge/insforge-go/primitives/kernel/events"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/labstack/echo/v4"
+	"github.com/rs/zerolog"
+)
+
+// headerTimeout bounds how long a client may take to send its headers, and
+// maxHeaderBytes how many: long filters of the record layer travel in URLs.
+const (
+	headerTimeout  = 20 * time.Second
+	maxHeaderBytes = 1 << 20
+)
+
+// Deps are what the server needs from the product.
+type Deps struct {
+	Auth   rest.Authenticator
+	Events *events.Bus
+	// Healthy makes sure that the database answers.
+	Healthy func(context.Context) error
+	// Routes mounts the primitives below the given root.
+	Routes func(root rest.Router)
+	// Dashboard is the built dashboard; nil when this executable has none.
+	Dashboard fs.FS
+
+	Version           string
+	TrustProxy        config.TrustProxy
+	MaxJSONBody       int64
+	MaxURLEncodedBody int64
+	KeepAlive         time.Duration
+
+	Log zerolog.Logger
+	Now func() time.Time
+}
+
+// Server serves HTTP.
+type Server struct {
+	deps    Deps
+	echo    *echo.Echo
+	http    *http.Server
+	closing chan struct{} // closed when the drain begins; streams end then
+}
+
+// New assembles the server; nothing listens yet.
+func New(d Deps) *Server {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	s := &Server{deps: d, echo: e, closing: make(chan struct{})}
+	e.HTTPErrorHandler = s.writeError
+
+	// Before routing: who asks what.
+	e.Pre(s.describeCall, s.accessLog, s.recoverPanic, secureHeaders, cors, s.limitBody)
+
+	root := rest.NewRouter(e.Group(""), d.Auth)
+	root.GET("/api/health", rest.Public, s.handleHealth)
+	root.GET("/api/dashboard/events", rest.Admin, s.handleEvents)
+	d.Routes(root)
+	s.mountDashboard(root)
+	e.Pre(newCanonicalPaths(e).middleware)
+
+	s.http = &http.Server{
+		Handler:           e,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       d.KeepAlive,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          standardLogger(d.Log),
+	}
+	return s
+}
+
+// ServeHTTP serves one request, for tests.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Serve answers requests on l until Shutdown. It returns nil after one.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Shutdown stops listening, ends the event streams and waits for the requests
+// in progress. When ctx ends first, it cuts them off.
+func (s *Server) Shutdown(ctx context.Context) error {
+	close(s.closing)
+	if err := s.http.Shutdown(ctx); err != nil {
+		return errors.Join(err, s.http.Close())
+	}
+	return nil
+}
