@@ -1,0 +1,41 @@
+//go:build bundled
+
+package bundle
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+)
+
+// find unpacks the runtime inside this executable, or finds it unpacked.
+func find(ctx context.Context, o Options) (Runtime, error) {
+	var info ArchiveInfo
+	if err := json.Unmarshal([]byte(postgresInfo), &info); err != nil {
+		return Runtime{}, fmt.Errorf("read bundled runtime: %w", err)
+	}
+	dir, err := installBundled(ctx, o.CacheDir, info)
+	if err != nil && unwritable(err) && o.FallbackDir != "" {
+		dir, err = installBundled(ctx, o.FallbackDir, info)
+	}
+	if err != nil {
+		return Runtime{}, fmt.Errorf("unpack Postgres: %w", err)
+	}
+	return ownRuntime(dir, info.Release, SourceBundled)
+}
+
+func installBundled(ctx context.Context, cacheDir string, info ArchiveInfo) (string, error) {
+	return Install(cacheDir, info.DirName(), func(tmp string) error {
+		defer releasePages(postgresArchive)
+		return Unpack(ctx, strings.NewReader(postgresArchive), tmp, nil)
+	})
+}
+
+func unwritable(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) ||
+		errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.ENOTDIR)
+}

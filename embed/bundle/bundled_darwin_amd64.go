@@ -1,0 +1,11 @@
+//go:build bundled
+
+package bundle
+
+import _ "embed" // for the runtime
+
+//go:embed postgres_darwin_amd64.tar.zst
+var postgresArchive string
+
+//go:embed postgres_darwin_amd64.json
+var postgresInfo string
