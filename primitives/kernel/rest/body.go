@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 )
@@ -29,6 +30,9 @@ func Body(c Context) (*Fields, error) {
 	if len(raw) == 0 {
 		return newFields(nil), nil
 	}
+	if !utf8.Valid(raw) { // RFC 8259 §8.1; decoding would replace the bytes and change what was sent
+		return nil, fault.Invalid("Invalid JSON body: not UTF-8").Next("Encode the body as UTF-8.")
+	}
 	if !json.Valid(raw) || (raw[0] != '{' && raw[0] != '[') {
 		return nil, fault.Invalid(syntaxMessage(raw)).
 			Next("Send a JSON object in the body.")
@@ -42,6 +46,18 @@ func Body(c Context) (*Fields, error) {
 		return nil, fault.Invalid(err.Error())
 	}
 	return f, nil
+}
+
+// MaxBody answers 413 to bodies over n bytes on a route: for routes that
+// anybody may call, where the server's own limit is too generous.
+func MaxBody(n int64) Middleware {
+	return func(next Handler) Handler {
+		return func(c Context) error {
+			r := c.Request()
+			r.Body = http.MaxBytesReader(c.Response(), r.Body, n)
+			return next(c)
+		}
+	}
 }
 
 func syntaxMessage(raw []byte) string {

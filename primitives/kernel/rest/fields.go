@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/google/uuid"
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 )
@@ -87,6 +90,44 @@ func Email(s string) string {
 		return "Invalid email"
 	}
 	return ""
+}
+
+// URL wants an absolute URL of any scheme.
+func URL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme == "" || (u.Host == "" && u.Path == "" && u.Opaque == "") {
+		return "Invalid url"
+	}
+	return ""
+}
+
+// UUID wants a UUID in its usual form of 36 characters.
+func UUID(s string) string {
+	if len(s) != 36 || uuid.Validate(s) != nil {
+		return "Invalid uuid"
+	}
+	return ""
+}
+
+// NoNUL wants a string that Postgres can hold.
+func NoNUL(s string) string {
+	if strings.ContainsRune(s, 0) {
+		return "String must not contain NUL characters"
+	}
+	return ""
+}
+
+// Trimmed applies rules to the string without the spaces around it.
+func Trimmed(rules ...StringRule) StringRule {
+	return func(s string) string {
+		s = strings.TrimSpace(s)
+		for _, rule := range rules {
+			if text := rule(s); text != "" {
+				return text
+			}
+		}
+		return ""
+	}
 }
 
 // String returns a required string.
@@ -167,6 +208,21 @@ func (f *Fields) Enum(name string, allowed ...string) string {
 	}
 	if !slices.Contains(allowed, s) {
 		f.complain(name, fmt.Sprintf("Invalid enum value. Expected %s, received '%s'", quoteAll(allowed), s))
+		return ""
+	}
+	return s
+}
+
+// Tag returns the string that says which of several shapes the object has;
+// "" when it is absent or null.
+func (f *Fields) Tag(name string, allowed ...string) string {
+	raw := f.Raw(name)
+	if raw == nil || isNull(raw) {
+		return ""
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil || !slices.Contains(allowed, s) {
+		f.complain(name, "Invalid discriminator value. Expected "+quoteAll(allowed))
 		return ""
 	}
 	return s
