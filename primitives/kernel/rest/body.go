@@ -40,7 +40,7 @@ func Body(c Context) (*Fields, error) {
 	f := newFields(nil)
 	if raw[0] == '[' {
 		f.complain("", "Expected object, received array")
-		return f, nil
+		return nil, f.Err() // no member is there to complain about
 	}
 	if err := json.Unmarshal(raw, &f.object); err != nil {
 		return nil, fault.Invalid(err.Error())

@@ -277,8 +277,8 @@ func (f *Fields) RequireElements(name string, n int) {
 		f.complain(name, "Required")
 		return
 	}
-	var raws []json.RawMessage
-	if json.Unmarshal(f.object[name], &raws) == nil && len(raws) < n {
+	var raws []json.RawMessage // null is no array, which reading it complains about
+	if !isNull(f.object[name]) && json.Unmarshal(f.object[name], &raws) == nil && len(raws) < n {
 		f.complain(name, fmt.Sprintf("Array must contain at least %d element(s)", n))
 	}
 }
