@@ -1,0 +1,159 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/insforge/insforge-go/app/config"
+	"github.com/insforge/insforge-go/app/logging"
+	"golang.org/x/sync/errgroup"
+)
+
+// drainTimeout is how long requests in progress have after SIGTERM.
+const drainTimeout = 20 * time.Second
+
+// Console is how a process talks to whoever started it.
+type Console struct {
+	// Log gets the log lines; Color makes them readable instead of JSON.
+	Log   io.Writer
+	Color bool
+	// Ready is called once, when the first request can be served.
+	Ready func(Banner)
+}
+
+// Banner is what a start has to tell.
+type Banner struct {
+	Version       string
+	URL           string
+	AdminUsername string
+	// AdminPassword is set only when this start generated it.
+	AdminPassword string
+	SecretsPath   string
+	Database      string
+	PostgresPort  int // 0 with an external database
+	StartedIn     time.Duration
+}
+
+// Run serves a project until ctx ends, then drains. It returns nil after a
+// graceful stop. What it opened is closed in reverse, also when a later step
+// of the start fails.
+func Run(ctx context.Context, cfg config.Config, console Console) (err error) {
+	began := time.Now()
+	dir, err := openDataDir(cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+
+	secrets, err := config.EnsureSecrets(cfg)
+	if err != nil {
+		return dataDirError(cfg.DataDir, err)
+	}
+	logs, err := logging.Open(logging.Options{
+		Dir: cfg.LogsDir, Level: cfg.LogLevel,
+		Terminal: console.Log, Color: console.Color,
+		Secrets: append(secrets.Values(), cfg.Postgres.Password),
+	})
+	if err != nil {
+		return err
+	}
+	defer logs.Close()
+
+	// The port first: it fails at once, and requests wait in its queue
+	// instead of being refused while the database starts.
+	listener, err := listen(ctx, cfg.Host, cfg.Port)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() // closed already after a served life
+
+	key := generateSigningKey()
+	db, err := openDatabase(ctx, cfg, secrets.Secrets, logs)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+
+	p, err := build(ctx, parts{config: cfg, secrets: secrets.Secrets, db: db, signingKey: key, log: logs.Product})
+	if err != nil {
+		return err
+	}
+	url := "http://" + displayAddress(cfg.Host, listener)
+	if err := dir.announce(Instance{
+		PID: syscall.Getpid(), URL: url, Version: Version(),
+		StartedAt: began.UTC(), PostgresPort: db.port(),
+	}); err != nil {
+		return dataDirError(cfg.DataDir, err)
+	}
+	return p.serve(ctx, listener, func() {
+		banner := Banner{
+			Version: Version(), URL: url,
+			AdminUsername: secrets.AdminUsername, SecretsPath: secrets.Path,
+			Database: cfg.Postgres.Database, PostgresPort: db.port(),
+			StartedIn: time.Since(began),
+		}
+		if secrets.NewAdminPassword {
+			banner.AdminPassword = secrets.AdminPassword
+		}
+		console.Ready(banner)
+		logs.Product.Info().Str("url", url).Dur("started_in_ms", banner.StartedIn).Msg("insforge is ready")
+	})
+}
+
+// serve runs the background work and HTTP until ctx ends or one of them
+// fails. Requests are drained before the background work stops.
+func (p *product) serve(ctx context.Context, l net.Listener, ready func()) error {
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBackground()
+	group, alive := errgroup.WithContext(background)
+	for _, run := range p.background {
+		group.Go(func() error { return run(alive) })
+	}
+	group.Go(func() error { return p.server.Serve(l) })
+	ready()
+
+	select {
+	case <-ctx.Done():
+		p.log.Info().Msg("stopping: finishing requests in progress")
+	case <-alive.Done(): // something failed; group.Wait tells what
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	err := p.server.Shutdown(drain)
+	if errors.Is(err, context.DeadlineExceeded) {
+		p.log.Warn().Msg("requests were still running after the drain time and were cut off")
+		err = nil
+	}
+	stopBackground()
+	return errors.Join(group.Wait(), err)
+}
+
+func listen(ctx context.Context, host string, port int) (net.Listener, error) {
+	address := net.JoinHostPort(host, strconv.Itoa(port))
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("port %d is taken by another program; choose another with --port or PORT", port)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("this user may not listen on port %d; choose one above 1023 with --port or PORT", port)
+	}
+	return nil, fmt.Errorf("listen on %s: %w", address, err)
+}
+
+// displayAddress is where a person finds the server: listening on every
+// address, that is localhost.
+func displayAddress(host string, l net.Listener) string {
+	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	if ip := net.ParseIP(host); host == "" || (ip != nil && (ip.IsUnspecified() || ip.IsLoopback())) {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}

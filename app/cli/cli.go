@@ -1,0 +1,118 @@
+// Package cli is the command line of the product. Each command is a
+// constructor in a file of its own and documents its exit codes.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/insforge/insforge-go/app/config"
+	"github.com/spf13/cobra"
+)
+
+// Exit codes shared by all commands.
+const (
+	exitOK    = 0
+	exitError = 1 // it did not work; standard error says why
+	exitUsage = 2 // unknown command, flag or argument
+)
+
+// codedError is an error with an exit code of its own.
+type codedError struct {
+	error
+	code int
+}
+
+func (e codedError) Unwrap() error { return e.error }
+
+// Main runs the command line and returns the exit code.
+func Main(args []string, stdout, stderr io.Writer) int {
+	// The first signal ends the command gracefully; stop() gives the second
+	// one its default effect, so that nobody is locked in.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	var coded codedError
+	if errors.As(err, &coded) {
+		if coded.error != nil {
+			fmt.Fprintln(stderr, "insforge:", coded.error)
+		}
+		return coded.code
+	}
+	fmt.Fprintln(stderr, "insforge:", err)
+	return exitError
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "insforge",
+		Short: "A whole backend in one executable",
+		Long: "insforge serves a real Postgres with a REST query API, auth and a dashboard\n" +
+			"from one folder. Start with: insforge serve\n\n" +
+			"Exit codes of every command: 0 done, 1 failed (standard error says why),\n" +
+			"2 wrong usage. Further codes stand in the help of the command.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return codedError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath()), exitUsage}
+	})
+	root.AddCommand(newServe(), newStatus(), newDoctor(), newKeys(), newVersion())
+	for _, c := range root.Commands() {
+		usageArgs(c)
+	}
+	return root
+}
+
+// usageArgs makes wrong arguments exit with exitUsage, in sub-commands too.
+func usageArgs(c *cobra.Command) {
+	check := c.Args
+	if check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return codedError{err, exitUsage}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		usageArgs(sub)
+	}
+}
+
+// loadConfig reads the environment and puts the flags over it.
+func loadConfig(apply func(*config.Config)) (config.Config, error) {
+	c, err := config.Load(os.Environ())
+	if err != nil {
+		return config.Config{}, err
+	}
+	apply(&c)
+	return c, c.Validate()
+}
+
+// dataDirFlag adds --data-dir; the result puts it into a Config when given.
+func dataDirFlag(c *cobra.Command) func(*config.Config) {
+	dir := c.Flags().String("data-dir", "", "folder that holds the project's data (default ./"+config.DefaultDataDir+", or INSFORGE_DATA_DIR)")
+	return func(cfg *config.Config) {
+		if *dir != "" {
+			cfg.DataDir = *dir
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package app
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/insforge/insforge-go/app/config"
+	"github.com/insforge/insforge-go/app/logging"
+	"github.com/insforge/insforge-go/embed/bundle"
+	"github.com/insforge/insforge-go/embed/postgres"
+	"github.com/insforge/insforge-go/migrations"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/rs/zerolog"
+)
+
+const stopPostgresTimeout = 60 * time.Second
+
+// database is the project's database, ready for use: the server where it is
+// ours to run, the migrated schema, and the pools.
+type database struct {
+	*pg.DB
+	server     *postgres.Server // nil with an external database
+	auditToken []byte
+}
+
+// openDatabase starts Postgres where it is ours, makes sure that the database
+// exists and is up to date, and opens the pools.
+func openDatabase(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) (_ *database, err error) {
+	d := &database{auditToken: deriveKey(secrets.EncryptionKey, "audit")}
+	dsn := cfg.Postgres.DSN()
+	if !cfg.Postgres.External() {
+		if d.server, err = startPostgres(ctx, cfg, secrets, logs); err != nil {
+			return nil, err
+		}
+		dsn = d.server.DSN("postgres", secrets.PostgresPassword, cfg.Postgres.Database)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}()
+	if d.server != nil {
+		if err := createDatabase(ctx, d.server.DSN("postgres", secrets.PostgresPassword, "postgres"), cfg.Postgres.Database); err != nil {
+			return nil, err
+		}
+	}
+	if err := migrate(ctx, dsn, logs.Product); err != nil {
+		return nil, err
+	}
+	if d.DB, err = pg.Open(ctx, pg.Config{OwnerDSN: dsn, AuthenticatorPassword: secrets.AuthenticatorPassword}); err != nil {
+		return nil, err
+	}
+	verifier, err := postgres.ScramVerifier(secrets.AuthenticatorPassword)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Bootstrap(ctx, verifier, d.auditToken); err != nil {
+		return nil, fmt.Errorf("prepare database: %w", err)
+	}
+	return d, nil
+}
+
+// Close closes the pools and stops our Postgres.
+func (d *database) Close() error {
+	if d.DB != nil {
+		d.DB.Close()
+	}
+	if d.server == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopPostgresTimeout)
+	defer cancel()
+	return d.server.Stop(ctx)
+}
+
+// port is the TCP port for tools; 0 with an external database.
+func (d *database) port() int {
+	if d.server == nil {
+		return 0
+	}
+	return d.server.Port()
+}
+
+func startPostgres(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) (*postgres.Server, error) {
+	runtime, err := bundle.FindPostgres(ctx, bundle.Options{FallbackDir: filepath.Join(cfg.DataDir, runtimeDir)})
+	if err != nil {
+		return nil, err
+	}
+	return postgres.Start(ctx, postgres.Options{
+		DataDir:  filepath.Join(cfg.DataDir, postgresDir),
+		Runtime:  runtime,
+		Password: secrets.PostgresPassword,
+		Port:     cfg.Postgres.Port,
+		Log:      func(l postgres.Line) { logLine(logs, l) },
+	})
+}
+
+// logLine files a line of Postgres, and shows the grave ones in our own log.
+func logLine(logs *logging.Logs, l postgres.Line) {
+	write := func(to zerolog.Logger) {
+		to.WithLevel(level(l.Level)).Str("component", "postgres").Int("pid", l.PID).
+			Str("application", l.Application).Str("database", l.Database).Msg(l.Message)
+	}
+	write(logs.Postgres)
+	if l.Level == postgres.LevelFatal {
+		write(logs.Product)
+	}
+}
+
+func level(l postgres.Level) zerolog.Level {
+	switch l {
+	case postgres.LevelDebug:
+		return zerolog.DebugLevel
+	case postgres.LevelWarn:
+		return zerolog.WarnLevel
+	case postgres.LevelError, postgres.LevelFatal:
+		return zerolog.ErrorLevel
+	}
+	return zerolog.InfoLevel
+}
+
+// createDatabase creates the project's database in our own server.
+func createDatabase(ctx context.Context, adminDSN, name string) error {
+	conn, err := pgx.Connect(ctx, adminDSN)
+	if err != nil {
+		return fmt.Errorf("connect to Postgres: %w", err)
+	}
+	defer conn.Close(ctx)
+	var exists bool
+	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, name).Scan(&exists); err != nil {
+		return fmt.Errorf("look for database %s: %w", name, err)
+	}
+	if exists {
+		return nil
+	}
+	if _, err := conn.Exec(ctx, `CREATE DATABASE `+pgx.Identifier{name}.Sanitize()); err != nil {
+		return fmt.Errorf("create database %s: %w", name, err)
+	}
+	return nil
+}
+
+func migrate(ctx context.Context, dsn string, log zerolog.Logger) error {
+	cc, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return errors.New("DATABASE_URL cannot be parsed; expected postgres://user:password@host:port/database")
+	}
+	cc.ConnectTimeout = 10 * time.Second
+	db := stdlib.OpenDB(*cc)
+	defer db.Close()
+	if err := db.PingContext(ctx); err != nil {
+		return connectError(err)
+	}
+	_, err = migrations.Apply(ctx, db, slog.New(zerolog.NewSlogHandler(log.Level(zerolog.WarnLevel))))
+	return err
+}
+
+// connectError explains a database that cannot be reached. pgx's own message
+// names host, user and database but no password.
+func connectError(err error) error {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return fmt.Errorf("the database cannot be reached; check DATABASE_URL or POSTGRES_HOST and that the server runs: %w", err)
+	}
+	return fmt.Errorf("connect to the database: %w", err)
+}
+
+// deriveKey returns a key for one purpose, so that no key serves two.
+func deriveKey(secret, purpose string) []byte {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte("insforge:" + purpose))
+	return mac.Sum(nil)
+}

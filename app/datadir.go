@@ -1,0 +1,139 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Names within the data directory.
+const (
+	lockFile     = "insforge.lock"
+	instanceFile = "instance.json"
+	postgresDir  = "postgres"
+	runtimeDir   = "runtime"
+)
+
+// ErrInUse is wrapped by the error of a second process on one data directory.
+var ErrInUse = errors.New("data directory in use")
+
+// Instance describes the process that serves a data directory.
+type Instance struct {
+	PID       int       `json:"pid"`
+	URL       string    `json:"url"`
+	Version   string    `json:"version"`
+	StartedAt time.Time `json:"startedAt"`
+	// PostgresPort is the TCP port for tools; 0 with an external database.
+	PostgresPort int `json:"postgresPort,omitempty"`
+}
+
+// dataDir is a data directory that this process owns until Close.
+type dataDir struct {
+	path string
+	lock *os.File
+}
+
+// openDataDir creates the directory where needed and takes its lock, which
+// the system releases whatever way this process ends.
+func openDataDir(path string) (*dataDir, error) {
+	// Root's Postgres runs as another user, who has to pass through.
+	mode := fs.FileMode(0o700)
+	if os.Geteuid() == 0 {
+		mode = 0o711
+	}
+	_, err := os.Stat(path)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if err := os.MkdirAll(path, mode); err != nil {
+		return nil, dataDirError(path, err)
+	}
+	lock, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, dataDirError(path, err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		lock.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, inUse(path)
+		}
+		return nil, fmt.Errorf("lock data directory %s: %w", path, err)
+	}
+	d := &dataDir{path: path, lock: lock}
+	if fresh {
+		// Projects keep their data beside their code; git must not take it.
+		if err := os.WriteFile(filepath.Join(path, ".gitignore"), []byte("*\n"), 0o644); err != nil {
+			d.Close()
+			return nil, dataDirError(path, err)
+		}
+	}
+	return d, nil
+}
+
+func inUse(path string) error {
+	who := "another insforge process"
+	if i, err := ReadInstance(path); err == nil {
+		who = fmt.Sprintf("the insforge process %d (%s)", i.PID, i.URL)
+	}
+	return fmt.Errorf("%w: %s already serves %s; stop it, or use another --data-dir", ErrInUse, who, path)
+}
+
+func dataDirError(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("data directory %s cannot be written (%w); give this user write permission or choose another with --data-dir", path, err)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("the disk that holds %s is full; free some space and start again", path)
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("data directory %s: a part of this path is a file; choose another with --data-dir", path)
+	}
+	return fmt.Errorf("data directory %s: %w", path, err)
+}
+
+// announce leaves a note for status, doctor and a second starter.
+func (d *dataDir) announce(i Instance) error {
+	text, err := json.Marshal(i)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(d.path, instanceFile), append(text, '\n'), 0o600)
+}
+
+// Close removes the note and releases the lock.
+func (d *dataDir) Close() {
+	_ = os.Remove(filepath.Join(d.path, instanceFile)) // absent before announce
+	_ = d.lock.Close()
+}
+
+// ReadInstance returns what the process that serves the directory said about
+// itself. The note of a killed process stays: ask Serving too.
+func ReadInstance(dir string) (Instance, error) {
+	var i Instance
+	text, err := os.ReadFile(filepath.Join(dir, instanceFile))
+	if err != nil {
+		return i, err
+	}
+	return i, json.Unmarshal(text, &i)
+}
+
+// Serving reports whether a process holds the directory.
+func Serving(dir string) (bool, error) {
+	f, err := os.Open(filepath.Join(dir, lockFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() // releases the lock if we got it
+	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, err
+}

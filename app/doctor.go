@@ -1,0 +1,220 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/insforge/insforge-go/app/config"
+	"github.com/insforge/insforge-go/embed/bundle"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sys/unix"
+)
+
+// Level is how bad a finding is.
+type Level string
+
+// The levels of a finding.
+const (
+	Fine    Level = "ok"
+	Warning Level = "warn"
+	Wrong   Level = "WRONG"
+)
+
+// Finding is one line of doctor.
+type Finding struct {
+	Level   Level  `json:"level"`
+	Subject string `json:"subject"`
+	Message string `json:"message"`
+}
+
+const (
+	scarceDisk = 1 << 30
+	noDisk     = 100 << 20
+)
+
+// Diagnose checks what a start or a running process depends on. It changes
+// nothing.
+func Diagnose(ctx context.Context, cfg config.Config) []Finding {
+	serving, err := Serving(cfg.DataDir)
+	if err != nil {
+		return []Finding{{Wrong, "data", dataDirError(cfg.DataDir, err).Error()}}
+	}
+	findings := []Finding{
+		checkDataDir(cfg),
+		checkDisk(cfg),
+		checkSecrets(cfg),
+		checkPort(ctx, cfg, serving),
+	}
+	if cfg.Postgres.External() {
+		return append(findings, checkExternal(ctx, cfg))
+	}
+	return append(findings, checkRuntime(ctx, cfg), checkProcess(ctx, cfg, serving))
+}
+
+func checkDataDir(cfg config.Config) Finding {
+	const subject = "data"
+	info, err := os.Stat(cfg.DataDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		parent := existingParent(cfg.DataDir)
+		if unix.Access(parent, unix.W_OK) != nil {
+			return Finding{Wrong, subject, fmt.Sprintf("%s does not exist and %s cannot be written; choose another with --data-dir", cfg.DataDir, parent)}
+		}
+		return Finding{Fine, subject, cfg.DataDir + " does not exist yet; serve will create it"}
+	}
+	switch {
+	case err != nil:
+		return Finding{Wrong, subject, dataDirError(cfg.DataDir, err).Error()}
+	case !info.IsDir():
+		return Finding{Wrong, subject, cfg.DataDir + " is a file; choose another with --data-dir"}
+	case unix.Access(cfg.DataDir, unix.W_OK|unix.X_OK) != nil:
+		return Finding{Wrong, subject, cfg.DataDir + " cannot be written by this user; give it write permission or choose another with --data-dir"}
+	}
+	return Finding{Fine, subject, cfg.DataDir}
+}
+
+func existingParent(path string) string {
+	for {
+		if _, err := os.Stat(path); err == nil || path == filepath.Dir(path) {
+			return path
+		}
+		path = filepath.Dir(path)
+	}
+}
+
+func checkDisk(cfg config.Config) Finding {
+	const subject = "disk"
+	var s unix.Statfs_t
+	at := existingParent(cfg.DataDir)
+	if err := unix.Statfs(at, &s); err != nil {
+		return Finding{Warning, subject, fmt.Sprintf("free space of %s cannot be read: %v", at, err)}
+	}
+	free := uint64(s.Bavail) * uint64(s.Bsize)
+	text := fmt.Sprintf("%.1f GB free for %s", float64(free)/1e9, at)
+	switch {
+	case free < noDisk:
+		return Finding{Wrong, subject, text + "; the database stops when it cannot write: free some space"}
+	case free < scarceDisk:
+		return Finding{Warning, subject, text + "; free some space soon"}
+	}
+	return Finding{Fine, subject, text}
+}
+
+func checkSecrets(cfg config.Config) Finding {
+	const subject = "secrets"
+	s, err := config.ReadSecrets(cfg)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Finding{Fine, subject, "none yet; serve will generate them"}
+	}
+	if err != nil {
+		return Finding{Wrong, subject, err.Error()}
+	}
+	if info, err := os.Stat(s.Path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		return Finding{Warning, subject, fmt.Sprintf("%s can be read by other users; run chmod 600 on it", s.Path)}
+	}
+	return Finding{Fine, subject, s.Path}
+}
+
+func checkPort(ctx context.Context, cfg config.Config, serving bool) Finding {
+	const subject = "port"
+	if serving {
+		return Finding{Fine, subject, "held by the serving process"}
+	}
+	l, err := listen(ctx, cfg.Host, cfg.Port)
+	if err != nil {
+		return Finding{Wrong, subject, err.Error()}
+	}
+	_ = l.Close()
+	return Finding{Fine, subject, net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)) + " is free"}
+}
+
+func checkRuntime(ctx context.Context, cfg config.Config) Finding {
+	const subject = "postgres"
+	have := clusterMajor(cfg)
+	rt, err := bundle.FindPostgres(ctx, bundle.Options{FallbackDir: filepath.Join(cfg.DataDir, runtimeDir), Major: have})
+	if err != nil {
+		return Finding{Wrong, subject, err.Error()}
+	}
+	if have != 0 && have != rt.Major {
+		return Finding{Wrong, subject, fmt.Sprintf("the data directory is of Postgres %d but only %d is here; set %s to an installation of %d", have, rt.Major, bundle.PostgresDirEnv, have)}
+	}
+	return Finding{Fine, subject, fmt.Sprintf("Postgres %s (%s)", rt.Version, rt.Source)}
+}
+
+// clusterMajor is the major of the existing data directory, 0 without one.
+func clusterMajor(cfg config.Config) int {
+	text, err := os.ReadFile(filepath.Join(cfg.DataDir, postgresDir, "PG_VERSION"))
+	if err != nil {
+		return 0
+	}
+	major, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return major
+}
+
+func checkProcess(ctx context.Context, cfg config.Config, serving bool) Finding {
+	const subject = "process"
+	if !serving {
+		return Finding{Fine, subject, "not running; start it with insforge serve"}
+	}
+	i, err := ReadInstance(cfg.DataDir)
+	if err != nil {
+		return Finding{Warning, subject, "starting or stopping right now; ask again in a few seconds"}
+	}
+	if err := AskHealth(ctx, i.URL); err != nil {
+		return Finding{Wrong, subject, fmt.Sprintf("process %d runs, but %v; see the logs in %s", i.PID, err, cfg.LogsDir)}
+	}
+	return Finding{Fine, subject, fmt.Sprintf("process %d answers at %s and so does its database", i.PID, i.URL)}
+}
+
+// AskHealth returns nil when the process at url answers and so does its
+// database, else an error that says which does not.
+func AskHealth(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/api/health", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("it does not answer at %s", url)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New("its database does not answer")
+	}
+	return nil
+}
+
+func checkExternal(ctx context.Context, cfg config.Config) Finding {
+	const subject = "database"
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, cfg.Postgres.DSN())
+	if err != nil {
+		return Finding{Wrong, subject, connectError(err).Error()}
+	}
+	defer conn.Close(ctx)
+	var version int
+	var mayCreateRoles bool
+	err = conn.QueryRow(ctx, `
+		SELECT current_setting('server_version_num')::int / 10000, rolsuper OR rolcreaterole
+		  FROM pg_roles WHERE rolname = current_user`).Scan(&version, &mayCreateRoles)
+	switch {
+	case err != nil:
+		return Finding{Wrong, subject, err.Error()}
+	case version < bundle.MinMajor || version > bundle.MaxMajor:
+		return Finding{Wrong, subject, fmt.Sprintf("Postgres %d is not supported; use %d to %d", version, bundle.MinMajor, bundle.MaxMajor)}
+	case !mayCreateRoles:
+		return Finding{Wrong, subject, "the database user may not create roles; use one with CREATEROLE"}
+	}
+	return Finding{Fine, subject, fmt.Sprintf("Postgres %d answers", version)}
+}
