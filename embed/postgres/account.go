@@ -87,6 +87,15 @@ func (a account) own(path string) error {
 	return os.Lchown(path, a.uid, a.gid)
 }
 
+// ownFile gives an open file to the account. Unlike a name, it cannot be
+// exchanged by the account's own processes meanwhile.
+func (a account) ownFile(f *os.File) error {
+	if !a.drop {
+		return nil
+	}
+	return f.Chown(a.uid, a.gid)
+}
+
 // ownTree gives dir and all in it to the account.
 func (a account) ownTree(dir string) error {
 	if !a.drop {

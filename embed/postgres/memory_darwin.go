@@ -1,0 +1,12 @@
+package postgres
+
+import "golang.org/x/sys/unix"
+
+// usableMemory is the memory of the machine in bytes.
+func usableMemory() int64 {
+	total, err := unix.SysctlUint64("hw.memsize")
+	if err != nil {
+		return unknownMemory
+	}
+	return int64(total)
+}

@@ -1,0 +1,19 @@
+package postgres
+
+import "os"
+
+// usableMemory is the memory of the machine or, when smaller, of the container,
+// in bytes.
+func usableMemory() int64 {
+	root := os.DirFS("/")
+	total, limit := totalMemory(root), cgroupMemory(root)
+	switch {
+	case total == 0 && limit == 0:
+		return unknownMemory
+	case total == 0:
+		return limit
+	case limit == 0:
+		return total
+	}
+	return min(total, limit)
+}
