@@ -1,0 +1,138 @@
+package app
+
+import (
+	"context"
+	"io/fs"
+	"time"
+
+	"github.com/insforge/insforge-go/app/config"
+	"github.com/insforge/insforge-go/app/server"
+	"github.com/insforge/insforge-go/primitives/auth"
+	"github.com/insforge/insforge-go/primitives/auth/tokens"
+	"github.com/insforge/insforge-go/primitives/database/engine"
+	"github.com/insforge/insforge-go/primitives/database/records"
+	"github.com/insforge/insforge-go/primitives/database/tables"
+	"github.com/insforge/insforge-go/primitives/kernel/audit"
+	"github.com/insforge/insforge-go/primitives/kernel/events"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/insforge/insforge-go/primitives/kernel/seal"
+	"github.com/insforge/insforge-go/primitives/metadata"
+	"github.com/insforge/insforge-go/primitives/secrets"
+	"github.com/insforge/insforge-go/web"
+	"github.com/rs/zerolog"
+)
+
+// parts are what build composes the product from.
+type parts struct {
+	config     config.Config
+	secrets    config.Secrets
+	db         *database
+	signingKey func() (tokens.KeyPair, error)
+	log        zerolog.Logger
+}
+
+// product is the composed product, ready to serve.
+type product struct {
+	server     *server.Server
+	background []func(context.Context) error
+	log        zerolog.Logger
+}
+
+// services are the primitives, by constructor.
+type services struct {
+	auth     *auth.Service
+	metadata *metadata.Service
+	tables   *tables.Service
+	records  *records.Service
+	engine   *engine.Engine
+}
+
+// generateSigningKey starts making a key pair for access tokens, which takes
+// longer than anything else at a first start, and returns a function that
+// waits for it.
+func generateSigningKey() func() (tokens.KeyPair, error) {
+	type result struct {
+		pair tokens.KeyPair
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		pair, err := tokens.GenerateKey()
+		done <- result{pair, err}
+	}()
+	return func() (tokens.KeyPair, error) {
+		r := <-done
+		return r.pair, r.err
+	}
+}
+
+// build constructs every service on an open database and loads what must be
+// known before the first request.
+func build(ctx context.Context, in parts) (*product, error) {
+	db, log := in.db.DB, in.log
+	bus := &events.Bus{}
+	recorder := audit.NewRecorder(in.db.auditToken)
+	box, err := seal.New(in.secrets.EncryptionKey)
+	if err != nil {
+		return nil, err
+	}
+	vault, err := secrets.New(secrets.Deps{DB: db, Box: box, Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+
+	var s services
+	if s.auth, err = auth.New(auth.Deps{
+		DB: db, Vault: vault, Audit: recorder, Events: bus,
+		JWTSecret:     in.secrets.JWTSecret,
+		AdminUsername: in.secrets.AdminUsername, AdminPassword: in.secrets.AdminPassword,
+		Now: time.Now,
+	}); err != nil {
+		return nil, err
+	}
+	if err := s.auth.Seed(ctx, auth.Seeds{
+		APIKey: in.secrets.APIKey, AnonKey: in.secrets.AnonKey,
+		BaseURL: in.config.APIBaseURL, InternalURL: in.config.APIBaseURL,
+		SigningKey: in.signingKey,
+	}); err != nil {
+		return nil, err
+	}
+	if s.metadata, err = metadata.New(metadata.Deps{Secrets: vault, ProjectID: in.config.ProjectID}); err != nil {
+		return nil, err
+	}
+	if s.tables, err = tables.New(tables.Deps{DB: db, Audit: recorder}); err != nil {
+		return nil, err
+	}
+	listener := pg.NewListener(db.OwnerDSN(), log.With().Str("component", "listener").Logger())
+	if s.engine, err = engine.New(engine.Deps{DB: db, Listener: listener, Log: log.With().Str("component", "engine").Logger()}); err != nil {
+		return nil, err
+	}
+	if s.records, err = records.New(records.Deps{Engine: s.engine, Events: bus}); err != nil {
+		return nil, err
+	}
+
+	dashboard, _ := web.Dist()
+	return &product{
+		log:        log,
+		server:     newServer(in, s, bus, dashboard),
+		background: []func(context.Context) error{listener.Run, s.engine.Run},
+	}, nil
+}
+
+func newServer(in parts, s services, bus *events.Bus, dashboard fs.FS) *server.Server {
+	return server.New(server.Deps{
+		Auth:              s.auth,
+		Events:            bus,
+		Healthy:           in.db.Ping,
+		Routes:            func(root rest.Router) { s.mount(root) },
+		Dashboard:         dashboard,
+		Version:           Version(),
+		TrustProxy:        in.config.TrustProxy,
+		MaxJSONBody:       int64(in.config.MaxJSONBody),
+		MaxURLEncodedBody: int64(in.config.MaxURLEncodedBody),
+		KeepAlive:         time.Duration(in.config.KeepAlive),
+		Log:               in.log,
+		Now:               time.Now,
+	})
+}
