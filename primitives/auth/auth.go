@@ -1,0 +1,121 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/insforge/insforge-go/primitives/auth/tokens"
+	"github.com/insforge/insforge-go/primitives/kernel/audit"
+	"github.com/insforge/insforge-go/primitives/kernel/events"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
+)
+
+// Vault stores the project's credentials, sealed.
+type Vault interface {
+	// Value returns the value of an active secret, or 404 SECRET_NOT_FOUND.
+	Value(ctx context.Context, key string) (string, error)
+	// Each visits the active reserved secrets that match accepts; expires is
+	// zero for one that stays.
+	Each(ctx context.Context, match func(key string) bool, visit func(key, value string, expires time.Time) error) error
+	// Reconcile writes the reserved secrets that decide returns for those
+	// that are stored, in one transaction, one caller after the other.
+	Reconcile(ctx context.Context, keys []string, decide func(stored map[string]string) (map[string]string, error)) error
+}
+
+// Deps are what auth needs from the rest of the product.
+type Deps struct {
+	DB     *pg.DB
+	Vault  Vault
+	Audit  audit.Recorder
+	Events *events.Bus
+	// JWTSecret signs refresh tokens and checks tokens of third parties.
+	JWTSecret string
+	// AdminUsername and AdminPassword are the administrator's sign-in.
+	AdminUsername, AdminPassword string
+	Now                          func() time.Time // time.Now outside tests
+}
+
+// Service is the auth primitive. It is safe for concurrent use.
+type Service struct {
+	db        *pg.DB
+	vault     Vault
+	audit     audit.Recorder
+	events    *events.Bus
+	jwtSecret string
+	admin     administrator
+	now       func() time.Time
+	passwords *hasher
+	// adminFailures bounds guessing of the administrator's password.
+	adminFailures *rest.Limiter
+	state         atomic.Pointer[credentials]
+}
+
+var _ rest.Authenticator = (*Service)(nil)
+
+// New returns a Service that lets nobody in before Seed or Reload has loaded
+// the project's credentials. It opens nothing.
+func New(d Deps) (*Service, error) {
+	username := strings.TrimSpace(d.AdminUsername)
+	switch {
+	case d.DB == nil || d.Vault == nil || d.Events == nil || d.Now == nil:
+		return nil, errors.New("auth: a dependency is missing")
+	case d.JWTSecret == "":
+		return nil, errors.New("auth: the JWT secret is empty; set JWT_SECRET")
+	case username == "" || d.AdminPassword == "":
+		return nil, errors.New("auth: the administrator has no name or no password; set ROOT_ADMIN_USERNAME and ROOT_ADMIN_PASSWORD")
+	}
+	return &Service{
+		db:        d.DB,
+		vault:     d.Vault,
+		audit:     d.Audit,
+		events:    d.Events,
+		jwtSecret: d.JWTSecret,
+		admin: administrator{
+			label:    adminLabel + username,
+			username: sha256.Sum256([]byte(username)),
+			password: sha256.Sum256([]byte(d.AdminPassword)),
+		},
+		now:       d.Now,
+		passwords: newHasher(),
+		adminFailures: rest.NewLimiter(rest.Limit{
+			Window:     15 * time.Minute,
+			Max:        10,
+			OnlyFailed: true,
+			Message:    "Too many failed sign-ins",
+			Now:        d.Now,
+		}),
+	}, nil
+}
+
+// errNotLoaded is a bug in the start: a request came before Seed.
+var errNotLoaded = errors.New("auth: credentials are not loaded")
+
+// loaded returns the project's credentials.
+func (s *Service) loaded() (*credentials, error) {
+	if c := s.state.Load(); c != nil {
+		return c, nil
+	}
+	return nil, errNotLoaded
+}
+
+// authority returns what makes and checks tokens.
+func (s *Service) authority() (*tokens.Authority, error) {
+	c, err := s.loaded()
+	if err != nil {
+		return nil, err
+	}
+	return c.tokens, nil
+}
+
+// asProject runs f as the project's administrator, whoever calls: the tables
+// of this package are not the caller's business, and triggers on them are not
+// the owner's.
+func (s *Service) asProject(ctx context.Context, f func(pg.Tx) error) error {
+	return s.db.As(identity.With(ctx, identity.NewAdmin(identity.APIKey, "")), f)
+}

@@ -1,0 +1,101 @@
+package auth
+
+import (
+	"net/http"
+
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
+)
+
+// maxBodyBytes bounds the bodies of routes that anybody may call.
+const maxBodyBytes = 1 << 20
+
+// Mount registers the routes on r, which is at /api/auth.
+func (s *Service) Mount(r rest.Router) {
+	body := rest.MaxBody(maxBodyBytes)
+
+	admin := r.Group("/admin")
+	admin.POST("/sessions", rest.Public, s.handleAdminSignIn, s.adminFailures.Middleware, body)
+	admin.GET("/sessions/current", rest.JWT, s.handleAdminCurrent)
+	admin.POST("/refresh", rest.Public, s.handleAdminRefresh, body)
+	admin.POST("/logout", rest.Public, s.handleAdminLogout, body)
+
+	r.GET("/public-config", rest.Public, s.handlePublicConfig)
+
+	r.POST("/users", rest.User, s.handleSignUp, body)
+	r.GET("/users", rest.Admin, s.handleListUsers)
+	r.DELETE("/users", rest.Admin, s.handleDeleteUsers, body)
+	r.GET("/users/:userId", rest.Admin, s.handleUser)
+
+	r.POST("/sessions", rest.Public, s.handleSignIn, body)
+	r.GET("/sessions/current", rest.JWT, s.handleCurrent)
+	r.POST("/refresh", rest.Public, s.handleRefresh, body)
+	r.POST("/logout", rest.Public, s.handleLogout, body)
+
+	r.GET("/profiles/:userId", rest.Public, s.handleProfile)
+	r.PATCH("/profiles/current", rest.JWT, s.handleUpdateProfile, body)
+
+	r.POST("/tokens/anon", rest.Admin, s.handleAnonToken, body)
+}
+
+// MountJWKS registers the public keys of access tokens on r, which is at / or
+// at /api.
+func (s *Service) MountJWKS(r rest.Router) {
+	r.GET("/.well-known/jwks.json", rest.Public, s.handleJWKS)
+}
+
+// handleJWKS serves "GET /.well-known/jwks.json", also below /api.
+func (s *Service) handleJWKS(c rest.Context) error {
+	a, err := s.authority()
+	if err != nil {
+		return err
+	}
+	return c.JSONBlob(http.StatusOK, a.JWKS())
+}
+
+// handleAnonToken serves "POST /api/auth/tokens/anon". The name is historical:
+// what it returns is the anon key.
+func (s *Service) handleAnonToken(c rest.Context) error {
+	key, err := s.vault.Value(c.Request().Context(), secretAnonKey)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]string{
+		"accessToken": key,
+		"message":     "This is the project's anon key. The route is deprecated; use GET /api/metadata/anon-key.",
+	})
+}
+
+type publicConfig struct {
+	OAuthProviders           []string `json:"oAuthProviders"`
+	CustomOAuthProviders     []string `json:"customOAuthProviders"`
+	RequireEmailVerification bool     `json:"requireEmailVerification"`
+	PasswordMinLength        int      `json:"passwordMinLength"`
+	RequireNumber            bool     `json:"requireNumber"`
+	RequireLowercase         bool     `json:"requireLowercase"`
+	RequireUppercase         bool     `json:"requireUppercase"`
+	RequireSpecialChar       bool     `json:"requireSpecialChar"`
+	VerifyEmailMethod        Method   `json:"verifyEmailMethod"`
+	ResetPasswordMethod      Method   `json:"resetPasswordMethod"`
+	DisableSignup            bool     `json:"disableSignup"`
+}
+
+// handlePublicConfig serves "GET /api/auth/public-config".
+func (s *Service) handlePublicConfig(c rest.Context) error {
+	settings, builtIn, custom, err := s.publicSettings(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, publicConfig{
+		OAuthProviders:           builtIn,
+		CustomOAuthProviders:     custom,
+		RequireEmailVerification: settings.RequireEmailVerification,
+		PasswordMinLength:        settings.PasswordMinLength,
+		RequireNumber:            settings.RequireNumber,
+		RequireLowercase:         settings.RequireLowercase,
+		RequireUppercase:         settings.RequireUppercase,
+		RequireSpecialChar:       settings.RequireSpecialChar,
+		VerifyEmailMethod:        settings.VerifyEmailMethod,
+		ResetPasswordMethod:      settings.ResetPasswordMethod,
+		DisableSignup:            settings.DisableSignup,
+	})
+}

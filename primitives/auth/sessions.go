@@ -1,0 +1,101 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/insforge/insforge-go/primitives/auth/tokens"
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
+)
+
+// grant is a session as it is handed out: both tokens, and the CSRF token for
+// a client that keeps the refresh token in a cookie.
+type grant struct{ access, refresh, csrf string }
+
+// open starts a session of a user.
+func (s *Service) open(user User) (grant, error) {
+	return s.grant(tokens.NewSession(user.ID, tokens.ForUser), user.Email)
+}
+
+// accessOnly returns an access token without a session.
+func (s *Service) accessOnly(user User) (string, error) {
+	a, err := s.authority()
+	if err != nil {
+		return "", err
+	}
+	return a.Access(user.ID, user.Email, string(identity.RoleAuthenticated))
+}
+
+// session returns what a refresh token stands for, or 401 AUTH_UNAUTHORIZED.
+func (s *Service) session(token string, audience tokens.Audience) (tokens.Session, error) {
+	a, err := s.authority()
+	if err != nil {
+		return tokens.Session{}, err
+	}
+	session, err := a.VerifyRefresh(token, audience)
+	if errors.Is(err, tokens.ErrInvalid) {
+		return tokens.Session{}, errSessionEnded()
+	}
+	return session, err
+}
+
+func errSessionEnded() *fault.Error {
+	return fault.New(http.StatusUnauthorized, fault.AuthUnauthorized, "Invalid or expired refresh token").
+		Next("Sign in again.")
+}
+
+// checkCSRF returns 403 FORBIDDEN unless presented, the values of the header,
+// is exactly the session's CSRF token.
+func (s *Service) checkCSRF(session tokens.Session, presented []string) error {
+	a, err := s.authority()
+	if err != nil {
+		return err
+	}
+	if len(presented) != 1 || !a.CheckCSRF(session, presented[0]) {
+		return fault.New(http.StatusForbidden, fault.Forbidden, "Invalid CSRF token").
+			Next("Send the csrfToken of the session in the header X-CSRF-Token.")
+	}
+	return nil
+}
+
+// renew returns a user's session with new tokens, or 401 AUTH_UNAUTHORIZED
+// when the user is gone.
+func (s *Service) renew(ctx context.Context, session tokens.Session) (User, grant, error) {
+	id, err := uuid.Parse(session.Subject)
+	if err != nil {
+		return User{}, grant{}, errSessionEnded()
+	}
+	user, err := s.User(ctx, id)
+	if fault.Is(err, fault.AuthUserNotFound) {
+		return User{}, grant{}, errSessionEnded()
+	}
+	if err != nil {
+		return User{}, grant{}, err
+	}
+	g, err := s.grant(session, user.Email)
+	return user, g, err
+}
+
+// grant makes the tokens of a session. email is empty for administrators.
+func (s *Service) grant(session tokens.Session, email string) (g grant, err error) {
+	a, err := s.authority()
+	if err != nil {
+		return grant{}, err
+	}
+	role := identity.RoleAuthenticated
+	if session.Audience == tokens.ForAdmin {
+		role = identity.RoleProjectAdmin
+	}
+	if g.access, err = a.Access(session.Subject, email, string(role)); err != nil {
+		return grant{}, err
+	}
+	if g.refresh, err = a.Refresh(session); err != nil {
+		return grant{}, err
+	}
+	g.csrf = a.CSRF(session)
+	return g, nil
+}

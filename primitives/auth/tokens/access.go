@@ -1,0 +1,137 @@
+package tokens
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+	"unicode/utf8"
+)
+
+// AccessLifetime is how long an access token is valid.
+const AccessLifetime = 15 * time.Minute
+
+// ErrSubject is the answer to a token that says nothing about whose it is.
+var ErrSubject = errors.New("invalid token subject")
+
+// Claims are what a verified access token says.
+type Claims struct {
+	// Subject is not empty. It is any text for tokens of third parties.
+	Subject string
+	// Email and Role are empty when the token has none. Role is not checked
+	// against the project's roles.
+	Email, Role string
+	// ExpiresAt is zero for a token that does not expire.
+	ExpiresAt time.Time
+	// All are all claims; numbers are json.Number.
+	All map[string]any
+}
+
+// accessClaims is the payload of the access tokens that a project issues.
+type accessClaims struct {
+	Subject  string `json:"sub"`
+	Email    string `json:"email,omitempty"`
+	Role     string `json:"role"`
+	IssuedAt int64  `json:"iat"`
+	Expires  int64  `json:"exp"`
+}
+
+// Access returns an access token, valid for AccessLifetime. email may be
+// empty.
+func (a *Authority) Access(subject, email, role string) (string, error) {
+	now := a.now()
+	return a.signRS256(accessClaims{
+		Subject:  subject,
+		Email:    email,
+		Role:     role,
+		IssuedAt: now.Unix(),
+		Expires:  now.Add(AccessLifetime).Unix(),
+	})
+}
+
+// VerifyAccess returns what an access token says. A token of a third party,
+// signed HS256 with the project's secret, is as good as one of ours; issuer
+// and audience are not looked at.
+//
+// It returns ErrSubject for a valid token without a subject and ErrInvalid
+// for anything else, refresh tokens among it.
+func (a *Authority) VerifyAccess(token string) (Claims, error) {
+	payload, err := a.verify(token)
+	if err != nil {
+		return Claims{}, err
+	}
+	all, err := decodeClaims(payload)
+	if err != nil {
+		return Claims{}, err
+	}
+	c := Claims{All: all}
+	if c.ExpiresAt, err = a.checkTimes(all); err != nil {
+		return Claims{}, err
+	}
+	if all["type"] == refreshType {
+		return Claims{}, ErrInvalid
+	}
+	var ok bool
+	if c.Subject, ok = all["sub"].(string); !ok || c.Subject == "" {
+		return Claims{}, ErrSubject
+	}
+	if c.Role, ok = all["role"].(string); !ok && all["role"] != nil {
+		return Claims{}, ErrInvalid
+	}
+	c.Email, _ = all["email"].(string)
+	return c, nil
+}
+
+// decodeClaims decodes a payload that Postgres can hold as jsonb too, because
+// policies read the claims there: valid UTF-8, no NUL.
+func decodeClaims(payload []byte) (map[string]any, error) {
+	if !utf8.Valid(payload) || bytes.Contains(payload, []byte(`\u0000`)) {
+		return nil, ErrInvalid
+	}
+	dec := json.NewDecoder(bytes.NewReader(payload))
+	dec.UseNumber()
+	var all map[string]any
+	if err := dec.Decode(&all); err != nil || all == nil {
+		return nil, ErrInvalid
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, ErrInvalid
+	}
+	return all, nil
+}
+
+// checkTimes refuses a token that is expired or not valid yet, to the second
+// and without leeway, and returns its expiry, zero when it has none.
+func (a *Authority) checkTimes(all map[string]any) (expires time.Time, err error) {
+	now := a.now()
+	if expires, err = numericDate(all["exp"]); err != nil {
+		return expires, err
+	}
+	if !expires.IsZero() && !now.Before(expires) {
+		return expires, ErrInvalid
+	}
+	starts, err := numericDate(all["nbf"])
+	if err != nil || now.Before(starts) {
+		return expires, ErrInvalid
+	}
+	return expires, nil
+}
+
+// numericDate reads seconds since 1970, fractions cut off (RFC 7519 §2); zero
+// for an absent claim.
+func numericDate(claim any) (time.Time, error) {
+	if claim == nil {
+		return time.Time{}, nil
+	}
+	n, ok := claim.(json.Number)
+	if !ok {
+		return time.Time{}, ErrInvalid
+	}
+	seconds, err := n.Float64()
+	const most = 1 << 40 // far beyond any date, well within what time.Unix keeps in order
+	if err != nil || seconds < 0 || seconds > most {
+		return time.Time{}, ErrInvalid
+	}
+	return time.Unix(int64(seconds), 0), nil
+}

@@ -1,0 +1,12 @@
+// Package tokens makes and checks the JSON Web Tokens of a project: access
+// tokens, signed RS256 with the project's key pair, and refresh tokens, signed
+// HS256 with the project's JWT secret.
+//
+// Which key checks a token follows from its header alone and is decided before
+// the signature is looked at: RS256 with the kid of a known key uses that key,
+// HS256 uses the secret, and anything else ("none", RS256 with an unknown kid,
+// HMAC over a public key) is refused. A refresh token is never an access
+// token, nor the other way round.
+//
+// It is the only package that imports the JWT library.
+package tokens
