@@ -87,7 +87,7 @@ func (d *database) port() int {
 	if d.server == nil {
 		return 0
 	}
-	return d.server.Port()
+	return d.server.Port
 }
 
 func startPostgres(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) (*postgres.Server, error) {

@@ -5,11 +5,10 @@ import "github.com/insforge/insforge-go/primitives/kernel/rest"
 // mount is the list of what serves which part of the interface. Each line
 // leads to the routes.go of a primitive.
 func (s services) mount(root rest.Router) {
-	s.auth.MountKeys(root)
+	s.auth.MountJWKS(root)
 	s.auth.Mount(root.Group("/api/auth"))
 	s.metadata.Mount(root.Group("/api/metadata"))
 
 	database := root.Group("/api/database")
 	s.tables.Mount(database)
-	s.records.Mount(database)
 }

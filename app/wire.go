@@ -9,8 +9,6 @@ import (
 	"github.com/insforge/insforge-go/app/server"
 	"github.com/insforge/insforge-go/primitives/auth"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
-	"github.com/insforge/insforge-go/primitives/database/engine"
-	"github.com/insforge/insforge-go/primitives/database/records"
 	"github.com/insforge/insforge-go/primitives/database/tables"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
@@ -44,8 +42,6 @@ type services struct {
 	auth     *auth.Service
 	metadata *metadata.Service
 	tables   *tables.Service
-	records  *records.Service
-	engine   *engine.Engine
 }
 
 // generateSigningKey starts making a key pair for access tokens, which takes
@@ -101,22 +97,13 @@ func build(ctx context.Context, in parts) (*product, error) {
 	if s.metadata, err = metadata.New(metadata.Deps{Secrets: vault, ProjectID: in.config.ProjectID}); err != nil {
 		return nil, err
 	}
-	if s.tables, err = tables.New(tables.Deps{DB: db, Audit: recorder}); err != nil {
-		return nil, err
-	}
+	s.tables = tables.New(tables.Deps{DB: db, Audit: recorder})
 	listener := pg.NewListener(db.OwnerDSN(), log.With().Str("component", "listener").Logger())
-	if s.engine, err = engine.New(engine.Deps{DB: db, Listener: listener, Log: log.With().Str("component", "engine").Logger()}); err != nil {
-		return nil, err
-	}
-	if s.records, err = records.New(records.Deps{Engine: s.engine, Events: bus}); err != nil {
-		return nil, err
-	}
-
 	dashboard, _ := web.Dist()
 	return &product{
 		log:        log,
 		server:     newServer(in, s, bus, dashboard),
-		background: []func(context.Context) error{listener.Run, s.engine.Run},
+		background: []func(context.Context) error{listener.Run},
 	}, nil
 }
 
