@@ -1,0 +1,20 @@
+// Package tables creates, describes, changes and drops the project's tables.
+//
+// Routes, all for administrators, below /api/database: GET and POST /tables,
+// GET and PATCH /tables/:tableName/schema, DELETE /tables/:tableName. Each
+// takes the query parameter schema, "public" by default.
+//
+// A table made here gets id, created_at and updated_at, a trigger that keeps
+// the latter, and row-level security without policies: nobody but an
+// administrator sees a row until a policy says so. It belongs to
+// project_admin, so that role's default privileges apply.
+//
+// Every request is one transaction as project_admin: the change, its audit
+// row and the notification that makes the record layer read the catalog anew
+// come together or not at all. Nothing waits for a lock for long, because
+// whoever queues for an exclusive lock blocks all readers behind it.
+//
+// The package owns no tables and announces no events. Names keep their case;
+// those that Postgres would cut short (over 63 bytes) are refused, since the
+// shortened name could be that of another object.
+package tables
