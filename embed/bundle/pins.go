@@ -15,7 +15,7 @@ var pinsJSON []byte
 
 // layoutRevision is part of every cache name. Raise it when the generator lays
 // a runtime or its template out differently, so that older caches are not used.
-const layoutRevision = "1"
+const layoutRevision = "2"
 
 // PostgresName is the name of the Postgres runtime in runtimes.json.
 const PostgresName = "postgres"

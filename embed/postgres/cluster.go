@@ -90,7 +90,7 @@ func create(ctx context.Context, o Options, a account) (err error) {
 		return err
 	}
 	// Nothing of it counts yet, so the server need not sync.
-	if err := p.setPassword(ctx, o.Password, "-F"); err != nil {
+	if err := p.setPassword(ctx, o.Password, nil, "-F"); err != nil {
 		return err
 	}
 	return p.publish(o.DataDir, o.Disposable)
@@ -99,7 +99,7 @@ func create(ctx context.Context, o Options, a account) (err error) {
 // fill puts a cluster into the empty directory.
 func (p place) fill(ctx context.Context) error {
 	if p.runtime.Template == "" {
-		return p.initdb(ctx)
+		return p.initdb(ctx, searchPath)
 	}
 	archive, err := os.Open(p.runtime.Template)
 	if err != nil {

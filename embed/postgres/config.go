@@ -80,7 +80,6 @@ var fixed = []setting{
 	{"jit", "off"}, // the short queries of an API pay for it and never gain
 
 	{"random_page_cost", "1.1"}, // solid-state disks
-	{"effective_io_concurrency", "32"},
 	{"timezone", "UTC"},
 	{"log_timezone", "UTC"},
 	{"datestyle", "ISO, MDY"},
@@ -125,7 +124,7 @@ func (p place) configText(o Options) string {
 	if memory <= 0 {
 		memory = usableMemory()
 	}
-	settings := slices.Concat(fixed, sized(memory))
+	settings := slices.Concat(fixed, sized(memory), sharedMemory())
 	if p.hasLibrary("pg_stat_statements") {
 		settings = append(settings, statements...)
 	}

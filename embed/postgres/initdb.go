@@ -32,7 +32,9 @@ func InitTemplate(ctx context.Context, rt bundle.Runtime, dir string) error {
 	if err := p.makeEmpty(); err != nil {
 		return err
 	}
-	return p.initdb(ctx)
+	// Without a way to the system's programs, initdb cannot ask for the system's
+	// locales; a start from the template does that where it runs.
+	return p.initdb(ctx, "/nonexistent")
 }
 
 // makeEmpty creates the directory for the account.
@@ -48,8 +50,8 @@ func (p place) makeEmpty() error {
 
 // initdb fills the empty directory. Until our pg_hba.conf is in place the one it
 // writes rejects everybody, and the superuser has no password.
-func (p place) initdb(ctx context.Context) error {
-	lines, err := p.runInitdb(ctx, p.localeFlags("C.UTF-8"))
+func (p place) initdb(ctx context.Context, path string) error {
+	lines, err := p.runInitdb(ctx, path, p.localeFlags("C.UTF-8"))
 	if err != nil && p.runtime.Major < builtinLocaleMajor && strings.Contains(strings.Join(lines, "\n"), "locale name") {
 		// The system has no C.UTF-8: case folding is ASCII only then.
 		if err := os.RemoveAll(p.dir); err != nil {
@@ -58,7 +60,7 @@ func (p place) initdb(ctx context.Context) error {
 		if err := p.makeEmpty(); err != nil {
 			return err
 		}
-		lines, err = p.runInitdb(ctx, p.localeFlags("C"))
+		lines, err = p.runInitdb(ctx, path, p.localeFlags("C"))
 	}
 	if err == nil {
 		return nil
@@ -69,7 +71,7 @@ func (p place) initdb(ctx context.Context) error {
 	return serverError("create the database in "+p.dir, lines, err)
 }
 
-func (p place) runInitdb(ctx context.Context, locale []string) ([]string, error) {
+func (p place) runInitdb(ctx context.Context, path string, locale []string) ([]string, error) {
 	cmd, err := p.command("initdb", nil, func(dir string) []string {
 		return append([]string{
 			"-D", dir,
@@ -84,6 +86,7 @@ func (p place) runInitdb(ctx context.Context, locale []string) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
+	cmd.Env = environment(path)
 	return run(ctx, cmd, nil)
 }
 

@@ -29,16 +29,16 @@ func (p place) readPostmasterFile() []string {
 }
 
 // postmasterPID returns the process number in the file's lines, 0 when there is
-// none.
+// none. A server in single-user mode writes its number negated.
 func postmasterPID(lines []string) int {
 	if len(lines) == 0 {
 		return 0
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(lines[pidLine]))
-	if err != nil || pid < 0 {
+	if err != nil {
 		return 0
 	}
-	return pid
+	return max(pid, -pid)
 }
 
 // verdict is what is known about a process number.
@@ -59,69 +59,66 @@ type leftover struct {
 	patience time.Duration // for a regular shutdown
 	log      func(Level, string)
 
-	since time.Time      // of the first call of stop
-	sent  syscall.Signal // the strongest signal sent so far
+	since    time.Time      // of the first call of stop
+	orphaned time.Time      // of the first call that found no postmaster
+	sent     syscall.Signal // last
 }
 
-// Times after a regular shutdown was waited for: what an immediate one and a
-// kill may take.
+// How long the harder ways to end processes may take.
 const (
-	quitPatience = 5 * time.Second
-	killPatience = 5 * time.Second
+	quitPatience   = 5 * time.Second
+	killPatience   = 5 * time.Second
+	orphanPatience = time.Second
 )
 
 // stop is called again and again while the lock is held. Each call sends what
-// is due: SIGINT ends the sessions and writes a checkpoint; SIGQUIT and SIGKILL
-// leave a recovery to the next server. No acknowledged write is lost by any.
+// is due: to a postmaster SIGINT, which ends the sessions and writes a
+// checkpoint, later SIGQUIT and SIGKILL, which leave a recovery to the next
+// server. Processes without a postmaster are doomed and cannot end regularly.
+// No acknowledged write is lost by any of this.
 func (l *leftover) stop(now time.Time) error {
 	if l.since.IsZero() {
 		l.since = now
 		l.log(LevelWarn, "processes of an earlier server still use the data directory; stopping them")
 	}
 	waited := now.Sub(l.since)
-	signal := syscall.SIGINT
-	switch {
-	case waited > l.patience+quitPatience+killPatience:
+	if waited > l.patience+quitPatience+killPatience {
 		return &Error{Kind: KindInUse, Message: fmt.Sprintf(
 			"processes of an earlier server still use %s and do not end; stop them (ps -ef | grep postgres) and start again",
 			l.place.dir)}
-	case waited > l.patience+quitPatience:
-		signal = syscall.SIGKILL
-	case waited > l.patience:
-		signal = syscall.SIGQUIT
 	}
 	pid := postmasterPID(l.place.readPostmasterFile())
 	if pid > 1 && l.place.inspect(pid, l.mark) == ours {
-		l.send(pid, signal)
+		l.send(due(waited, l.patience, l.patience+quitPatience, syscall.SIGINT), pid)
 		return nil
 	}
-	// Without a postmaster the sessions are doomed and cannot end regularly.
-	if waited > time.Second && signal == syscall.SIGINT {
-		signal = syscall.SIGKILL
-	} else if signal == syscall.SIGINT {
-		signal = syscall.SIGQUIT
+	if l.orphaned.IsZero() {
+		l.orphaned = now
 	}
-	l.sendAll(signal)
+	l.send(due(now.Sub(l.orphaned), 0, orphanPatience, syscall.SIGQUIT), l.place.serverProcesses()...)
 	return nil
 }
 
-// send signals once with each signal, the strongest so far.
-func (l *leftover) send(pid int, signal syscall.Signal) {
-	if l.sent == signal {
-		return
+// due is the signal to send after a while: gentle at first, then SIGQUIT, then
+// SIGKILL.
+func due(waited, quitAfter, killAfter time.Duration, gentle syscall.Signal) syscall.Signal {
+	switch {
+	case waited > killAfter:
+		return syscall.SIGKILL
+	case waited > quitAfter:
+		return syscall.SIGQUIT
 	}
-	l.sent = signal
-	// It may just have ended, which the lock will tell.
-	_ = syscall.Kill(pid, signal)
+	return gentle
 }
 
-func (l *leftover) sendAll(signal syscall.Signal) {
+// send sends a signal unless it is the one that was sent last.
+func (l *leftover) send(signal syscall.Signal, pids ...int) {
 	if l.sent == signal {
 		return
 	}
 	l.sent = signal
-	for _, pid := range l.place.serverProcesses() {
-		_ = syscall.Kill(pid, signal)
+	for _, pid := range pids {
+		_ = syscall.Kill(pid, signal) // it may just have ended, which the lock will tell
 	}
 }
 
@@ -132,8 +129,14 @@ func (l *leftover) sendAll(signal syscall.Signal) {
 // that of its parent, and still makes its second check, of the shared memory.
 func (p place) retirePostmasterFile(mark string) error {
 	lines := p.readPostmasterFile()
+	if lines == nil {
+		return nil
+	}
 	pid := postmasterPID(lines)
-	if pid <= 0 {
+	if pid == 0 { // a crash of the machine left it empty; Postgres would give up
+		if err := os.Remove(filepath.Join(p.dir, postmasterFile)); err != nil {
+			return fileError("remove", filepath.Join(p.dir, postmasterFile), err)
+		}
 		return nil
 	}
 	switch p.inspect(pid, mark) {

@@ -23,7 +23,15 @@ func parseLine(text string) Line {
 		return Line{Level: LevelInfo, Message: strings.TrimSpace(text)}
 	}
 	level, message := severity(fields[3])
-	return Line{Level: level, PID: pid, Application: fields[1], Database: fields[2], Message: message}
+	return Line{Level: level, PID: pid, Application: known(fields[1]), Database: known(fields[2]), Message: message}
+}
+
+// known is name unless it is what the server writes for a session without one.
+func known(name string) string {
+	if name == "[unknown]" {
+		return ""
+	}
+	return name
 }
 
 // severity splits "LOG:  message".

@@ -61,16 +61,19 @@ func (p place) command(program string, inherited []*os.File, args func(dir strin
 	}
 	cmd := exec.Command(filepath.Join(p.runtime.BinDir, program), args(name)...)
 	cmd.Dir = "/"
-	cmd.Env = environment()
+	cmd.Env = environment(searchPath)
 	cmd.ExtraFiles = files
 	cmd.SysProcAttr = p.account.attributes()
 	return cmd, nil
 }
 
+// searchPath is where the server finds programs of the system, such as locale.
+const searchPath = "/usr/local/bin:/usr/bin:/bin"
+
 // environment is all that the server sees of ours: our variables may hold
 // secrets, and PG… and LD_… would change what it does.
-func environment() []string {
-	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
+func environment(path string) []string {
+	env := []string{"PATH=" + path, "LC_ALL=C", "TZ=UTC"}
 	if tmp := os.Getenv("TMPDIR"); tmp != "" {
 		env = append(env, "TMPDIR="+tmp)
 	}

@@ -15,13 +15,13 @@ import (
 // scramIterations is Postgres' own default.
 const scramIterations = 4096
 
-// scramVerifier returns what Postgres stores instead of a password, in the form
+// ScramVerifier returns what Postgres stores instead of a password, in the form
 // that ALTER ROLE … PASSWORD accepts: the password itself then never reaches the
 // server. RFC 5803; src/common/scram-common.c.
 //
 // Passwords are used as they are, without SASLprep, which changes nothing for
 // ASCII; Postgres clients fall back to the same for what it rejects.
-func scramVerifier(password string) (string, error) {
+func ScramVerifier(password string) (string, error) {
 	salt := make([]byte, 16)
 	if _, err := rand.Read(salt); err != nil {
 		return "", err

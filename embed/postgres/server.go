@@ -57,8 +57,12 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.DataDir, err = resolve(o.DataDir); err != nil {
 		return nil, err
 	}
+	// Refusals come before anything is written beside the directory.
+	if _, err := accountFor(o.DataDir); err != nil {
+		return nil, err
+	}
 	if _, err := ClusterMajor(o.DataDir); err != nil {
-		return nil, err // before anything is written beside it
+		return nil, err
 	}
 	owner, err := lockOwner(o.DataDir)
 	if err != nil {
@@ -89,7 +93,8 @@ func resolve(dir string) (string, error) {
 
 // start does the work of Start under the owner's lock.
 func (s *Server) start(ctx context.Context) error {
-	if err := s.prepare(ctx); err != nil {
+	created, err := s.prepare(ctx)
+	if err != nil {
 		return err
 	}
 	dir, cleanup, err := socketDir(s.place.dir)
@@ -97,30 +102,38 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.SocketDir, s.cleanup = dir, cleanup
-	return s.launch(ctx)
+	if err := s.launch(ctx); err != nil {
+		return err
+	}
+	if err := s.finish(ctx, created); err != nil {
+		// It runs, or did until a second start failed; either way this ends it.
+		return errors.Join(err, s.process.Stop(ctx))
+	}
+	return nil
 }
 
-// prepare makes the data directory ready for a server.
-func (s *Server) prepare(ctx context.Context) error {
+// prepare makes the data directory ready for a server. created tells that there
+// was none before.
+func (s *Server) prepare(ctx context.Context) (created bool, err error) {
 	o := s.options
 	major, err := ClusterMajor(o.DataDir)
 	if err != nil {
-		return err
+		return false, err
 	}
 	a, err := accountFor(o.DataDir)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if s.place, err = newPlace(o.DataDir, a, o.Runtime); err != nil {
-		return err
+		return false, err
 	}
 	if major == 0 {
-		return create(ctx, o, a)
+		return true, create(ctx, o, a)
 	}
 	if err := checkMajor(o.DataDir, o.Runtime, major); err != nil {
-		return err
+		return false, err
 	}
-	return s.refresh(ctx)
+	return false, s.refresh(ctx)
 }
 
 // refresh brings an existing cluster up to the options.
@@ -147,7 +160,7 @@ func (s *Server) refresh(ctx context.Context) error {
 	if err != nil || same {
 		return err
 	}
-	return p.setPassword(ctx, o.Password)
+	return p.setPassword(ctx, o.Password, []*os.File{lock})
 }
 
 // launch starts the server process on a free port.

@@ -30,13 +30,13 @@ func (p place) hasPassword(password string) (bool, error) {
 // setPassword gives the superuser a password while no server runs, so that there
 // is no moment in which others could connect without it. The single-user server
 // gets a verifier through its standard input: neither its arguments nor its log
-// show anything. flags go to that server.
-func (p place) setPassword(ctx context.Context, password string, flags ...string) error {
-	verifier, err := scramVerifier(password)
+// show anything. It inherits the files, which are closed here, and the flags.
+func (p place) setPassword(ctx context.Context, password string, inherited []*os.File, flags ...string) error {
+	verifier, err := ScramVerifier(password)
 	if err != nil {
 		return &Error{Kind: KindInternal, Message: "prepare the superuser's password", Err: err}
 	}
-	cmd, err := p.command("postgres", nil, func(dir string) []string {
+	cmd, err := p.command("postgres", inherited, func(dir string) []string {
 		args := []string{"--single", "-D", dir,
 			"-c", "exit_on_error=on", "-c", "log_min_error_statement=panic", "-c", "log_checkpoints=off"}
 		return append(append(args, flags...), "postgres")
