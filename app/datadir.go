@@ -83,6 +83,7 @@ func inUse(path string) error {
 	return fmt.Errorf("%w: %s already serves %s; stop it, or use another --data-dir", ErrInUse, who, path)
 }
 
+// dataDirError explains what the system says of a file in the data directory.
 func dataDirError(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
@@ -92,7 +93,7 @@ func dataDirError(path string, err error) error {
 	case errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("data directory %s: a part of this path is a file; choose another with --data-dir", path)
 	}
-	return fmt.Errorf("data directory %s: %w", path, err)
+	return err // it names its file
 }
 
 // announce leaves a note for status, doctor and a second starter.

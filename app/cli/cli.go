@@ -75,9 +75,7 @@ func newRoot() *cobra.Command {
 		return codedError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath()), exitUsage}
 	})
 	root.AddCommand(newServe(), newStatus(), newDoctor(), newKeys(), newVersion())
-	for _, c := range root.Commands() {
-		usageArgs(c)
-	}
+	usageArgs(root)
 	return root
 }
 

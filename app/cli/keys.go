@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/insforge/insforge-go/app"
 	"github.com/insforge/insforge-go/app/config"
 	"github.com/spf13/cobra"
 )
@@ -54,7 +55,11 @@ func newKeysShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		k := shownKeys{URL: cfg.APIBaseURL, APIKey: s.APIKey, AnonKey: s.AnonKey, AdminUsername: s.AdminUsername, SecretsFile: s.Path}
+		url := cfg.APIBaseURL
+		if i, err := app.ReadInstance(cfg.DataDir); err == nil {
+			url = i.URL // the process that serves knows better than this environment
+		}
+		k := shownKeys{URL: url, APIKey: s.APIKey, AnonKey: s.AnonKey, AdminUsername: s.AdminUsername, SecretsFile: s.Path}
 		out := c.OutOrStdout()
 		if *asJSON {
 			enc := json.NewEncoder(out)

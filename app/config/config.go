@@ -5,12 +5,13 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -44,9 +45,6 @@ type Config struct {
 
 	Postgres Postgres
 	Given    Given
-
-	// AccessTokenLifetime is how long an access token is good for.
-	AccessTokenLifetime time.Duration `env:"INSFORGE_ACCESS_TOKEN_LIFETIME" envDefault:"15m"`
 }
 
 // Postgres says which database to use. Without URL and Host the product runs
@@ -101,11 +99,7 @@ func Load(environ []string) (Config, error) {
 		}
 	}
 	if err := env.ParseWithOptions(&c, env.Options{Environment: values}); err != nil {
-		var all env.AggregateError
-		if errors.As(err, &all) && len(all.Errors) > 0 {
-			err = all.Errors[0]
-		}
-		return Config{}, fmt.Errorf("environment: %w", err)
+		return Config{}, explain(err, values)
 	}
 	g := &c.Given
 	if g.AdminUsername == "" {
@@ -117,6 +111,19 @@ func Load(environ []string) (Config, error) {
 	g.APIKey = withPrefix(strings.TrimSpace(g.APIKey), "ik_")
 	g.AnonKey = withPrefix(strings.TrimSpace(g.AnonKey), "anon_")
 	return c, nil
+}
+
+// explain names the variable that cannot be parsed; the parser knows only the
+// name of its field.
+func explain(err error, values map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		alone := env.Options{Environment: map[string]string{name: values[name]}}
+		var parse env.ParseError
+		if errors.As(env.ParseWithOptions(&Config{}, alone), &parse) {
+			return fmt.Errorf("environment variable %s: %w", name, parse.Err)
+		}
+	}
+	return fmt.Errorf("environment: %w", err)
 }
 
 func withPrefix(key, prefix string) string {
@@ -132,6 +139,9 @@ func (c *Config) Validate() error {
 	if c.Port < 0 || c.Port > 65535 {
 		return fmt.Errorf("PORT %d is not a port number (1 to 65535)", c.Port)
 	}
+	if c.Postgres.Port < 1 || c.Postgres.Port > 65535 {
+		return fmt.Errorf("POSTGRES_PORT %d is not a port number (1 to 65535)", c.Postgres.Port)
+	}
 	dir, err := filepath.Abs(c.DataDir)
 	if err != nil {
 		return fmt.Errorf("data directory %s: %w", c.DataDir, err)
@@ -146,9 +156,6 @@ func (c *Config) Validate() error {
 	c.APIBaseURL = strings.TrimRight(c.APIBaseURL, "/")
 	if u, err := url.Parse(c.APIBaseURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return errors.New("API_BASE_URL is not an http(s) URL, for example https://api.example.com")
-	}
-	if c.AccessTokenLifetime <= 0 {
-		return errors.New("INSFORGE_ACCESS_TOKEN_LIFETIME must be a positive duration, for example 15m")
 	}
 	if !c.Postgres.External() && c.Postgres.User != "postgres" {
 		return errors.New("POSTGRES_USER has no effect on the product's own Postgres, whose owner is postgres; unset it or name a server with POSTGRES_HOST")

@@ -66,6 +66,10 @@ func EnsureSecrets(c Config) (LoadedSecrets, error) {
 	loaded := LoadedSecrets{Path: path}
 	before := stored
 	given := overlay(Secrets{}, c)
+	if err == nil && stored.EncryptionKey == "" && given.EncryptionKey == "" {
+		return LoadedSecrets{}, fmt.Errorf("%s has no encryption key, because ENCRYPTION_KEY gave one when it was made; "+
+			"set ENCRYPTION_KEY to the same value again: a new key could not read the stored secrets", path)
+	}
 	fill(&stored.JWTSecret, given.JWTSecret, "", 32)
 	fill(&stored.EncryptionKey, given.EncryptionKey, "", 32)
 	loaded.NewAdminPassword = fill(&stored.AdminPassword, given.AdminPassword, "", 12)

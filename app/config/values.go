@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,7 +78,7 @@ func (t *TrustProxy) UnmarshalText(text []byte) error {
 	}
 	if n, err := strconv.ParseFloat(s, 64); err == nil {
 		if n < 0 || n != math.Trunc(n) || n > 100 {
-			return fmt.Errorf("TRUST_PROXY %q: a number of hops is a whole number from 0", s)
+			return fmt.Errorf("%q: a number of hops is a whole number from 0 to 100", s)
 		}
 		*t = TrustProxy{Hops: int(n)}
 		return nil
@@ -92,7 +93,7 @@ func (t *TrustProxy) UnmarshalText(text []byte) error {
 		for _, text := range texts {
 			p, err := prefix(text)
 			if err != nil {
-				return fmt.Errorf("TRUST_PROXY %q: %q is no address, network, loopback, linklocal or uniquelocal", s, item)
+				return fmt.Errorf("%q is no address, network, loopback, linklocal or uniquelocal", item)
 			}
 			ranges = append(ranges, p)
 		}
@@ -114,20 +115,37 @@ func prefix(text string) (netip.Prefix, error) {
 }
 
 // ClientIP returns the address of the client behind the trusted proxies. peer
-// is who opened the connection, forwarded the X-Forwarded-For entries from
-// left to right. Reading stops at the first address that is not a trusted
-// proxy's: whatever stands left of it is the client's own claim.
+// is who opened the connection, forwarded the X-Forwarded-For lines, each a
+// comma-separated list. They are read from the right, up to the first address
+// that is not a trusted proxy's: whatever stands left of it is the client's
+// own claim.
 func (t TrustProxy) ClientIP(peer netip.Addr, forwarded []string) netip.Addr {
-	client := peer.Unmap()
-	for i, hop := len(forwarded)-1, 1; i >= 0 && t.trusts(client, hop); i, hop = i-1, hop+1 {
-		next, err := netip.ParseAddr(strings.TrimSpace(forwarded[i]))
-		if err != nil {
-			break
+	client := plain(peer)
+	hop := 1
+	for _, line := range slices.Backward(forwarded) {
+		for more := true; more; hop++ {
+			if !t.trusts(client, hop) {
+				return client
+			}
+			last := line
+			if comma := strings.LastIndexByte(line, ','); comma >= 0 {
+				line, last = line[:comma], line[comma+1:]
+			} else {
+				more = false
+			}
+			next, err := netip.ParseAddr(strings.TrimSpace(last))
+			if err != nil {
+				return client
+			}
+			client = plain(next)
 		}
-		client = next.Unmap()
 	}
 	return client
 }
+
+// plain returns an IPv4 address in its short form, and any without the zone,
+// with which it would be in no network.
+func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
 func (t TrustProxy) trusts(proxy netip.Addr, hop int) bool {
 	if t.Hops < 0 || hop <= t.Hops {

@@ -84,7 +84,7 @@ func terminal(o Options) io.Writer {
 	if !o.Color {
 		return o.Terminal
 	}
-	return zerolog.ConsoleWriter{Out: o.Terminal, TimeFormat: time.TimeOnly, FieldsExclude: []string{"id", "user_agent"}}
+	return zerolog.ConsoleWriter{Out: o.Terminal, TimeFormat: time.TimeOnly, FieldsExclude: []string{"id", "userAgent"}}
 }
 
 func logger(w io.Writer, level zerolog.Level) zerolog.Logger {

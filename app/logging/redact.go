@@ -2,27 +2,41 @@ package logging
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"io"
+	"net/url"
 	"regexp"
+	"slices"
 )
 
 const blot = "[redacted]"
 
-// shapes are secrets that can be told by their form: keys, JWTs, passwords in
-// connection strings and bcrypt hashes.
+// shapes are secrets that can be told by their form: keys, JWTs, bearer
+// tokens, passwords in connection strings, JSON and SQL, password hashes.
+// Lines are JSON, so quotes within a message appear as \".
 var shapes = []struct {
-	hint    []byte // must occur in the line before the pattern is tried
+	hints   []string // one must occur in the line before the pattern is tried
 	pattern *regexp.Regexp
 	with    []byte
 }{
-	{[]byte("ik_"), regexp.MustCompile(`\bik_[A-Za-z0-9+/=_-]{8,}`), []byte("ik_" + blot)},
-	{[]byte("anon_"), regexp.MustCompile(`\banon_[A-Za-z0-9+/=_-]{16,}`), []byte("anon_" + blot)},
-	{[]byte("eyJ"), regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?`), []byte(blot)},
-	{[]byte("://"), regexp.MustCompile(`(://[^:/?#\s"]*):[^@/\s"]+@`), []byte("$1:" + blot + "@")},
-	{[]byte("$2"), regexp.MustCompile(`\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}`), []byte(blot)},
-	{[]byte("SCRAM-SHA-256$"), regexp.MustCompile(`SCRAM-SHA-256\$[^"'\s\\]+`), []byte(blot)},
-	{[]byte("assword"), regexp.MustCompile(`(?i)(password["']?\s*[:=]?\s*\\?["'])[^"'\\]+`), []byte("${1}" + blot)},
+	{[]string{"ik_"}, regexp.MustCompile(`\bik_[A-Za-z0-9-]{20,}`), []byte("ik_" + blot)},
+	{[]string{"anon_"}, regexp.MustCompile(`\banon_[A-Za-z0-9-]{20,}`), []byte("anon_" + blot)},
+	{[]string{"eyJ"}, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?`), []byte(blot)},
+	{[]string{"Bearer "}, regexp.MustCompile(`\bBearer [A-Za-z0-9+/=._~-]{16,}`), []byte("Bearer " + blot)},
+	{[]string{"://"}, regexp.MustCompile(`(://[^:/?#\s"]*):[^/?#\s"]+@`), []byte("$1:" + blot + "@")},
+	{[]string{"$2"}, regexp.MustCompile(`\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}`), []byte(blot)},
+	{[]string{"SCRAM-SHA-256$"}, regexp.MustCompile(`SCRAM-SHA-256\$[^"'\s\\]+`), []byte(blot)},
+	// "password":"…" as a field of the line, and in JSON within a message.
+	{passwordHints, regexp.MustCompile(`(?i)(password"\s*:\s*")(?:[^"\\]|\\.)+`), []byte("${1}" + blot)},
+	{passwordHints, regexp.MustCompile(`(?i)(password\\"\s*:\s*\\")(?:[^"\\]|\\\\(?:\\.|[^"\\]))+`), []byte("${1}" + blot)},
+	// ALTER ROLE … PASSWORD '…'
+	{passwordHints, regexp.MustCompile(`(?i)(password\s+'|password'?\s*[:=]\s*')(?:[^'"\\]|''|\\.)+'`), []byte("${1}" + blot + "'")},
+	// password=… in a URL or connection string.
+	{passwordHints, regexp.MustCompile(`(?i)(password=)[^\s"'\\&]+`), []byte("${1}" + blot)},
 }
+
+var passwordHints = []string{"assword", "ASSWORD"}
 
 // minSecret keeps a short configured secret from blotting out half of every
 // line; shapes still catch it where it matters.
@@ -33,11 +47,45 @@ type redactor struct{ secrets [][]byte }
 func newRedactor(secrets []string) redactor {
 	var r redactor
 	for _, s := range secrets {
-		if len(s) >= minSecret {
-			r.secrets = append(r.secrets, []byte(s))
+		if len(s) < minSecret {
+			continue
+		}
+		for _, form := range spellings(s) {
+			r.secrets = append(r.secrets, []byte(form))
 		}
 	}
+	// The longest first: a secret may begin with another.
+	slices.SortFunc(r.secrets, func(a, b []byte) int {
+		return cmp.Or(cmp.Compare(len(b), len(a)), bytes.Compare(a, b))
+	})
+	r.secrets = slices.CompactFunc(r.secrets, bytes.Equal)
 	return r
+}
+
+// spellings returns how s appears in a line of JSON: as it is, escaped as a
+// part of a string, escaped twice where the string holds JSON, and in URLs.
+func spellings(s string) []string {
+	return []string{
+		s,
+		escape(s, false),
+		escape(escape(s, false), false),
+		escape(escape(s, true), false),
+		url.QueryEscape(s),
+		url.PathEscape(s),
+		url.UserPassword("", s).String()[1:],
+	}
+}
+
+// escape returns s as it stands between the quotes of a JSON string. The
+// logger leaves &, < and > alone; encoding/json, which made the JSON within a
+// message, does not.
+func escape(s string, html bool) string {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(html)
+	_ = e.Encode(s) // a string encodes
+	quoted := bytes.TrimSpace(out.Bytes())
+	return string(quoted[1 : len(quoted)-1])
 }
 
 func (r redactor) clean(line []byte) []byte {
@@ -47,7 +95,7 @@ func (r redactor) clean(line []byte) []byte {
 		}
 	}
 	for _, s := range shapes {
-		if bytes.Contains(line, s.hint) {
+		if slices.ContainsFunc(s.hints, func(hint string) bool { return bytes.Contains(line, []byte(hint)) }) {
 			line = s.pattern.ReplaceAll(line, s.with)
 		}
 	}

@@ -1,13 +1,19 @@
 package server
 
 import (
+	"net/http"
+	"net/url"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/labstack/echo/v4"
 )
 
 // canonicalPaths makes routing forgive letter case in the fixed parts of a
-// path and one trailing slash. Parameters keep their case.
+// path and one trailing slash. The text of parameters and wildcards stays as
+// it was sent. What matches no route is refused here: the framework would let
+// a parameter be empty, or hold slashes where it comes last.
 type canonicalPaths struct{ root *segment }
 
 // segment is one step of the tree of registered paths.
@@ -15,24 +21,26 @@ type segment struct {
 	fixed map[string]*segment // by lower-case text
 	text  string              // as registered
 	param *segment
-	rest  bool // a wildcard: whatever follows belongs to it
+	ends  map[string]bool // methods of the routes that end here
+	rest  map[string]bool // methods of the routes that go on with a wildcard
 }
 
 // newCanonicalPaths reads the routes registered so far.
 func newCanonicalPaths(e *echo.Echo) *canonicalPaths {
 	p := &canonicalPaths{root: &segment{}}
 	for _, route := range e.Routes() {
-		p.add(route.Path)
+		p.add(route.Method, route.Path)
 	}
 	return p
 }
 
-func (p *canonicalPaths) add(path string) {
+func (p *canonicalPaths) add(method, path string) {
 	at := p.root
-	for _, part := range strings.Split(strings.Trim(path, "/"), "/") {
+	for part := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 		switch {
+		case part == "": // the root path
 		case strings.HasPrefix(part, "*"):
-			at.rest = true
+			at.rest = with(at.rest, method)
 			return
 		case strings.HasPrefix(part, ":"):
 			if at.param == nil {
@@ -40,62 +48,109 @@ func (p *canonicalPaths) add(path string) {
 			}
 			at = at.param
 		default:
-			if at.fixed == nil {
-				at.fixed = map[string]*segment{}
-			}
-			key := strings.ToLower(part)
-			if at.fixed[key] == nil {
-				at.fixed[key] = &segment{text: part}
-			}
-			at = at.fixed[key]
+			at = at.child(part)
 		}
 	}
+	at.ends = with(at.ends, method)
+}
+
+func (s *segment) child(text string) *segment {
+	if s.fixed == nil {
+		s.fixed = map[string]*segment{}
+	}
+	key := strings.ToLower(text)
+	if s.fixed[key] == nil {
+		s.fixed[key] = &segment{text: text}
+	}
+	return s.fixed[key]
+}
+
+func with(methods map[string]bool, method string) map[string]bool {
+	if methods == nil {
+		methods = map[string]bool{}
+	}
+	methods[method] = true
+	return methods
 }
 
 func (p *canonicalPaths) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		u := c.Request().URL
-		if path := p.canonical(u.Path); path != u.Path {
-			// The original stays in RequestURI, which errors quote.
+		if !utf8.ValidString(u.Path) || strings.IndexByte(u.Path, 0) >= 0 {
+			return fault.New(http.StatusBadRequest, fault.InvalidInput, "The path is not valid text").
+				Next("Percent-encode the path as UTF-8, without NUL characters.")
+		}
+		path, ok := p.canonical(c.Request().Method, echo.GetPath(c.Request()))
+		if !ok {
+			return echo.ErrNotFound
+		}
+		// What was sent stays in RequestURI, which errors quote.
+		if u.RawPath == "" {
 			u.Path = path
+			return next(c)
 		}
-		if u.RawPath != "" {
-			u.RawPath = p.canonical(u.RawPath)
+		decoded, err := url.PathUnescape(path)
+		if err != nil {
+			return echo.ErrNotFound
 		}
+		u.RawPath, u.Path = path, decoded
 		return next(c)
 	}
 }
 
-// canonical returns path as the routes spell it. It returns path unchanged
-// where no route could match.
-func (p *canonicalPaths) canonical(path string) string {
-	if len(path) > 1 {
-		path = strings.TrimSuffix(path, "/")
+// canonical returns path as the routes of the method spell it. ok is false
+// when none matches.
+func (p *canonicalPaths) canonical(method, path string) (_ string, ok bool) {
+	if path == "" {
+		path = "/"
 	}
-	var out strings.Builder
-	at, left := p.root, strings.TrimPrefix(path, "/")
-	for left != "" {
-		part, after, more := strings.Cut(left, "/")
-		next := at.fixed[part]
-		if next == nil {
-			next = at.fixed[strings.ToLower(part)]
-		}
-		switch {
-		case next != nil:
-			part = next.text
-		case at.param != nil:
-			next = at.param
-		default:
-			out.WriteByte('/')
-			out.WriteString(left)
-			return out.String()
-		}
-		out.WriteByte('/')
-		out.WriteString(part)
-		if !more {
-			return out.String()
-		}
-		at, left = next, after
+	var room [256]byte // on the stack, for nearly every path
+	out, ok := p.root.match(room[:0], method, path)
+	switch {
+	case !ok:
+		return "", false
+	case len(out) == 0:
+		return "/", true
+	case string(out) == path:
+		return path, true
 	}
-	return path
+	return string(out), true
+}
+
+// match appends left, which is empty or starts with a slash, in the spelling
+// of the first route below s that it matches: fixed text is preferred to a
+// parameter, and that to a wildcard.
+func (s *segment) match(out []byte, method, left string) (_ []byte, ok bool) {
+	if (left == "" || left == "/") && s.ends[method] {
+		return out, true
+	}
+	if left == "" {
+		return nil, false
+	}
+	part := left[1:]
+	if end := strings.IndexByte(part, '/'); end >= 0 {
+		part = part[:end]
+	}
+	after := left[1+len(part):]
+	if next := s.fixedChild(part); next != nil {
+		if found, ok := next.match(append(append(out, '/'), next.text...), method, after); ok {
+			return found, true
+		}
+	}
+	if s.param != nil && part != "" {
+		if found, ok := s.param.match(append(append(out, '/'), part...), method, after); ok {
+			return found, true
+		}
+	}
+	if s.rest[method] {
+		return append(out, left...), true
+	}
+	return nil, false
+}
+
+func (s *segment) fixedChild(part string) *segment {
+	if next := s.fixed[part]; next != nil {
+		return next
+	}
+	return s.fixed[strings.ToLower(part)]
 }

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	stdlog "log"
-	"net"
 	"net/http"
+	"strings"
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 )
@@ -30,7 +29,7 @@ const statusClientClosed = 499
 // writeError is the only writer of failures. It logs what the caller is not
 // shown.
 func (s *Server) writeError(err error, c echo.Context) {
-	if errors.Is(err, context.Canceled) && c.Request().Context().Err() != nil {
+	if clientGone(err, c) {
 		c.Response().Status = statusClientClosed
 		return // nobody is there to read an answer
 	}
@@ -45,14 +44,18 @@ func (s *Server) writeError(err error, c echo.Context) {
 		return
 	}
 	body := envelope{Error: f.Code, Message: f.Message, StatusCode: f.Status, NextActions: f.NextActions}
-	if c.Request().Method == http.MethodHead {
-		err = c.NoContent(f.Status)
-	} else {
-		err = c.JSON(f.Status, body)
-	}
-	if err != nil {
+	if err := c.JSON(f.Status, body); err != nil {
 		s.deps.Log.Debug().Err(err).Msg("answer not delivered")
 	}
+}
+
+// clientGone reports whether err is the consequence of the client's leaving:
+// the work was cancelled, or the rest of the answer could not be delivered.
+func clientGone(err error, c echo.Context) bool {
+	if c.Request().Context().Err() == nil {
+		return false
+	}
+	return errors.Is(err, context.Canceled) || c.Response().Committed
 }
 
 // faultOf decides which failure the caller sees.
@@ -69,7 +72,7 @@ func (s *Server) faultOf(err error, c echo.Context) *fault.Error {
 	if errors.As(err, &tooLarge) {
 		return rest.TooLarge(err)
 	}
-	if databaseGone(err) {
+	if pg.Gone(err) {
 		return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure, "The database is not available").
 			Next("Try again in a few seconds; insforge doctor tells why if it lasts.").Because(err)
 	}
@@ -94,22 +97,15 @@ func notFound(c echo.Context) *fault.Error {
 		Next("Check the method and the path; every endpoint lives under /api.")
 }
 
-// databaseGone reports a failure to reach Postgres, or that it is starting,
-// stopping or out of connections (SQLSTATE 57P0x, 53300).
-func databaseGone(err error) bool {
-	switch pg.State(err) {
-	case "57P01", "57P02", "57P03", "53300":
-		return true
-	case "":
-	default:
-		return false
-	}
-	var connect *pgconn.ConnectError
-	var network *net.OpError
-	return errors.As(err, &connect) || errors.As(err, &network)
-}
-
 // standardLogger carries what net/http complains about into our log.
 func standardLogger(log zerolog.Logger) *stdlog.Logger {
-	return stdlog.New(log.With().Str("component", "http").Logger(), "", 0)
+	return stdlog.New(warnings{log.With().Str("component", "http").Logger()}, "", 0)
+}
+
+type warnings struct{ log zerolog.Logger }
+
+// Write implements io.Writer.
+func (w warnings) Write(line []byte) (int, error) {
+	w.log.Warn().Msg(strings.TrimSuffix(string(line), "\n"))
+	return len(line), nil
 }

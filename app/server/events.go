@@ -60,6 +60,9 @@ func (s *Server) handleEvents(c rest.Context) error {
 	h.Set("Connection", "keep-alive")
 	h.Set("X-Accel-Buffering", "no")
 	c.Response().WriteHeader(http.StatusOK)
+	if c.Request().Method == http.MethodHead {
+		return nil
+	}
 
 	control := http.NewResponseController(c.Response())
 	send := func(text []byte) error {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,38 +57,60 @@ func (s *Server) clientIP(r *http.Request) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	var forwarded []string
-	for _, line := range r.Header.Values("X-Forwarded-For") {
-		forwarded = append(forwarded, strings.Split(line, ",")...)
-	}
-	return s.deps.TrustProxy.ClientIP(peer.Addr(), forwarded)
+	return s.deps.TrustProxy.ClientIP(peer.Addr(), r.Header["X-Forwarded-For"])
 }
 
-// accessLog writes one line a request, without the query string, which may
-// carry tokens. Reading the log is not logged.
+// accessLog writes one line a request, whatever becomes of it.
 func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		start := s.deps.Now()
-		if err := next(c); err != nil {
-			c.Error(err)
-		}
-		r, w := c.Request(), c.Response()
-		if strings.Contains(r.URL.Path, "/logs/") {
+		defer s.logAccess(c, s.deps.Now())
+		err := next(c)
+		if err == nil {
 			return nil
 		}
-		call := identity.CallFrom(r.Context())
-		s.deps.Log.Info().
-			Str("request_id", call.RequestID).
-			Str("method", r.Method).
-			Str("path", r.URL.Path).
-			Int("status", w.Status).
-			Int64("size", w.Size).
-			Str("duration", fmt.Sprintf("%.1fms", float64(s.deps.Now().Sub(start))/float64(time.Millisecond))).
-			Stringer("ip", call.ClientIP).
-			Str("user_agent", r.UserAgent()).
-			Msg("HTTP Request")
+		started := c.Response().Committed
+		s.writeError(err, c)
+		if started {
+			// Half an answer is out. Cutting the connection is the only way
+			// left to tell the client that the rest is missing.
+			panic(http.ErrAbortHandler)
+		}
 		return nil
 	}
+}
+
+// Bounds of what a client can make one line of the access log hold.
+const (
+	maxLoggedPath      = 1024
+	maxLoggedUserAgent = 256
+)
+
+// logAccess leaves out the query string, which may carry tokens. Reading the
+// log is not logged.
+func (s *Server) logAccess(c echo.Context, start time.Time) {
+	r, w := c.Request(), c.Response()
+	if strings.Contains(r.URL.Path, "/logs/") {
+		return
+	}
+	call := identity.CallFrom(r.Context())
+	took := float64(s.deps.Now().Sub(start)) / float64(time.Millisecond)
+	s.deps.Log.Info().
+		Str("request_id", call.RequestID).
+		Str("method", r.Method).
+		Str("path", clip(r.URL.Path, maxLoggedPath)).
+		Int("status", w.Status).
+		Int64("size", w.Size).
+		Str("duration", strconv.FormatFloat(took, 'f', 1, 64)+"ms").
+		Stringer("ip", call.ClientIP).
+		Str("userAgent", clip(r.UserAgent(), maxLoggedUserAgent)).
+		Msg("HTTP Request")
+}
+
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
 }
 
 // recoverPanic turns a panic into a 500 and a log line with the stack.
@@ -102,7 +125,10 @@ func (s *Server) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 			if r == http.ErrAbortHandler { //nolint:errorlint // net/http compares it this way too
 				panic(r)
 			}
-			s.deps.Log.Error().Bytes("stack", debug.Stack()).Msg("panic while serving a request")
+			s.deps.Log.Error().
+				Str("request_id", identity.CallFrom(c.Request().Context()).RequestID).
+				Bytes("stack", debug.Stack()).
+				Msg("panic while serving a request")
 			err = fmt.Errorf("panic: %v", r)
 		}()
 		return next(c)

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/insforge/insforge-go/app/config"
@@ -50,29 +52,39 @@ type Deps struct {
 type Server struct {
 	deps    Deps
 	echo    *echo.Echo
+	chain   echo.HandlerFunc // all middleware around route
 	http    *http.Server
 	closing chan struct{} // closed when the drain begins; streams end then
+	drain   func()        // closes closing, once
 }
 
 // New assembles the server; nothing listens yet.
 func New(d Deps) *Server {
 	e := echo.New()
-	e.HideBanner, e.HidePort = true, true
 	s := &Server{deps: d, echo: e, closing: make(chan struct{})}
-	e.HTTPErrorHandler = s.writeError
-
-	// Before routing: who asks what.
-	e.Pre(s.describeCall, s.accessLog, s.recoverPanic, secureHeaders, cors, s.limitBody)
+	s.drain = sync.OnceFunc(func() { close(s.closing) })
 
 	root := rest.NewRouter(e.Group(""), d.Auth)
 	root.GET("/api/health", rest.Public, s.handleHealth)
 	root.GET("/api/dashboard/events", rest.Admin, s.handleEvents)
 	d.Routes(root)
 	s.mountDashboard(root)
-	e.Pre(newCanonicalPaths(e).middleware)
+
+	s.chain = s.route
+	for _, wrap := range slices.Backward([]echo.MiddlewareFunc{
+		s.describeCall,
+		s.accessLog,
+		s.recoverPanic,
+		secureHeaders,
+		cors,
+		s.limitBody,
+		newCanonicalPaths(e).middleware,
+	}) {
+		s.chain = wrap(s.chain)
+	}
 
 	s.http = &http.Server{
-		Handler:           e,
+		Handler:           s,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       d.KeepAlive,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -81,8 +93,23 @@ func New(d Deps) *Server {
 	return s
 }
 
-// ServeHTTP serves one request, for tests.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+// ServeHTTP serves one request. It stands in for the framework's own, which
+// builds the chain anew for every request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := s.echo.AcquireContext()
+	c.Reset(r, w)
+	if err := s.chain(c); err != nil {
+		s.writeError(err, c)
+	}
+	s.echo.ReleaseContext(c) // not after a panic: who knows who still holds it
+}
+
+// route hands the request to the handler of its route.
+func (s *Server) route(c echo.Context) error {
+	r := c.Request()
+	s.echo.Router().Find(r.Method, echo.GetPath(r), c)
+	return c.Handler()(c)
+}
 
 // Serve answers requests on l until Shutdown. It returns nil after one.
 func (s *Server) Serve(l net.Listener) error {
@@ -95,7 +122,7 @@ func (s *Server) Serve(l net.Listener) error {
 // Shutdown stops listening, ends the event streams and waits for the requests
 // in progress. When ctx ends first, it cuts them off.
 func (s *Server) Shutdown(ctx context.Context) error {
-	close(s.closing)
+	s.drain()
 	if err := s.http.Shutdown(ctx); err != nil {
 		return errors.Join(err, s.http.Close())
 	}
