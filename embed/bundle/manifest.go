@@ -36,6 +36,9 @@ func writeManifest(dir string) error {
 		if err != nil {
 			return err
 		}
+		if rel == manifestName { // an unpacked archive brings the one it was packed with
+			return nil
+		}
 		fmt.Fprintf(&list, "%d\t%s\n", info.Size(), filepath.ToSlash(rel))
 		return nil
 	})
