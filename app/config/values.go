@@ -28,7 +28,7 @@ func (b *ByteSize) UnmarshalText(text []byte) error {
 		}
 	}
 	n, err := strconv.ParseFloat(s, 64)
-	if err != nil || n <= 0 || n*factor > math.MaxInt64/2 {
+	if size := n * factor; err != nil || !(size >= 1 && size <= math.MaxInt64/2) { // NaN is neither
 		return fmt.Errorf("%q is not a size such as 100mb", text)
 	}
 	*b = ByteSize(n * factor)

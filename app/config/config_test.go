@@ -1,0 +1,177 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/insforge/insforge-go/app/config"
+)
+
+// load returns the checked configuration of an environment.
+func load(t *testing.T, environ ...string) (config.Config, error) {
+	t.Helper()
+	c, err := config.Load(environ)
+	if err != nil {
+		return c, err
+	}
+	return c, c.Validate()
+}
+
+func mustLoad(t *testing.T, environ ...string) config.Config {
+	t.Helper()
+	c, err := load(t, environ...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestAnEmptyEnvironmentGivesTheDefaults(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	want := config.Config{
+		DataDir:           dir,
+		Host:              "127.0.0.1",
+		Port:              7130,
+		APIBaseURL:        "http://localhost:7130",
+		MaxJSONBody:       100 << 20,
+		MaxURLEncodedBody: 10 << 20,
+		KeepAlive:         config.Milliseconds(65 * time.Second),
+		LogLevel:          "info",
+		LogsDir:           dir + "/logs",
+		Postgres:          config.Postgres{Port: 5432, Database: "insforge", User: "postgres"},
+	}
+	if diff := cmp.Diff(want, mustLoad(t, "INSFORGE_DATA_DIR="+dir)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestEveryVariableIsRead(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		line string
+		got  func(config.Config) any
+		want any
+	}{
+		{"INSFORGE_DATA_DIR=/data/x", func(c config.Config) any { return c.DataDir }, "/data/x"},
+		{"HOST=0.0.0.0", func(c config.Config) any { return c.Host }, "0.0.0.0"},
+		{"PORT=8080", func(c config.Config) any { return c.Port }, 8080},
+		{"PORT=8080", func(c config.Config) any { return c.APIBaseURL }, "http://localhost:8080"},
+		{"API_BASE_URL=https://api.example.com/", func(c config.Config) any { return c.APIBaseURL }, "https://api.example.com"},
+		{"TRUST_PROXY=2", func(c config.Config) any { return c.TrustProxy.Hops }, 2},
+		{"MAX_JSON_BODY_SIZE=1kb", func(c config.Config) any { return c.MaxJSONBody }, config.ByteSize(1024)},
+		{"MAX_URLENCODED_BODY_SIZE=2kb", func(c config.Config) any { return c.MaxURLEncodedBody }, config.ByteSize(2048)},
+		{"KEEP_ALIVE_TIMEOUT_MS=1500", func(c config.Config) any { return time.Duration(c.KeepAlive) }, 1500 * time.Millisecond},
+		{"LOG_LEVEL=debug", func(c config.Config) any { return c.LogLevel }, "debug"},
+		{"LOGS_DIR=/var/log/x", func(c config.Config) any { return c.LogsDir }, "/var/log/x"},
+		{"PROJECT_ID=p1", func(c config.Config) any { return c.ProjectID }, "p1"},
+		{"DATABASE_URL=postgres://a@b/c", func(c config.Config) any { return c.Postgres.DSN() }, "postgres://a@b/c"},
+		{"DATABASE_URL=postgres://a@b/c", func(c config.Config) any { return c.Postgres.External() }, true},
+		{"POSTGRES_HOST=db", func(c config.Config) any { return c.Postgres.DSN() }, "postgres://postgres:@db:5432/insforge"},
+		{"POSTGRES_HOST=::1", func(c config.Config) any { return c.Postgres.DSN() }, "postgres://postgres:@[::1]:5432/insforge"},
+		{"POSTGRES_PORT=6432", func(c config.Config) any { return c.Postgres.Port }, 6432},
+		{"POSTGRES_DB=shop", func(c config.Config) any { return c.Postgres.Database }, "shop"},
+		{"POSTGRES_PASSWORD=p/w@d", func(c config.Config) any { return c.Postgres.Password }, "p/w@d"},
+		{"JWT_SECRET=j", func(c config.Config) any { return c.Given.JWTSecret }, "j"},
+		{"ENCRYPTION_KEY=e", func(c config.Config) any { return c.Given.EncryptionKey }, "e"},
+		{"ROOT_ADMIN_USERNAME=root", func(c config.Config) any { return c.Given.AdminUsername }, "root"},
+		{"ROOT_ADMIN_PASSWORD=pw", func(c config.Config) any { return c.Given.AdminPassword }, "pw"},
+		{"ADMIN_EMAIL=a@b.co", func(c config.Config) any { return c.Given.AdminUsername }, "a@b.co"},
+		{"ADMIN_PASSWORD=pw2", func(c config.Config) any { return c.Given.AdminPassword }, "pw2"},
+		{"ACCESS_API_KEY= abc ", func(c config.Config) any { return c.Given.APIKey }, "ik_abc"},
+		{"ACCESS_API_KEY=ik_abc", func(c config.Config) any { return c.Given.APIKey }, "ik_abc"},
+		{"ACCESS_ANON_KEY=abc", func(c config.Config) any { return c.Given.AnonKey }, "anon_abc"},
+		{"ACCESS_ANON_KEY=anon_abc", func(c config.Config) any { return c.Given.AnonKey }, "anon_abc"},
+	} {
+		t.Run(tt.line, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tt.want, tt.got(mustLoad(t, tt.line))); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestABlankVariableCountsAsUnset(t *testing.T) {
+	t.Parallel()
+	names := []string{"PORT", "HOST", "API_BASE_URL", "TRUST_PROXY", "MAX_JSON_BODY_SIZE", "KEEP_ALIVE_TIMEOUT_MS",
+		"LOG_LEVEL", "DATABASE_URL", "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER", "POSTGRES_PASSWORD",
+		"JWT_SECRET", "ENCRYPTION_KEY", "ROOT_ADMIN_PASSWORD", "ACCESS_API_KEY", "ACCESS_ANON_KEY"}
+	var blank []string
+	for i, name := range names {
+		blank = append(blank, name+"="+strings.Repeat(" ", i%2))
+	}
+	if diff := cmp.Diff(mustLoad(t), mustLoad(t, blank...)); diff != "" {
+		t.Errorf("-unset +blank\n%s", diff)
+	}
+}
+
+func TestTheNewAdministratorNamesWinOverTheLegacyOnes(t *testing.T) {
+	t.Parallel()
+	c := mustLoad(t, "ROOT_ADMIN_USERNAME=new", "ADMIN_EMAIL=old", "ROOT_ADMIN_PASSWORD=newpw", "ADMIN_PASSWORD=oldpw")
+	if c.Given.AdminUsername != "new" || c.Given.AdminPassword != "newpw" {
+		t.Errorf("got %q and %q, want new and newpw", c.Given.AdminUsername, c.Given.AdminPassword)
+	}
+}
+
+func TestWhatCannotWorkIsRefusedWithTheVariableToChange(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 4097)
+	for _, tt := range []struct{ name, line, want string }{
+		{"a port that is no number", "PORT=http", "PORT"},
+		{"a port out of range", "PORT=65536", "PORT"},
+		{"a negative port", "PORT=-1", "PORT"},
+		{"a database port that is no number", "POSTGRES_PORT=x", "POSTGRES_PORT"},
+		{"a database port out of range", "POSTGRES_PORT=0", "POSTGRES_PORT"},
+		{"a size without digits", "MAX_JSON_BODY_SIZE=lots", "MAX_JSON_BODY_SIZE"},
+		{"a size that is not a number", "MAX_URLENCODED_BODY_SIZE=nan", "MAX_URLENCODED_BODY_SIZE"},
+		{"a duration below zero", "KEEP_ALIVE_TIMEOUT_MS=-5", "KEEP_ALIVE_TIMEOUT_MS"},
+		{"a base URL without a scheme", "API_BASE_URL=api.example.com", "API_BASE_URL"},
+		{"a base URL of another scheme", "API_BASE_URL=ftp://api.example.com", "API_BASE_URL"},
+		{"a negative number of proxies", "TRUST_PROXY=-1", "TRUST_PROXY"},
+		{"a fractional number of proxies", "TRUST_PROXY=1.5", "TRUST_PROXY"},
+		{"an unknown proxy name", "TRUST_PROXY=loopback, somewhere", "TRUST_PROXY"},
+		{"an owner name for the product's own Postgres", "POSTGRES_USER=me", "POSTGRES_USER"},
+		{"an API key that is only its prefix", "ACCESS_API_KEY=ik_", "ACCESS_API_KEY"},
+		{"an anon key that is only its prefix", "ACCESS_ANON_KEY=anon_", "ACCESS_ANON_KEY"},
+		{"an administrator's name that is too long", "ROOT_ADMIN_USERNAME=" + long, "ROOT_ADMIN_USERNAME"},
+		{"an administrator's password that is too long", "ROOT_ADMIN_PASSWORD=" + long, "ROOT_ADMIN_PASSWORD"},
+		{"the published administrator's password", "ROOT_ADMIN_PASSWORD=change-this-password", "ROOT_ADMIN_PASSWORD"},
+		{"a published signing secret", "JWT_SECRET=your-secret-key-here-must-be-32-char-or-above", "JWT_SECRET"},
+		{"a published signing secret with spaces around it", "JWT_SECRET= dev-secret-please-change-in-production ", "JWT_SECRET"},
+		{"a published encryption key", "ENCRYPTION_KEY=your-encryption-key-here-must-be-32-char-or-above", "ENCRYPTION_KEY"},
+		{"a published API key without its prefix", "ACCESS_API_KEY=your-api-key-here-32-chars-minimum", "ACCESS_API_KEY"},
+		{"the published password of the product's own Postgres", "POSTGRES_PASSWORD=postgres", "POSTGRES_PASSWORD"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(t, tt.line)
+			if err == nil {
+				t.Fatalf("%s was accepted", tt.line)
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %q, want it to name %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestARefusedSecretIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	const secret = "your-secret-key-here-must-be-32-char-or-above"
+	_, err := load(t, "JWT_SECRET="+secret)
+	if err == nil || strings.Contains(err.Error(), secret) {
+		t.Errorf("got %v, want an error without the value", err)
+	}
+}
+
+func TestAnExternalDatabaseMayHaveAnyUserAndPassword(t *testing.T) {
+	t.Parallel()
+	c := mustLoad(t, "POSTGRES_HOST=db", "POSTGRES_USER=me", "POSTGRES_PASSWORD=postgres")
+	if got, want := c.Postgres.DSN(), "postgres://me:postgres@db:5432/insforge"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
