@@ -37,13 +37,13 @@ func (s *Service) Mount(r rest.Router) {
 	r.POST("/tokens/anon", rest.Admin, s.handleAnonToken, body)
 }
 
-// MountJWKS registers the public keys of access tokens on r, which is at / or
-// at /api.
+// MountJWKS registers the public keys of access tokens on r, which is at /.
 func (s *Service) MountJWKS(r rest.Router) {
 	r.GET("/.well-known/jwks.json", rest.Public, s.handleJWKS)
+	r.GET("/api/.well-known/jwks.json", rest.Public, s.handleJWKS)
 }
 
-// handleJWKS serves "GET /.well-known/jwks.json", also below /api.
+// handleJWKS serves "GET /.well-known/jwks.json" and the same below /api.
 func (s *Service) handleJWKS(c rest.Context) error {
 	a, err := s.authority()
 	if err != nil {

@@ -70,17 +70,19 @@ func scanAccount(row pgx.Row) (account, error) {
 	return a, nil
 }
 
-// providersOf names each way to sign in once, the password last. A sign-in by
-// mailed code leaves a provider that is called "email" too.
+// providersOf names each way to sign in once, e-mail last: it is there with a
+// password, and after a sign-in by mailed code, which leaves a provider of that
+// name.
 func providersOf(stored []string, hasPassword bool) []string {
+	const email = "email"
 	out := make([]string, 0, len(stored)+1)
-	if hasPassword {
-		stored = append(stored, "email")
-	}
 	for _, name := range stored {
-		if !slices.Contains(out, name) {
+		if name != email && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
+	}
+	if hasPassword || slices.Contains(stored, email) {
+		out = append(out, email)
 	}
 	return out
 }

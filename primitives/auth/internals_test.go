@@ -1,0 +1,188 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
+)
+
+func TestDecoyCostsAsMuchAsARealHash(t *testing.T) {
+	t.Parallel()
+	cost, err := bcrypt.Cost([]byte(decoy))
+	if err != nil || cost != bcryptCost || len(decoy) != 60 {
+		t.Errorf("got cost %d, %v, want %d: a decoy that does not parse answers at once", cost, err, bcryptCost)
+	}
+	// Only a hash that is compared to the end is a mismatch.
+	if err := bcrypt.CompareHashAndPassword([]byte(decoy), []byte("x")); !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
+		t.Errorf("got %v, want a mismatch", err)
+	}
+}
+
+func TestPasswordsBeyondWhatBcryptReadsAreCutOff(t *testing.T) {
+	t.Parallel()
+	h := newHasher()
+	long := fmt.Sprintf("%0100d", 7)
+	hash, err := h.hash(t.Context(), long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for password, want := range map[string]bool{long: true, long[:72]: true, long[:72] + "other": true, long[:71]: false, "": false} {
+		if got, err := h.matches(t.Context(), hash, password); err != nil || got != want {
+			t.Errorf("%d bytes: got %t, %v, want %t", len(password), got, err, want)
+		}
+	}
+	if ok, err := h.matches(t.Context(), "", ""); ok || err != nil {
+		t.Errorf("got %t, %v for no hash, want false", ok, err)
+	}
+}
+
+func TestHasherBoundsTheQueueAndTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &hasher{slots: make(chan struct{}, 1)}
+		release := make(chan struct{})
+		go func() { _ = h.do(t.Context(), func() error { <-release; return nil }) }()
+		synctest.Wait() // the slot is taken
+
+		var group sync.WaitGroup
+		errs := make(chan error, hashQueue)
+		for range hashQueue - 1 {
+			group.Go(func() { errs <- h.do(t.Context(), func() error { return nil }) })
+		}
+		synctest.Wait() // the queue is full
+		wantBusy(t, h.do(t.Context(), func() error { t.Error("ran beyond the queue"); return nil }))
+
+		time.Sleep(hashPatience + time.Second)
+		group.Wait()
+		for range hashQueue - 1 {
+			wantBusy(t, <-errs)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := h.do(ctx, func() error { return nil }); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v from a caller who gave up, want its own error", err)
+		}
+		close(release)
+		synctest.Wait()
+		if err := h.do(t.Context(), func() error { return nil }); err != nil {
+			t.Errorf("got %v after the rush, want none", err)
+		}
+		if n := h.waiting.Load(); n != 0 {
+			t.Errorf("got %d waiting, want 0", n)
+		}
+	})
+}
+
+func wantBusy(t *testing.T, err error) {
+	t.Helper()
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Status != http.StatusServiceUnavailable {
+		t.Errorf("got %v, want 503", err)
+	}
+}
+
+func TestCacheIsBoundedAndForgetsExpiredTokens(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	c := newCache()
+	key := func(i int) [sha256.Size]byte { return sha256.Sum256(fmt.Append(nil, i)) }
+	user := identity.NewUser("u", "", nil)
+	c.put(key(0), user, now.Add(time.Minute))
+	for i := 1; i <= 5*generationSize; i++ {
+		c.put(key(i), user, time.Time{})
+		if _, ok := c.get(key(0), now); !ok {
+			t.Fatalf("a token in use was forgotten after %d others", i)
+		}
+	}
+	if n := len(c.young) + len(c.old); n > 2*generationSize {
+		t.Errorf("got %d entries, want at most %d", n, 2*generationSize)
+	}
+	if _, ok := c.get(key(1), now); ok {
+		t.Error("a token that nobody used was kept")
+	}
+	if _, ok := c.get(key(0), now.Add(time.Minute)); ok {
+		t.Error("an expired token was found")
+	}
+	if _, ok := c.get(key(5*generationSize), now.AddDate(1, 0, 0)); !ok {
+		t.Error("a token that does not expire was forgotten")
+	}
+}
+
+func TestRedirectAllowed(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		entry, target string
+		want          bool
+	}{
+		{"https://example.com", "https://example.com", true},
+		{"https://example.com", "https://EXAMPLE.com/", true},
+		{"https://example.com/", "https://example.com:443", true},
+		{"http://example.com:80", "http://example.com", true},
+		{"https://example.com", "https://example.com/other", false},
+		{"https://example.com", "http://example.com", false},
+		{"https://example.com", "https://example.com:8443", false},
+		{"https://example.com", "https://example.com.evil.com", false},
+		{"https://example.com", "https://example.com@evil.com", false},
+		{"https://example.com", "https://example.com\\@evil.com", false},
+		{"https://example.com", "//example.com", false},
+		{"https://example.com", "", false},
+		{"https://example.com/a?x=1", "https://example.com/a?x=1", true},
+		{"http://localhost:3000/**", "http://localhost:3000", true},
+		{"http://localhost:3000/**", "http://localhost:3000/", true},
+		{"http://localhost:3000/**", "http://localhost:3000/a/b?c=d#e", true},
+		{"http://localhost:3000/**", "http://localhost:30001/a", false},
+		{"http://localhost:3000/**", "http://localhost:3000.evil.com/", false},
+		{"https://a.co/app/**", "https://a.co/app/../admin", false},
+		{"https://a.co/app/**", "https://a.co/app/%2e%2e/admin", false},
+		{"https://a.co/app/*", "https://a.co/app/x", true},
+		{"https://a.co/app/*", "https://a.co/app/x/y", false},
+		{"https://a.co/app/*", "https://a.co/app/.hidden", true},
+		{"https://*.example.com", "https://a.b.example.com", true},
+		{"https://*.example.com", "https://example.com", false},
+		{"https://*.example.com", "https://a.example.com/path", false},
+		{"https://*.example.com", "https://evil.com?.example.com", false},
+		{"https://*.example.com", "https://evil.com#.example.com", false},
+		{"https://*.example.com", "https://evil.com/.example.com", false},
+		{"https://*.example.com", "https://evil.com\\.example.com", false},
+		{"https://*.example.com", "https://user:pw@a.example.com", false},
+		{"https://*.example.com/**", "https://a.example.com@evil.com/x", false},
+		{"https://*foo.example.com", "https://barfoo.example.com", true},
+		{"http://[::1]:3000", "http://[::1]:3000/", true},
+		{"http://[::1]:3000/*", "http://[::1]:3000/a", true},
+		{"http://[::1]:3000/*", "http://1:3000/a", false},
+		{"https://a.co/cb?session=*", "https://a.co/cb?session=42", true},
+		{"https://a.co/v[0-9]", "https://a.co/v1", true},
+		{"https://a.co/v[0-9]", "https://a.co/vx", false},
+		{"https://a.co/v[!0-9]", "https://a.co/vx", true},
+		{"https://a.co/{x,y}/z", "https://a.co/y/z", true},
+		{"https://a.co/{x,y}/z", "https://a.co/w/z", false},
+		{"https://a.co/{x", "https://a.co/x", false},
+		{"https://a.co/[z-a]", "https://a.co/b", false},
+		{"https://a.co/v?", "https://a.co/v1", true},
+		{"https://aXco/*", "https://a.co/x", false},
+		{"https://a.co/*", "https://aXco/x", false},
+		{"myapp://auth/callback", "myapp://auth/callback", true},
+		{"myapp://auth/*", "myapp://auth/callback", true},
+		{"https://*", "javascript:alert(1)//x", false},
+		{"*", "https://a.co", false},
+		{"https://a.co/**", "https://a.co/" + string(make([]byte, 3000)), false},
+	} {
+		if got := redirectAllowed([]string{"https://unrelated.example", tc.entry}, tc.target); got != tc.want {
+			t.Errorf("entry %q, target %.80q: got %t, want %t", tc.entry, tc.target, got, tc.want)
+		}
+	}
+	if !redirectAllowed(nil, "anything at all") {
+		t.Error("an empty list must allow every redirect")
+	}
+}

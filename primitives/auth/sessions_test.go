@@ -1,0 +1,292 @@
+package auth_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+)
+
+// thirdParty signs claims as Better Auth, Clerk or Auth0 would with the
+// project's secret.
+func thirdParty(claims string) string {
+	input := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." +
+		base64.RawURLEncoding.EncodeToString([]byte(claims))
+	mac := hmac.New(sha256.New, []byte(jwtSecret))
+	mac.Write([]byte(input))
+	return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func wantCookie(t *testing.T, c *http.Cookie, path string) {
+	t.Helper()
+	if c == nil {
+		t.Fatal("got no cookie")
+	}
+	if c.Path != path || c.MaxAge != 604800 || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteNoneMode || c.Domain != "" || c.Value == "" {
+		t.Errorf("got cookie %s", c.Raw)
+	}
+	if left := time.Until(c.Expires); left < 6*24*time.Hour || left > 8*24*time.Hour {
+		t.Errorf("got cookie that expires in %v, want seven days", left)
+	}
+}
+
+func wantCleared(t *testing.T, c *http.Cookie, path string) {
+	t.Helper()
+	if c == nil {
+		t.Fatal("the cookie was not cleared")
+	}
+	if c.Value != "" || c.Path != path || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteNoneMode || !strings.Contains(c.Raw, "Expires=Thu, 01 Jan 1970 00:00:00 GMT") {
+		t.Errorf("got cookie %s", c.Raw)
+	}
+}
+
+func TestSignIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.signUp("a@b.co")
+	for _, method := range []string{"", `"method":null,`, `"method":"password",`} {
+		a := w.do("POST", "/api/auth/sessions", `{`+method+`"email":"A@b.co","password":"`+password+`"}`).ok()
+		if got, want := a.keys(), "accessToken csrfToken user"; got != want {
+			t.Errorf("got keys %s, want %s", got, want)
+		}
+		if a.text("user", "id") != s.id {
+			t.Error("got another user")
+		}
+		wantCookie(t, a.cookie(userCookie), "/api/auth")
+	}
+	a := w.do("POST", "/api/auth/sessions?client_type=server", map[string]any{"email": "a@b.co", "password": password}).ok()
+	if got, want := a.keys(), "accessToken refreshToken user"; got != want || a.cookie(userCookie) != nil {
+		t.Errorf("got keys %s, want %s and no cookie", got, want)
+	}
+}
+
+func TestSignInSaysTheSameToStrangersAndWrongPasswords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.signUp("a@b.co")
+	w.sql(`INSERT INTO auth.users (email) VALUES ('oauth@b.co')`)
+	var first string
+	for _, email := range []string{"a@b.co", "nobody@b.co", "oauth@b.co"} {
+		a := w.do("POST", "/api/auth/sessions", map[string]any{"email": email, "password": "wrong password"}).
+			refused(401, fault.AuthUnauthorized, "Invalid credentials")
+		if first == "" {
+			first = a.raw
+		}
+		if a.raw != first || a.cookie(userCookie) != nil {
+			t.Errorf("%s: got %s, want %s", email, a.raw, first)
+		}
+	}
+	w.do("POST", "/api/auth/sessions", map[string]any{"email": "oauth@b.co", "password": ""}).
+		refused(401, fault.AuthUnauthorized, "Invalid credentials")
+}
+
+func TestSignInValidation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for body, message := range map[string]string{
+		`{}`:                                     "email: Required, password: Required",
+		`{"method":"magic"}`:                     "method: Invalid discriminator value. Expected 'password' | 'otp'",
+		`{"method":7}`:                           "method: Invalid discriminator value. Expected 'password' | 'otp'",
+		`{"email":"a@b.co"}`:                     "password: Required",
+		`{"email":{"$ne":1}}`:                    "email: Expected string, received object",
+		`{"email":"a@b.co","password":["x"]}`:    "password: Expected string, received array",
+		`{"email":"a@b.co","password":"\u0000"}`: "password: String must not contain NUL",
+		`[{"email":"a@b.co"}]`:                   "Expected object, received array",
+		`{{`:                                     "Invalid JSON body",
+	} {
+		w.do("POST", "/api/auth/sessions", body).refused(400, invalid, message)
+	}
+	w.do("POST", "/api/auth/sessions", `{"method":"otp","email":"a@b.co","otp":"123456"}`).refused(501, fault.NotImplemented, "")
+}
+
+func TestImportedHashesWork(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.signUp("a@b.co")
+	// bcryptjs writes $2b$; the rest of the hash is the same.
+	w.sql(`UPDATE auth.users SET password = '$2b$' || substr(password, 5), email = 'A@B.co'`)
+	w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": password}).ok()
+	w.sql(`UPDATE auth.users SET password = 'not a hash'`)
+	w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": "not a hash"}).
+		refused(401, fault.AuthUnauthorized, "Invalid credentials")
+}
+
+func TestRefreshOfABrowserSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.signUp("a@b.co")
+	w.clock.advance(20 * time.Minute)
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).refused(401, fault.AuthUnauthorized, "Invalid token")
+	a := w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).ok()
+	if got, want := a.keys(), "accessToken csrfToken user"; got != want {
+		t.Errorf("got keys %s, want %s", got, want)
+	}
+	if a.text("csrfToken") != s.csrf {
+		t.Error("the CSRF token changed with the refresh")
+	}
+	wantCookie(t, a.cookie(userCookie), "/api/auth")
+	if a.cookie(userCookie).Value == s.refresh {
+		t.Error("the refresh token was not replaced")
+	}
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(a.text("accessToken"))).ok()
+
+	// The old one stays good until it expires, and lives no longer than that.
+	w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).ok()
+	w.clock.advance(7 * 24 * time.Hour)
+	gone := w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).refused(401, fault.AuthUnauthorized, "")
+	wantCleared(t, gone.cookie(userCookie), "/api/auth")
+}
+
+func TestRefreshNeedsTheRightCSRFToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, other := w.signUp("a@b.co"), w.signUp("c@b.co")
+	for name, headers := range map[string][]with{
+		"missing":              {s.cookie()},
+		"empty":                {s.cookie(), {"X-CSRF-Token", ""}},
+		"of another session":   {s.cookie(), other.header()},
+		"repeated":             {s.cookie(), s.header(), s.header()},
+		"good after bad":       {s.cookie(), {"X-CSRF-Token", "x"}, s.header()},
+		"in a list":            {s.cookie(), {"X-CSRF-Token", s.csrf + ", " + s.csrf}},
+		"in upper case":        {s.cookie(), {"X-CSRF-Token", strings.ToUpper(s.csrf)}},
+		"in a cookie":          {{"Cookie", userCookie + "=" + s.refresh + "; insforge_csrf_token=" + s.csrf}},
+		"the session's cookie": {s.cookie(), {"X-CSRF-Token", s.refresh}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, path := range []string{"/api/auth/refresh", "/api/auth/logout"} {
+				a := w.do("POST", path, nil, headers...).refused(403, fault.Forbidden, "Invalid CSRF token")
+				if a.cookie(userCookie) != nil {
+					t.Errorf("%s touched the cookie of a live session", path)
+				}
+			}
+		})
+	}
+}
+
+func TestRefreshWithUselessCookiesClearsThem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.signUp("a@b.co")
+	admin := w.signInAdmin()
+	for name, token := range map[string]string{
+		"none":                    "",
+		"garbage":                 "x",
+		"access token":            s.access,
+		"administrator's":         admin.refresh,
+		"third-party token":       thirdParty(`{"sub":"` + s.id + `"}`),
+		"cut off":                 s.refresh[:len(s.refresh)-2],
+		"signed by somebody else": s.refresh[:strings.LastIndexByte(s.refresh, '.')] + ".AAAA",
+	} {
+		t.Run(name, func(t *testing.T) {
+			headers := []with{s.header()}
+			if token != "" {
+				headers = append(headers, with{"Cookie", userCookie + "=" + token})
+			}
+			a := w.do("POST", "/api/auth/refresh", nil, headers...)
+			a.refused(401, fault.AuthUnauthorized, "")
+			wantCleared(t, a.cookie(userCookie), "/api/auth")
+			out := w.do("POST", "/api/auth/logout", nil, headers...).ok()
+			wantCleared(t, out.cookie(userCookie), "/api/auth")
+		})
+	}
+}
+
+func TestRefreshOfASubjectThatIsNoUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	mac := hmac.New(sha256.New, []byte(jwtSecret))
+	mac.Write([]byte("insforge:csrf:v1:user:x:n"))
+	a := w.do("POST", "/api/auth/refresh", nil,
+		with{"X-CSRF-Token", hex.EncodeToString(mac.Sum(nil))},
+		with{"Cookie", userCookie + "=" + thirdParty(`{"sub":"x","type":"refresh","iss":"insforge","csrfNonce":"n","sessionType":"user","exp":9000000000}`)})
+	a.refused(401, fault.AuthUnauthorized, "")
+	wantCleared(t, a.cookie(userCookie), "/api/auth")
+}
+
+func TestRefreshOfOtherClients(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.signUp("a@b.co")
+	const path = "/api/auth/refresh?client_type=mobile"
+	for _, field := range []string{"refreshToken", "refresh_token"} {
+		a := w.do("POST", path, map[string]any{field: s.refresh}).ok()
+		if got, want := a.keys(), "accessToken refreshToken user"; got != want || a.cookie(userCookie) != nil {
+			t.Errorf("got keys %s, want %s and no cookie", got, want)
+		}
+		w.do("POST", path, map[string]any{field: a.text("refreshToken")}).ok()
+	}
+	w.do("POST", path, `{}`).refused(400, invalid, "refreshToken: Required")
+	w.do("POST", path, nil, s.cookie(), s.header()).refused(400, invalid, "refreshToken: Required")
+	w.do("POST", path, `{"refreshToken":""}`).refused(400, invalid, "refreshToken is required")
+	w.do("POST", path, `{"refresh_token":7}`).refused(400, invalid, "refresh_token: Expected string, received number")
+	for _, token := range []string{"x", s.access, w.signInAdmin().refresh, "\x00"} {
+		a := w.do("POST", path, map[string]any{"refreshToken": token}).refused(401, fault.AuthUnauthorized, "")
+		if a.cookie(userCookie) != nil {
+			t.Error("a client without cookies got one")
+		}
+	}
+}
+
+func TestRefreshEndsWithTheUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.signUp("a@b.co")
+	w.do("DELETE", "/api/auth/users", map[string]any{"userIds": []string{s.id}}, bearer(apiKey)).ok()
+	a := w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).refused(401, fault.AuthUnauthorized, "")
+	wantCleared(t, a.cookie(userCookie), "/api/auth")
+	w.do("POST", "/api/auth/refresh?client_type=server", map[string]any{"refreshToken": s.refresh}).refused(401, fault.AuthUnauthorized, "")
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).refused(401, fault.AuthInvalidCredentials, "")
+}
+
+func TestLogout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.signUp("a@b.co")
+	want := map[string]any{"success": true, "message": "Logged out successfully"}
+	a := w.do("POST", "/api/auth/logout", nil, s.cookie(), s.header()).ok()
+	if diff := cmp.Diff(want, a.body); diff != "" {
+		t.Error(diff)
+	}
+	wantCleared(t, a.cookie(userCookie), "/api/auth")
+	wantCleared(t, w.do("POST", "/api/auth/logout", nil).ok().cookie(userCookie), "/api/auth")
+	mobile := w.do("POST", "/api/auth/logout?client_type=mobile", nil, s.cookie()).ok()
+	if mobile.cookie(userCookie) != nil || !cmp.Equal(want, mobile.body) {
+		t.Errorf("got %s and cookies %v for a mobile client", mobile.raw, mobile.header.Values("Set-Cookie"))
+	}
+}
+
+func TestCurrentSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.signUp("a@b.co")
+	a := w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).ok()
+	if got := a.text("user", "id"); a.keys() != "user" || got != s.id {
+		t.Errorf("got %s, want the user %s", a.raw, s.id)
+	}
+	const path = "/api/auth/sessions/current"
+	w.do("GET", path, nil).refused(401, fault.AuthInvalidCredentials, "No token provided")
+	w.do("GET", path, nil, with{"x-api-key", apiKey}).refused(401, fault.AuthInvalidCredentials, "No token provided")
+	for _, token := range []string{anonKey, apiKey, "x", s.refresh, thirdParty(`{"sub":"x","exp":1}`), s.access + "x"} {
+		w.do("GET", path, nil, bearer(token)).refused(401, fault.AuthUnauthorized, "Invalid token")
+	}
+	w.do("GET", path, nil, bearer(thirdParty(`{"role":"authenticated"}`))).refused(401, fault.AuthUnauthorized, "Invalid token subject")
+	w.do("GET", path, nil, bearer(thirdParty(`{"sub":"x","role":"postgres"}`))).refused(403, fault.AuthUnauthorized, "")
+	for _, claims := range []string{
+		`{"sub":"user_2abc"}`,
+		`{"sub":"` + strings.ReplaceAll(s.id, "-", "") + `"}`,
+		`{"sub":"00000000-0000-0000-0000-000000000000"}`,
+		`{"sub":"` + s.id + `","role":"anon"}`,
+		`{"sub":"` + s.id + `","role":"project_admin"}`,
+	} {
+		w.do("GET", path, nil, bearer(thirdParty(claims))).refused(401, fault.AuthInvalidCredentials, "")
+	}
+	w.do("GET", path, nil, bearer(thirdParty(`{"sub":"`+s.id+`"}`))).ok()
+}

@@ -1,0 +1,323 @@
+package auth_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/insforge/insforge-go/primitives/auth"
+	"github.com/insforge/insforge-go/primitives/auth/tokens"
+	"github.com/insforge/insforge-go/primitives/kernel/audit"
+	"github.com/insforge/insforge-go/primitives/kernel/events"
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+const (
+	jwtSecret     = "the secret of the tests, long enough"
+	adminUsername = "admin"
+	adminPassword = "correct horse battery staple"
+	apiKey        = "ik_of-the-tests"
+	anonKey       = "anon_of-the-tests"
+	password      = "hunter22"
+)
+
+// signingKey is made once: generating an RSA key is slow.
+var signingKey = sync.OnceValues(tokens.GenerateKey)
+
+// clock is moved by hand.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// memoryVault keeps secrets as the secrets primitive does, without the disk.
+type memoryVault struct {
+	mu      sync.Mutex
+	values  map[string]string
+	expires map[string]time.Time
+}
+
+func newVault(values map[string]string) *memoryVault {
+	v := &memoryVault{values: map[string]string{}, expires: map[string]time.Time{}}
+	maps.Copy(v.values, values)
+	return v
+}
+
+func (v *memoryVault) Value(_ context.Context, key string) (string, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if value, ok := v.values[key]; ok {
+		return value, nil
+	}
+	return "", fault.New(http.StatusNotFound, fault.SecretNotFound, "Secret not found")
+}
+
+func (v *memoryVault) Each(_ context.Context, match func(string) bool, visit func(key, value string, expires time.Time) error) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(v.values)) {
+		if match(key) {
+			if err := visit(key, v.values[key], v.expires[key]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (v *memoryVault) Reconcile(_ context.Context, _ []string, decide func(map[string]string) (map[string]string, error)) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	changes, err := decide(maps.Clone(v.values))
+	maps.Copy(v.values, changes)
+	return err
+}
+
+// world is the auth primitive behind real HTTP on a database of its own.
+type world struct {
+	t      testing.TB
+	db     *pg.DB
+	vault  *memoryVault
+	clock  *clock
+	bus    *events.Bus
+	auth   *auth.Service
+	server *httptest.Server
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{
+		t:     t,
+		db:    pgtest.New(t),
+		vault: newVault(nil),
+		clock: &clock{now: time.Now().Truncate(time.Second)},
+		bus:   &events.Bus{},
+	}
+	var err error
+	w.auth, err = auth.New(w.deps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.auth.Seed(t.Context(), auth.Seeds{APIKey: apiKey, AnonKey: anonKey, SigningKey: signingKey}); err != nil {
+		t.Fatal(err)
+	}
+	w.server = httptest.NewServer(w.handler())
+	t.Cleanup(w.server.Close)
+	return w
+}
+
+func (w *world) deps() auth.Deps {
+	return auth.Deps{
+		DB: w.db, Vault: w.vault, Audit: audit.NewRecorder(pgtest.AuditToken), Events: w.bus,
+		JWTSecret: jwtSecret, AdminUsername: adminUsername, AdminPassword: adminPassword, Now: w.clock.Now,
+	}
+}
+
+// handler routes as app/server does, with the least of an envelope.
+func (w *world) handler() http.Handler {
+	e := echo.New()
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		var f *fault.Error
+		var framework *echo.HTTPError
+		switch {
+		case errors.As(err, &f):
+		case errors.As(err, &framework):
+			f = fault.New(framework.Code, fault.NotFound, "not found")
+		default:
+			if f = pg.Fault(err); f == nil {
+				f = fault.Internal(err)
+			}
+		}
+		if f.Status >= 500 {
+			w.t.Logf("%s %s: %v", c.Request().Method, c.Request().URL.Path, err)
+		}
+		_ = c.JSON(f.Status, map[string]any{"error": f.Code, "message": f.Message, "nextActions": f.NextActions})
+	}
+	e.Pre(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			addr, _ := netip.ParseAddr(c.Request().Header.Get("Test-Client-IP"))
+			ctx := identity.WithCall(c.Request().Context(), identity.Call{ClientIP: addr})
+			c.SetRequest(c.Request().WithContext(ctx))
+			return next(c)
+		}
+	})
+	root := rest.NewRouter(e.Group(""), w.auth)
+	w.auth.Mount(root.Group("/api/auth"))
+	w.auth.MountJWKS(root)
+	return e
+}
+
+// answer is what a request got.
+type answer struct {
+	t      testing.TB
+	what   string
+	status int
+	header http.Header
+	raw    string
+	body   map[string]any
+}
+
+// with is a header of a request.
+type with struct{ name, value string }
+
+func bearer(token string) with { return with{"Authorization", "Bearer " + token} }
+
+// do sends a request; body is text as it is, or what JSON is made of.
+func (w *world) do(method, path string, body any, headers ...with) answer {
+	w.t.Helper()
+	var reader io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		reader = strings.NewReader(b)
+	default:
+		raw, err := json.Marshal(b)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		reader = strings.NewReader(string(raw))
+	}
+	r, err := http.NewRequestWithContext(context.Background(), method, w.server.URL+path, reader)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if reader != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, h := range headers {
+		r.Header.Add(h.name, h.value)
+	}
+	resp, err := w.server.Client().Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	a := answer{t: w.t, what: method + " " + path, status: resp.StatusCode, header: resp.Header, raw: string(raw)}
+	_ = json.Unmarshal(raw, &a.body) // lists and empty bodies stay nil
+	return a
+}
+
+// ok stops the test unless the status is 200.
+func (a answer) ok() answer {
+	a.t.Helper()
+	if a.status != http.StatusOK {
+		a.t.Fatalf("%s: got %d %s, want 200", a.what, a.status, a.raw)
+	}
+	return a
+}
+
+// refused fails the test unless the answer is this refusal.
+func (a answer) refused(status int, code fault.Code, message string) answer {
+	a.t.Helper()
+	if a.status != status || a.body["error"] != string(code) || !strings.Contains(fmt.Sprint(a.body["message"]), message) {
+		a.t.Errorf("%s: got %d %s, want %d %s %q", a.what, a.status, a.raw, status, code, message)
+	}
+	return a
+}
+
+// text returns a string of the body by its path.
+func (a answer) text(path ...string) string {
+	a.t.Helper()
+	var v any = a.body
+	for _, key := range path {
+		m, _ := v.(map[string]any)
+		v = m[key]
+	}
+	s, ok := v.(string)
+	if !ok {
+		a.t.Fatalf("%s: no text at %v in %s", a.what, path, a.raw)
+	}
+	return s
+}
+
+// keys returns the names in the body, sorted.
+func (a answer) keys() string { return strings.Join(slices.Sorted(maps.Keys(a.body)), " ") }
+
+// cookie returns the Set-Cookie header of a name, or nil.
+func (a answer) cookie(name string) *http.Cookie {
+	for _, line := range a.header.Values("Set-Cookie") {
+		if c, err := http.ParseSetCookie(line); err == nil && c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// session is a user's session as a browser holds it.
+type session struct{ id, access, csrf, refresh string }
+
+func (s session) cookie() with { return with{"Cookie", userCookie + "=" + s.refresh} }
+func (s session) header() with { return with{"X-CSRF-Token", s.csrf} }
+
+const (
+	userCookie  = "insforge_refresh_token"
+	adminCookie = "insforge_admin_refresh_token"
+)
+
+func (w *world) signUp(email string) session {
+	w.t.Helper()
+	a := w.do("POST", "/api/auth/users", map[string]any{"email": email, "password": password}, bearer(anonKey)).ok()
+	return session{
+		id:      a.text("user", "id"),
+		access:  a.text("accessToken"),
+		csrf:    a.text("csrfToken"),
+		refresh: a.cookie(userCookie).Value,
+	}
+}
+
+// sql runs a statement as the owner.
+func (w *world) sql(text string, args ...any) {
+	w.t.Helper()
+	if err := w.db.AsOwner(context.Background(), func(tx pg.Tx) error {
+		_, err := tx.Exec(context.Background(), text, args...)
+		return err
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// count returns the number that a query selects.
+func (w *world) count(query string, args ...any) (n int) {
+	w.t.Helper()
+	if err := w.db.AsOwner(context.Background(), func(tx pg.Tx) error {
+		return tx.QueryRow(context.Background(), query, args...).Scan(&n)
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
