@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -117,6 +118,9 @@ func (p *product) serve(ctx context.Context, l net.Listener, ready func()) error
 	}
 	group.Go(func() error { return p.server.Serve(l) })
 	ready()
+	// Unpacking, migrating and loading left garbage that an idle process
+	// would keep for minutes.
+	debug.FreeOSMemory()
 
 	select {
 	case <-ctx.Done():

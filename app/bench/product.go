@@ -52,7 +52,9 @@ func start(ctx context.Context, binary, dir string) (*product, error) {
 	p := &product{dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port), output: &bytes.Buffer{}}
 	p.cmd = exec.CommandContext(ctx, binary, "serve", "--data-dir", dir, "--port", fmt.Sprint(port))
 	p.cmd.Env = append(os.Environ(), "ACCESS_API_KEY="+apiKey, "POSTGRES_PASSWORD="+pgPassword,
-		"ROOT_ADMIN_PASSWORD="+adminPassword, "LOG_LEVEL=info")
+		"ROOT_ADMIN_PASSWORD="+adminPassword, "LOG_LEVEL=info",
+		// A cache of its own: the first start pays for unpacking Postgres.
+		"INSFORGE_CACHE_DIR="+dir+"-cache")
 	p.cmd.Stdout, p.cmd.Stderr = p.output, io.Discard
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	began := time.Now()
