@@ -48,3 +48,18 @@ func Fault(err error) *fault.Error {
 	}
 	return fault.New(o.status, o.code, e.Message).Next(e.Hint).Because(err)
 }
+
+// errLost marks the failure of a transaction whose connection broke.
+var errLost = errors.New("connection to the database lost")
+
+// Gone reports that Postgres could not be reached, went away during a
+// transaction, or is starting, stopping or out of connections (SQLSTATE
+// 57P01 to 57P03, 53300).
+func Gone(err error) bool {
+	switch State(err) {
+	case "57P01", "57P02", "57P03", "53300":
+		return true
+	}
+	var connect *pgconn.ConnectError
+	return errors.As(err, &connect) || errors.Is(err, errLost)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
@@ -45,8 +46,11 @@ func (db *DB) As(ctx context.Context, f func(Tx) error) error {
 }
 
 func run(ctx context.Context, pool *pgxpool.Pool, as *identity.Principal, f func(Tx) error) error {
-	inner, err := pool.Begin(ctx)
+	inner, err := pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginQuery(ctx)})
 	if err != nil {
+		if ctx.Err() == nil {
+			err = fmt.Errorf("%w: %w", errLost, err)
+		}
 		return fmt.Errorf("begin: %w", err)
 	}
 	var after []func()
@@ -63,17 +67,21 @@ func run(ctx context.Context, pool *pgxpool.Pool, as *identity.Principal, f func
 	if as != nil {
 		const q = `SELECT set_config('role', $1, true), set_config('request.jwt.claims', $2, true)`
 		if _, err := inner.Exec(ctx, q, string(as.Role()), as.Claims); err != nil {
-			return fmt.Errorf("assume role %s: %w", as.Role(), err)
+			return fmt.Errorf("assume role %s: %w", as.Role(), lost(ctx, inner, err))
 		}
 	}
 	err = f(Tx{Tx: inner, after: &after})
 	var keep persisted
 	if err != nil && !errors.As(err, &keep) {
-		return err
+		return lost(ctx, inner, err)
 	}
 	done = true
-	if cerr := inner.Commit(ctx); cerr != nil {
-		return fmt.Errorf("commit: %w", cerr)
+	if err := inner.Commit(ctx); err != nil {
+		// What Postgres answers, that it rolled back or why, is no lost connection.
+		if ctx.Err() == nil && State(err) == "" && !errors.Is(err, pgx.ErrTxCommitRollback) {
+			err = fmt.Errorf("%w: %w", errLost, err)
+		}
+		return fmt.Errorf("commit: %w", err)
 	}
 	for _, hook := range after {
 		hook()
@@ -82,4 +90,25 @@ func run(ctx context.Context, pool *pgxpool.Pool, as *identity.Principal, f func
 		return keep.error
 	}
 	return nil
+}
+
+// lost marks err when the transaction's connection broke under it.
+func lost(ctx context.Context, tx pgx.Tx, err error) error {
+	if ctx.Err() != nil || !tx.Conn().IsClosed() {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errLost, err)
+}
+
+// beginQuery begins a transaction and names the request it serves, in the
+// same round trip: the name shows in pg_stat_activity and in Postgres's log.
+func beginQuery(ctx context.Context) string {
+	id := identity.CallFrom(ctx).RequestID
+	if id == "" || strings.ContainsFunc(id, func(r rune) bool {
+		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) {
+		return "BEGIN"
+	}
+	const most = 54 // 63 bytes, the longest name Postgres keeps, with the prefix
+	return "BEGIN; SET LOCAL application_name = 'insforge " + id[:min(len(id), most)] + "'"
 }

@@ -54,7 +54,7 @@ func MaxBody(n int64) Middleware {
 	return func(next Handler) Handler {
 		return func(c Context) error {
 			r := c.Request()
-			r.Body = http.MaxBytesReader(c.Response(), r.Body, n)
+			r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, n)
 			return next(c)
 		}
 	}

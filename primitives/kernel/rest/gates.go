@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -41,9 +42,8 @@ type credentials struct {
 
 func credentialsOf(r *http.Request) credentials {
 	var c credentials
-	c.token, _ = strings.CutPrefix(r.Header.Get("Authorization"), bearer)
-	if len(c.token) == len(r.Header.Get("Authorization")) {
-		c.token = "" // another scheme
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), bearer); ok {
+		c.token = token
 	}
 	if c.apiKey = r.Header.Get("X-Api-Key"); c.apiKey == "" && strings.HasPrefix(c.token, apiKeyPrefix) {
 		c.apiKey = c.token
@@ -94,14 +94,20 @@ func Admin(r *http.Request, auth Authenticator) (identity.Principal, error) {
 		return identity.Principal{}, noToken("No admin token provided")
 	}
 	p, err := auth.AccessToken(r.Context(), c.token)
-	if err != nil {
+	if err != nil && !forbidden(err) {
 		return identity.Principal{}, err
 	}
-	if !p.IsAdmin() {
+	if err != nil || !p.IsAdmin() {
 		return identity.Principal{}, fault.New(http.StatusForbidden, fault.AuthUnauthorized, "Admin access required").
 			Next("Use the project's API key or sign in as an administrator.")
 	}
 	return p, nil
+}
+
+// forbidden reports a good token of a role that the project does not know.
+func forbidden(err error) bool {
+	var f *fault.Error
+	return errors.As(err, &f) && f.Status == http.StatusForbidden
 }
 
 // Key lets in the API key only.

@@ -14,8 +14,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 )
 
-// maxClients bounds a limiter's memory. Beyond it the oldest windows are
-// forgotten, which favours availability over strictness.
+// maxClients bounds a limiter's memory. Beyond it some windows are forgotten,
+// which favours availability over strictness.
 const maxClients = 100_000
 
 // Limit is how often a client may use a group of routes.

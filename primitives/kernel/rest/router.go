@@ -9,6 +9,7 @@ package rest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/labstack/echo/v4"
@@ -69,14 +70,19 @@ func (r Router) DELETE(path string, g Gate, h Handler, mw ...Middleware) {
 // handle runs the gate inside the other middleware: a limiter that counts
 // before authentication is one that is passed here.
 func (r Router) handle(method, path string, g Gate, h Handler, mw []Middleware) {
-	r.group.Add(method, path, func(c Context) error {
+	gated := func(c Context) error {
 		p, err := g(c.Request(), r.auth)
 		if err != nil {
 			return err
 		}
 		c.SetRequest(c.Request().WithContext(identity.With(c.Request().Context(), p)))
 		return h(c)
-	}, mw...)
+	}
+	// Wrapped here once; the framework would do it for every request.
+	for _, wrap := range slices.Backward(mw) {
+		gated = wrap(gated)
+	}
+	r.group.Add(method, path, gated)
 }
 
 // Param returns a path parameter, percent-decoded once. An escaped slash
