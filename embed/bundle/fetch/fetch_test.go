@@ -1,0 +1,225 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha512"
+	"encoding/base64"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/insforge/insforge-go/embed/bundle"
+)
+
+// testPackage is an npm package of a few files, as the real ones are laid out.
+func testPackage(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	for _, file := range []struct{ name, content string }{
+		{"package/LICENSE.md", "license"},
+		{"package/package.json", "{}"},
+		{"package/native/bin/postgres", "program"},
+		{"package/native/lib/libpq.so.5.17", "library"},
+		{"package/native/lib/libpq.a", "static library"},
+		{"package/native/lib/libecpg.so.6.17", "unneeded"},
+		{"package/native/lib/postgresql/plperl.so", "unneeded"},
+		{"package/native/lib/postgresql/plpgsql.so", "library"},
+		{"package/native/lib/postgresql/pgxs/Makefile", "unneeded"},
+		{"package/native/share/postgresql/timezone/Europe/Paris", "zone"},
+		{"package/native/pg-symlinks.json", `[
+			{"source":"native/lib/libpq.so.5.17","target":"native/lib/libpq.so.5"},
+			{"source":"native/lib/libecpg.so.6.17","target":"native/lib/libecpg.so.6"}]`},
+	} {
+		if err := w.WriteHeader(&tar.Header{Name: file.name, Size: int64(len(file.content)), Mode: 0o600}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(file.content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// fakeNPM gives out content as the package.
+func fakeNPM(content []byte) func(context.Context, bundle.Pin, string) (string, error) {
+	return func(_ context.Context, _ bundle.Pin, dir string) (string, error) {
+		file := filepath.Join(dir, "package.tgz")
+		return file, os.WriteFile(file, content, 0o600)
+	}
+}
+
+// foreignPin is of a platform for which no template is made.
+func foreignPin(content []byte) bundle.Pin {
+	sum := sha512.Sum512(content)
+	return bundle.Pin{
+		Name: "postgres", Version: "1.2.3", Release: "17.0", Package: "@scope/name",
+		Integrity: "sha512-" + base64.StdEncoding.EncodeToString(sum[:]),
+		Platform:  bundle.Platform{OS: "plan9", Arch: "amd64"},
+	}
+}
+
+func TestPackageBecomesAnInstallation(t *testing.T) {
+	t.Parallel()
+	content := testPackage(t)
+	g := generator{cache: t.TempDir(), npm: fakeNPM(content)}
+	dir, err := g.postgres(t.Context(), foreignPin(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]os.FileMode{
+		"bin/postgres": 0o755, "lib/libpq.so.5.17": 0o755, "lib/libpq.so.5": 0o755, "lib/postgresql/plpgsql.so": 0o755,
+		"share/postgresql/timezone/Europe/Paris": 0o644, "LICENSE.md": 0o644,
+	} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: got %v, %v, want mode %v", name, info, err, want)
+		}
+	}
+	for _, name := range []string{"package", "lib/libpq.a", "lib/libecpg.so.6", "lib/libecpg.so.6.17", "lib/postgresql/plperl.so", "lib/postgresql/pgxs"} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	g.npm = func(context.Context, bundle.Pin, string) (string, error) {
+		return "", errors.New("asked again though nothing changed")
+	}
+	if _, err := g.postgres(t.Context(), foreignPin(content)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPackageWithAnotherHashIsNotUsed(t *testing.T) {
+	t.Parallel()
+	content := testPackage(t)
+	pin := foreignPin(content)
+	content[len(content)/2] ^= 1
+	g := generator{cache: t.TempDir(), npm: fakeNPM(content)}
+	_, err := g.postgres(t.Context(), pin)
+	if err == nil || !strings.Contains(err.Error(), "not the pinned file") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want one line about the hash", err)
+	}
+	if entries, _ := os.ReadDir(g.cache); len(entries) != 0 {
+		t.Errorf("cache holds %v, want nothing", entries)
+	}
+	for _, bad := range []string{"", "sha1-abc", "sha512-", "sha512-!!", "sha512-YWJj"} {
+		pin.Integrity = bad
+		if _, err := g.postgres(t.Context(), pin); err == nil {
+			t.Errorf("integrity %q was accepted", bad)
+		}
+	}
+}
+
+func TestLinksOfThePackageStayInside(t *testing.T) {
+	t.Parallel()
+	for _, list := range []string{
+		`[{"source":"native/lib/a","target":"../../evil"}]`,
+		`[{"source":"../../etc/passwd","target":"native/lib/evil"}]`,
+		`[{"source":"native/lib/a","target":"/tmp/evil"}]`,
+		`{`,
+	} {
+		base := t.TempDir()
+		pkg := filepath.Join(base, "x", "package")
+		if err := os.MkdirAll(filepath.Join(pkg, "native", "lib"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(
+			os.WriteFile(filepath.Join(pkg, "native", "lib", "a"), nil, 0o600),
+			os.WriteFile(filepath.Join(pkg, "native", "pg-symlinks.json"), []byte(list), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if err := restoreLinks(pkg); err == nil {
+			t.Errorf("%s was accepted", list)
+		}
+	}
+}
+
+// TestNPMProblemsAreOneLine uses programs that fail as npm does.
+func TestNPMProblemsAreOneLine(t *testing.T) {
+	for _, test := range []struct{ name, script, want string }{
+		{"not installed", "", "install Node.js"},
+		{"offline", "echo 'npm error code ENOTFOUND' >&2; echo 'npm error network' >&2; exit 1", "check the network connection"},
+		{"proxy refuses", "echo 'npm error code ECONNREFUSED' >&2; exit 1", "check the network connection"},
+		{"unknown package", "echo 'npm error code E404' >&2; exit 1", "does not have @scope/name@1.2.3"},
+		{"silent", "case \"$*\" in *--silent*) exit 1;; esac; echo 'npm error code EAI_AGAIN'; exit 1", "check the network connection"},
+		{"something else", "echo 'npm warn old' >&2; echo 'npm error disk on fire' >&2; echo more >&2; exit 1", "disk on fire"},
+		{"no file", "exit 0", "left no package file"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := t.TempDir()
+			if test.script != "" {
+				if err := os.WriteFile(filepath.Join(path, "npm"), []byte("#!/bin/sh\n"+test.script+"\n"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Setenv("PATH", path)
+			_, err := npmPack(t.Context(), foreignPin(nil), t.TempDir())
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want one line with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestArchiveIsWrittenOnceAndRenewedWhenItMust(t *testing.T) {
+	t.Parallel()
+	content := testPackage(t)
+	pin := foreignPin(content)
+	g := generator{cache: t.TempDir(), npm: fakeNPM(content)}
+	dir, err := g.postgres(t.Context(), pin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	archive := filepath.Join(out, "postgres_plan9_amd64.tar.zst")
+	write := func() os.FileInfo {
+		t.Helper()
+		if err := writeArchive(out, dir, pin); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info
+	}
+	first := write()
+	if again := write(); !os.SameFile(first, again) {
+		t.Error("an unchanged archive was written again")
+	}
+	f, err := os.Open(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	unpacked := t.TempDir()
+	if err := bundle.Unpack(t.Context(), f, unpacked, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(unpacked, "bin", "postgres")); err != nil || string(got) != "program" {
+		t.Errorf("got %q, %v, want the program", got, err)
+	}
+	if err := os.Truncate(archive, 10); err != nil {
+		t.Fatal(err)
+	}
+	if repaired := write(); repaired.Size() != first.Size() {
+		t.Error("a damaged archive was kept")
+	}
+	before := write()
+	pin.Integrity = "sha512-other"
+	if after := write(); os.SameFile(before, after) {
+		t.Error("the archive of another package was kept")
+	}
+	if entries, _ := os.ReadDir(out); len(entries) != 2 {
+		t.Errorf("folder holds %v, want the archive and its description", entries)
+	}
+}
