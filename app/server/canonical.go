@@ -104,6 +104,9 @@ func (p *canonicalPaths) canonical(method, path string) (_ string, ok bool) {
 	if path == "" {
 		path = "/"
 	}
+	if path[0] != '/' { // OPTIONS * and CONNECT
+		return "", false
+	}
 	var room [256]byte // on the stack, for nearly every path
 	out, ok := p.root.match(room[:0], method, path)
 	switch {
