@@ -1,0 +1,339 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/insforge/insforge-go/primitives/database/engine/plan"
+	"github.com/insforge/insforge-go/primitives/database/engine/request"
+	"github.com/insforge/insforge-go/primitives/database/engine/respond"
+	"github.com/insforge/insforge-go/primitives/database/engine/schema"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+)
+
+// Channel is the notification channel that reloads the schema: payload
+// "reload schema", "reload config", or empty for both.
+const Channel = "pgrst"
+
+// Listener is what the engine needs of pg.Listener.
+type Listener interface {
+	On(channel string, f func(payload string))
+	OnConnect(f func())
+}
+
+// Deps are what the engine needs.
+type Deps struct {
+	// Acquire returns a connection of a login that owns nothing and may SET
+	// ROLE to the roles of callers.
+	Acquire func(ctx context.Context) (*pgxpool.Conn, error)
+	// Listener tells of schema changes; nil leaves it to Invalidate.
+	Listener Listener
+	Log      zerolog.Logger
+	Options  Options
+}
+
+// Engine answers requests. It is safe for concurrent use.
+type Engine struct {
+	acquire func(ctx context.Context) (*pgxpool.Conn, error)
+	log     zerolog.Logger
+	options Options
+	cache   *schema.Cache
+	buffers respond.Buffers
+}
+
+// New checks and stores. The engine answers once Run has read the schema.
+func New(d Deps) (*Engine, error) {
+	if d.Acquire == nil {
+		return nil, errors.New("engine: no connections")
+	}
+	if err := d.Options.setDefaults(); err != nil {
+		return nil, err
+	}
+	e := &Engine{acquire: d.Acquire, log: d.Log, options: d.Options}
+	e.cache = schema.NewCache(e.loadSchema, d.Log)
+	if d.Listener != nil {
+		d.Listener.On(Channel, func(payload string) {
+			if payload == "" || payload == "reload schema" || payload == "reload config" {
+				e.cache.Invalidate()
+			}
+		})
+		// What was announced while not listening is lost.
+		d.Listener.OnConnect(e.cache.Invalidate)
+	}
+	return e, nil
+}
+
+// Run keeps the schema up to date until ctx ends.
+func (e *Engine) Run(ctx context.Context) error { return e.cache.Run(ctx) }
+
+// Invalidate asks for the schema to be read again, soon.
+func (e *Engine) Invalidate() { e.cache.Invalidate() }
+
+// Refresh waits until the schema has been read after this call.
+func (e *Engine) Refresh(ctx context.Context) error {
+	_, err := e.cache.Refresh(ctx)
+	return err
+}
+
+func (e *Engine) loadSchema(ctx context.Context) (*schema.Snapshot, error) {
+	conn, err := e.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Release()
+	c := schema.Config{
+		Schemas: e.options.Schemas, ExtraSearchPath: e.options.ExtraSearchPath, Hoisted: e.options.HoistedSettings,
+	}
+	if e.options.ExposedSchemas != nil {
+		if c.Schemas, err = e.options.ExposedSchemas(ctx, conn.Conn()); err != nil {
+			return nil, err
+		}
+	}
+	return schema.Load(ctx, conn.Conn(), c)
+}
+
+// firstSchemaWait bounds how long a request waits for the very first schema.
+const firstSchemaWait = 5 * time.Second
+
+func (e *Engine) snapshot(ctx context.Context) (*schema.Snapshot, error) {
+	if s := e.cache.Current(); s != nil {
+		return s, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstSchemaWait)
+	defer cancel()
+	if s, err := e.cache.Refresh(ctx); err == nil {
+		return s, nil
+	}
+	return nil, request.NewError(http.StatusServiceUnavailable, "PGRST002",
+		"Could not query the database for the schema cache. Retrying.")
+}
+
+// job is one request on its way through the stages.
+type job struct {
+	*Engine
+	http     *http.Request
+	target   Target
+	caller   Caller
+	snapshot *schema.Snapshot
+	request  *request.Request
+	plan     *plan.Plan
+	timing   timing
+}
+
+// Serve answers r. Failures that PostgREST knows are written in its shape.
+// Anything else is returned, and nothing was written then.
+func (e *Engine) Serve(w http.ResponseWriter, r *http.Request, t Target) error {
+	j := job{Engine: e, http: r, target: t, timing: timing{on: e.options.ServerTiming, last: time.Now(), jwt: t.JWTDuration}}
+	if t.As != nil {
+		j.caller = *t.As
+	} else {
+		p := identity.From(r.Context())
+		j.caller = Caller{Role: string(p.Role()), Claims: p.Claims}
+	}
+	err := j.serve(w)
+	if err == nil {
+		return nil
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) || r.Context().Err() != nil {
+		return err
+	}
+	failure := respond.Translate(err, j.caller.Role != e.options.AnonRole)
+	if failure.Status >= http.StatusInternalServerError {
+		e.log.Error().Err(err).Str("request_id", identity.CallFrom(r.Context()).RequestID).
+			Str("code", failure.Code).Msg("a statement failed")
+	}
+	j.timing.write(w)
+	respond.Error(w, r, failure)
+	return nil
+}
+
+func (j *job) serve(w http.ResponseWriter) error {
+	ctx := j.http.Context()
+	var err error
+	if j.snapshot, err = j.Engine.snapshot(ctx); err != nil {
+		return err
+	}
+	if err := j.parse(); err != nil {
+		return err
+	}
+	j.timing.mark(&j.timing.parse)
+	switch j.request.Kind {
+	case request.Info:
+		return j.info(w)
+	case request.Inspect:
+		return request.NewError(http.StatusNotFound, "PGRST126", "Root endpoint metadata is disabled")
+	}
+	if err := j.build(ctx); err != nil {
+		return err
+	}
+	j.timing.mark(&j.timing.plan)
+	result, err := j.run(ctx)
+	if result != nil && result.Body != nil {
+		defer result.Body.Close()
+	}
+	if err != nil {
+		return err
+	}
+	j.timing.mark(&j.timing.transaction)
+	return j.answer(w, result)
+}
+
+func (j *job) parse() error {
+	query := j.http.URL.RawQuery
+	if j.target.HasQuery {
+		query = j.target.Query
+	}
+	o := request.Options{
+		Schemas: j.snapshot.Schemas, Profile: j.target.Schema, AllowTx: j.options.TxEnd.allowsOverride(),
+		IsTimezone: j.snapshot.IsTimezone, DefaultContentType: j.options.DefaultContentType,
+	}
+	r, err := request.Parse(j.http.Method, query, j.http.Header, j.target.Target, o)
+	if err != nil {
+		return err
+	}
+	j.request = r
+	if !r.HasBody() {
+		return nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, j.http.Body, j.options.MaxBodyBytes))
+	if err != nil {
+		return err
+	}
+	return r.SetBody(j.adapt(body))
+}
+
+// adapt applies the mount's rules to a body.
+func (j *job) adapt(body []byte) []byte {
+	if j.target.JSONOnly && j.request.Content.Media != request.JSON {
+		j.request.Content = request.MediaType{Media: request.JSON}
+		body = []byte("{}")
+	}
+	if !j.target.StripEmpty || j.request.Kind == request.Call {
+		return body
+	}
+	t := j.snapshot.Table(schema.Name{Schema: j.request.Schema, Name: j.request.Target.Name})
+	return request.StripEmptyStrings(body, func(name string) bool {
+		c := t.Column(name)
+		return c == nil || !c.Textual
+	})
+}
+
+// build plans the request. What the snapshot lacks may have been made a
+// moment ago: then a newer snapshot decides.
+func (j *job) build(ctx context.Context) error {
+	o := plan.Options{MaxRows: j.options.MaxRows, Aggregates: j.options.Aggregates, PlanOutput: j.options.PlanOutput}
+	p, err := plan.Build(j.request, j.snapshot, o)
+	unknown := err == nil && p.Table == nil && p.Mutation != nil
+	if unknown || plan.Missing(err) {
+		newer, rerr := j.cache.Refresh(ctx)
+		if rerr != nil {
+			return rerr
+		}
+		j.snapshot = newer
+		p, err = plan.Build(j.request, newer, o)
+	}
+	j.plan = p
+	return err
+}
+
+func (j *job) answer(w http.ResponseWriter, result *respond.Result) error {
+	if result.Body == nil && j.target.EmptyBody != "" {
+		result.Body = j.buffers.NewSpool(j.options.TempDir, j.options.MaxResultBytes)
+		if err := result.Body.Text(j.target.EmptyBody); err != nil {
+			return err
+		}
+	}
+	j.timing.mark(&j.timing.response)
+	j.timing.write(w)
+	if err := respond.Write(w, j.request, j.plan, result); err != nil {
+		return err
+	}
+	if j.target.OnSuccess != nil {
+		j.target.OnSuccess(Done{j.request.Kind, j.request.Schema, j.request.Target.Name})
+	}
+	return nil
+}
+
+// info answers OPTIONS with the methods that the target supports.
+func (j *job) info(w http.ResponseWriter) error {
+	allow := "OPTIONS,GET,HEAD"
+	switch j.target.Kind {
+	case request.Function:
+		f, err := plan.Function(j.request, j.snapshot)
+		if err != nil {
+			return err
+		}
+		if allow = "OPTIONS,GET,HEAD,POST"; !f.ReadOnly() {
+			allow = "OPTIONS,POST"
+		}
+	case request.Table:
+		t := j.snapshot.Table(schema.Name{Schema: j.request.Schema, Name: j.target.Name})
+		if t == nil {
+			return plan.NotFound()
+		}
+		allow += tableMethods(t)
+	}
+	j.timing.mark(&j.timing.response)
+	j.timing.write(w)
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Allow", allow)
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func tableMethods(t *schema.Table) string {
+	var b strings.Builder
+	if t.Insertable {
+		b.WriteString(",POST")
+	}
+	if t.Insertable && t.Updatable && len(t.PK) > 0 {
+		b.WriteString(",PUT")
+	}
+	if t.Updatable {
+		b.WriteString(",PATCH")
+	}
+	if t.Deletable {
+		b.WriteString(",DELETE")
+	}
+	return b.String()
+}
+
+// timing measures the stages for the Server-Timing header.
+type timing struct {
+	on                                      bool
+	last                                    time.Time
+	jwt, parse, plan, transaction, response time.Duration
+}
+
+func (t *timing) mark(stage *time.Duration) {
+	if !t.on {
+		return
+	}
+	now := time.Now()
+	*stage, t.last = now.Sub(t.last), now
+}
+
+func (t *timing) write(w http.ResponseWriter) {
+	if !t.on {
+		return
+	}
+	var b strings.Builder
+	for _, s := range []struct {
+		name string
+		took time.Duration
+	}{{"jwt", t.jwt}, {"parse", t.parse}, {"plan", t.plan}, {"transaction", t.transaction}, {"response", t.response}} {
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(s.name + ";dur=" + strconv.FormatFloat(float64(s.took.Microseconds())/1000, 'f', 1, 64))
+	}
+	w.Header().Set("Server-Timing", b.String())
+}

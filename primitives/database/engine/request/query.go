@@ -1,0 +1,334 @@
+package request
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Argument is one argument of a function called by GET, in the order given.
+type Argument struct{ Name, Value string }
+
+// Query is the parsed query string.
+type Query struct {
+	Select  []Item
+	Filters []At[Filter]
+	Logic   []At[Logic]
+	Order   []At[[]Order]
+	// Ranges are the limit and offset of the embeds; the root's is in
+	// Request.Range.
+	Ranges []At[Range]
+	// HasRanges tells that there was any limit or offset at all.
+	HasRanges bool
+	// Columns is the columns= parameter; nil when absent.
+	Columns []string
+	// OnConflict is the on_conflict= parameter; nil when absent.
+	OnConflict []string
+	// Arguments are those of a function called by GET.
+	Arguments []Argument
+	// Canonical is the query string sorted by key, for Content-Location.
+	Canonical string
+}
+
+type pair struct {
+	key, value string
+	hasValue   bool
+}
+
+// splitQuery decodes a raw query string.
+func splitQuery(raw string) []pair {
+	raw = strings.TrimPrefix(raw, "?")
+	if raw == "" {
+		return nil
+	}
+	pairs := make([]pair, 0, strings.Count(raw, "&")+1)
+	for raw != "" {
+		var part string
+		if i := strings.IndexAny(raw, "&;"); i >= 0 {
+			part, raw = raw[:i], raw[i+1:]
+		} else {
+			part, raw = raw, ""
+		}
+		if part == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(part, "=")
+		pairs = append(pairs, pair{decode(key), decode(value), ok})
+	}
+	return pairs
+}
+
+// decode undoes percent-encoding; a stray percent sign stays.
+func decode(s string) string {
+	if !strings.ContainsAny(s, "%+") {
+		return validText(s)
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '+':
+			b = append(b, ' ')
+		case c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
+			b = append(b, unhex(s[i+1])<<4|unhex(s[i+2]))
+			i += 2
+		default:
+			b = append(b, c)
+		}
+	}
+	return validText(string(b))
+}
+
+func validText(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	switch {
+	case c <= '9':
+		return c - '0'
+	case c >= 'a':
+		return c - 'a' + 10
+	}
+	return c - 'A' + 10
+}
+
+func canonical(pairs []pair) string {
+	sorted := slices.Clone(pairs)
+	slices.SortStableFunc(sorted, func(a, b pair) int { return strings.Compare(a.key, b.key) })
+	var b strings.Builder
+	for i, p := range sorted {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		escape(&b, p.key)
+		b.WriteByte('=')
+		escape(&b, p.value)
+	}
+	return b.String()
+}
+
+func escape(b *strings.Builder, s string) {
+	const hex = "0123456789ABCDEF"
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+			c == '-' || c == '_' || c == '.' || c == '~' {
+			b.WriteByte(c)
+			continue
+		}
+		b.WriteByte('%')
+		b.WriteByte(hex[c>>4])
+		b.WriteByte(hex[c&15])
+	}
+}
+
+// parsed runs parse on in, and once more to find the words when it fails.
+func parsed(what, in string, parse func(*scanner) result) *Error {
+	return parsedAs(what, in, in, parse)
+}
+
+func parsedAs(what, shown, in string, parse func(*scanner) result) *Error {
+	if (parse(&scanner{in: in})).ok {
+		return nil
+	}
+	s := scanner{in: in, track: true}
+	f := parse(&s).err
+	at := 0
+	if f != nil {
+		at = f.pos
+	}
+	name := "failed to parse " + what + " (" + shown + ")"
+	return queryError(`"`+name+`" `+position(in, at), strings.ReplaceAll(describe(f), "\n", " "))
+}
+
+// queryParser sorts the parameters by what they are and parses each.
+type queryParser struct {
+	Query
+	isCall bool
+	ranges []keyedRange
+}
+
+type keyedRange struct {
+	path             []string
+	limit, offset    int64
+	hasLimit, hasOff bool
+}
+
+// parseQuery parses the raw query string. isCall is true for a function
+// called by GET, where a parameter without an operator is an argument.
+func parseQuery(raw string, isCall bool) (*queryParser, *Error) {
+	pairs := splitQuery(raw)
+	p := &queryParser{isCall: isCall}
+	p.Canonical = canonical(pairs)
+	selectText, columns, onConflict := "*", pair{}, pair{}
+	var seen struct{ sel, columns, conflict bool }
+	// Errors are reported in PostgREST's order: by kind, then by position.
+	for _, q := range pairs {
+		if !q.hasValue {
+			continue
+		}
+		switch last := lastWord(q.key); last {
+		case "order":
+			if err := p.addOrder(q); err != nil {
+				return nil, err
+			}
+		case "limit", "offset":
+			p.HasRanges = true
+		}
+		switch {
+		case q.key == "select" && !seen.sel:
+			selectText, seen.sel = q.value, true
+		case q.key == "columns" && !seen.columns:
+			columns, seen.columns = q, true
+		case q.key == "on_conflict" && !seen.conflict:
+			onConflict, seen.conflict = q, true
+		}
+	}
+	for _, q := range pairs {
+		if last := lastWord(q.key); q.hasValue && (last == "and" || last == "or") {
+			if err := p.addLogic(q); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if seen.columns {
+		err := parsed("columns parameter", columns.value, func(s *scanner) (r result) {
+			p.Columns, r = s.columns()
+			return r
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	err := parsed("select parameter", selectText, func(s *scanner) (r result) {
+		p.Select, r = s.forest()
+		return r
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range pairs {
+		if err := p.addRest(q); err != nil {
+			return nil, err
+		}
+	}
+	if seen.conflict {
+		err := parsed("on_conflict parameter", onConflict.value, func(s *scanner) (r result) {
+			p.OnConflict, r = s.columns()
+			return r
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func lastWord(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
+
+func (p *queryParser) addOrder(q pair) *Error {
+	var at At[[]Order]
+	if err := p.treePath(q.key, func(path []string, _ Field) { at.Path = path }); err != nil {
+		return err
+	}
+	err := parsed("order", q.value, func(s *scanner) (r result) {
+		at.What, r = s.orders()
+		return r
+	})
+	p.Order = append(p.Order, at)
+	return err
+}
+
+func (p *queryParser) treePath(key string, use func([]string, Field)) *Error {
+	return parsed("tree path", key, func(s *scanner) result {
+		path, field, r := s.treePath()
+		use(path, field)
+		return r
+	})
+}
+
+func (p *queryParser) addLogic(q pair) *Error {
+	var at At[Logic]
+	var op string
+	err := parsed("logic path", q.key, func(s *scanner) (r result) {
+		at.Path, op, r = s.logicPath()
+		return r
+	})
+	if err != nil {
+		return err
+	}
+	err = parsedAs("logic tree", q.value, op+q.value, func(s *scanner) (r result) {
+		at.What, r = s.logic()
+		return r
+	})
+	p.Logic = append(p.Logic, at)
+	return err
+}
+
+// addRest handles what is left: ranges, filters and arguments.
+func (p *queryParser) addRest(q pair) *Error {
+	if !q.hasValue {
+		return nil
+	}
+	switch q.key {
+	case "select", "columns", "on_conflict":
+		return nil
+	}
+	switch lastWord(q.key) {
+	case "order", "and", "or":
+		return nil
+	case "limit", "offset":
+		return p.addRange(q)
+	}
+	var at At[Filter]
+	err := p.treePath(q.key, func(path []string, f Field) { at.Path, at.What.Field = path, f })
+	if err != nil {
+		return err
+	}
+	if p.isCall {
+		s := scanner{in: q.value}
+		op, r := s.operation(s.rest)
+		if !r.ok {
+			p.Arguments = append(p.Arguments, Argument{at.What.Field.Name, q.value})
+			return nil
+		}
+		at.What.Op = op
+		p.Filters = append(p.Filters, at)
+		return nil
+	}
+	err = parsed("filter", q.value, func(s *scanner) (r result) {
+		at.What.Op, r = s.operation(s.rest)
+		return r
+	})
+	p.Filters = append(p.Filters, at)
+	return err
+}
+
+func (p *queryParser) addRange(q pair) *Error {
+	var path []string
+	if err := p.treePath(q.key, func(embed []string, _ Field) { path = embed }); err != nil {
+		return err
+	}
+	i := slices.IndexFunc(p.ranges, func(k keyedRange) bool { return slices.Equal(k.path, path) })
+	if i < 0 {
+		p.ranges = append(p.ranges, keyedRange{path: path})
+		i = len(p.ranges) - 1
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(q.value), 10, 64)
+	isNumber := err == nil && n <= maxRange && n >= -maxRange
+	k := &p.ranges[i]
+	if lastWord(q.key) == "limit" {
+		k.limit, k.hasLimit = n, isNumber
+	} else {
+		k.offset, k.hasOff = n, isNumber
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package respond
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/insforge/insforge-go/primitives/database/engine/request"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Error writes e. A HEAD request gets no body.
+func Error(w http.ResponseWriter, r *http.Request, e *request.Error) {
+	h := w.Header()
+	for name, values := range e.Header {
+		h[name] = values
+	}
+	if e.Code == "" {
+		// The one error without a body: OPTIONS on what does not exist.
+		w.WriteHeader(e.Status)
+		return
+	}
+	body := ErrorBody(e)
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(e.Status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // the client went away: nobody to tell
+	}
+}
+
+// ErrorBody is the JSON of an error.
+func ErrorBody(e *request.Error) []byte {
+	body, err := marshal(struct {
+		Code    string `json:"code"`
+		Details any    `json:"details"`
+		Hint    any    `json:"hint"`
+		Message string `json:"message"`
+	}{e.Code, e.Details, e.Hint, e.Message})
+	if err != nil { // strings and maps of strings encode
+		panic("respond: error does not encode: " + err.Error())
+	}
+	return body
+}
+
+func marshal(v any) ([]byte, error) {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return []byte(strings.TrimSuffix(b.String(), "\n")), err
+}
+
+// Translate turns any failure of the database into the error to answer with.
+// authenticated is false for the anonymous role, which is told to sign in
+// where others are refused.
+func Translate(err error, authenticated bool) *request.Error {
+	var e *request.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return fromPostgres(pg, authenticated)
+	}
+	if errors.Is(err, ErrTooLarge) {
+		e := request.NewError(http.StatusInternalServerError, "PGRSTX00", "The result is larger than the server may hold.").
+			WithHint("Ask for fewer rows with limit and offset.")
+		e.Cause = err
+		return e
+	}
+	status, code, message := http.StatusServiceUnavailable, "PGRST001", "Database client error. Retrying the connection."
+	var connect *pgconn.ConnectError
+	var network net.Error
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		status, code, message = http.StatusGatewayTimeout, "PGRST003", "Timed out acquiring connection from connection pool."
+	case errors.As(err, &connect), errors.As(err, &network):
+		code, message = "PGRST000", "Database connection error. Retrying the connection."
+	}
+	out := request.NewError(status, code, message)
+	out.Cause = err
+	return out
+}
+
+func fromPostgres(pg *pgconn.PgError, authenticated bool) *request.Error {
+	if pg.Code == "PGRST" {
+		return raised(pg)
+	}
+	e := request.NewError(statusOf(pg, authenticated), pg.Code, pg.Message)
+	if pg.Detail != "" {
+		e.Details = pg.Detail
+	}
+	if pg.Hint != "" {
+		e.Hint = pg.Hint
+	}
+	if e.Status == http.StatusUnauthorized {
+		e.Header = http.Header{"Www-Authenticate": {"Bearer"}}
+	}
+	e.Cause = pg
+	return e
+}
+
+// byClass is the status of a class of SQLSTATEs; byState are exceptions.
+var (
+	byClass = map[string]int{
+		"08": 503, "09": 500, "0L": 403, "0P": 403, "25": 500, "28": 403, "2D": 500, "38": 500, "39": 500,
+		"3B": 500, "40": 500, "53": 503, "54": 413, "55": 500, "57": 500, "58": 500, "F0": 500, "HV": 500,
+		"P0": 500, "XX": 500,
+	}
+	byState = map[string]int{
+		"23503": 409, "23505": 409, "25006": 405, "53400": 500, "57P01": 503, "P0001": 400,
+		"42883": 404, "42P01": 404, "42P17": 500,
+	}
+)
+
+func statusOf(pg *pgconn.PgError, authenticated bool) int {
+	switch {
+	case pg.Code == "21000" && !strings.HasSuffix(pg.Message, "requires a WHERE clause"):
+		return http.StatusInternalServerError
+	case pg.Code == "22023" && strings.HasPrefix(pg.Message, "role") && strings.HasSuffix(pg.Message, "does not exist"):
+		return http.StatusUnauthorized
+	case pg.Code == "42883" && strings.HasPrefix(pg.Message, "function xmlagg("):
+		return http.StatusNotAcceptable
+	case pg.Code == "42501" && authenticated:
+		return http.StatusForbidden
+	case pg.Code == "42501":
+		return http.StatusUnauthorized
+	case strings.HasPrefix(pg.Code, "PT"):
+		return ownStatus(pg.Code[2:])
+	}
+	if status, ok := byState[pg.Code]; ok {
+		return status
+	}
+	if len(pg.Code) == 5 {
+		if status, ok := byClass[pg.Code[:2]]; ok {
+			return status
+		}
+	}
+	return http.StatusBadRequest
+}
+
+// ownStatus is a status that SQL chose; net/http cannot send others.
+func ownStatus(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 200 || n > 599 {
+		return http.StatusInternalServerError
+	}
+	return n
+}
+
+// raised reads RAISE SQLSTATE 'PGRST', whose message and detail are JSON.
+func raised(pg *pgconn.PgError) *request.Error {
+	var body struct {
+		Code    *string `json:"code"`
+		Message *string `json:"message"`
+		Details *string `json:"details"`
+		Hint    *string `json:"hint"`
+	}
+	var answer struct {
+		Status  *int              `json:"status"`
+		Text    *string           `json:"status_text"`
+		Headers map[string]string `json:"headers"`
+	}
+	bad := request.NewError(http.StatusInternalServerError, "PGRST121",
+		`Could not parse JSON in the "RAISE SQLSTATE 'PGRST'" error`)
+	if err := json.Unmarshal([]byte(pg.Message), &body); err != nil || body.Code == nil || body.Message == nil {
+		return bad.WithDetails("Invalid JSON value for MESSAGE: '" + pg.Message + "'").
+			WithHint("MESSAGE must be a JSON object with obligatory keys: 'code', 'message' and optional keys: 'details', 'hint'.")
+	}
+	const hint = "DETAIL must be a JSON object with obligatory keys: 'status', 'headers' and optional key: 'status_text'."
+	if pg.Detail == "" {
+		return bad.WithDetails("DETAIL is missing in the RAISE statement").WithHint(hint)
+	}
+	if err := json.Unmarshal([]byte(pg.Detail), &answer); err != nil || answer.Status == nil || answer.Headers == nil {
+		return bad.WithDetails("Invalid JSON value for DETAIL: '" + pg.Detail + "'").WithHint(hint)
+	}
+	e := request.NewError(ownStatus(strconv.Itoa(*answer.Status)), *body.Code, *body.Message)
+	if body.Details != nil {
+		e.Details = *body.Details
+	}
+	if body.Hint != nil {
+		e.Hint = *body.Hint
+	}
+	e.Header = http.Header{}
+	for name, value := range answer.Headers {
+		e.Header.Set(name, value)
+	}
+	return e
+}

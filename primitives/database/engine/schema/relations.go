@@ -1,0 +1,254 @@
+package schema
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+)
+
+// key is a primary key.
+type key struct {
+	table   uint32
+	columns []int16
+}
+
+// foreignKey is a foreign key constraint.
+type foreignKey struct {
+	name            string
+	table, target   uint32
+	columns, refs   []int16
+	schema          string
+	unique          bool
+	tableN, targetN Name
+}
+
+func (l *loader) keys(ctx context.Context) error {
+	const q = `
+SELECT c.contype = 'p', c.conname, c.conrelid, coalesce(c.confrelid, 0), c.conkey, coalesce(c.confkey, '{}'),
+	n.nspname, t.relname, coalesce(fn.nspname, ''), coalesce(ft.relname, ''),
+	c.contype = 'f' AND EXISTS (
+		SELECT FROM pg_catalog.pg_constraint u
+		WHERE u.conrelid = c.conrelid AND u.contype IN ('p', 'u') AND u.conkey @> c.conkey AND u.conkey <@ c.conkey)
+FROM pg_catalog.pg_constraint c
+JOIN pg_catalog.pg_class t ON t.oid = c.conrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+LEFT JOIN pg_catalog.pg_class ft ON ft.oid = c.confrelid
+LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = ft.relnamespace
+WHERE c.contype = 'p' OR c.contype = 'f' AND c.conparentid = 0
+ORDER BY c.conrelid, c.conname`
+	l.relation = map[uint32]Name{}
+	var primary bool
+	var f foreignKey
+	_, err := l.each(ctx, q, nil, []any{
+		&primary, &f.name, &f.table, &f.target, &f.columns, &f.refs,
+		&f.tableN.Schema, &f.tableN.Name, &f.targetN.Schema, &f.targetN.Name, &f.unique,
+	}, func() error {
+		made := f
+		f.columns, f.refs = nil, nil
+		l.relation[made.table] = made.tableN
+		if primary {
+			l.primary = append(l.primary, key{made.table, made.columns})
+			return nil
+		}
+		l.relation[made.target] = made.targetN
+		l.foreign = append(l.foreign, made)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := l.attributes(ctx); err != nil {
+		return err
+	}
+	for _, k := range l.primary {
+		if t := l.tableOf[k.table]; t != nil {
+			t.PK = l.columnNames(k.table, k.columns)
+		}
+	}
+	return nil
+}
+
+// attributes reads the names of the columns that keys consist of.
+func (l *loader) attributes(ctx context.Context) error {
+	l.attribute = map[uint32]map[int16]string{}
+	oids := make([]uint32, 0, len(l.relation))
+	for oid := range l.relation {
+		oids = append(oids, oid)
+	}
+	const q = `SELECT attrelid, attnum, attname FROM pg_catalog.pg_attribute WHERE attrelid = ANY ($1) AND attnum > 0`
+	var oid uint32
+	var number int16
+	var name string
+	_, err := l.each(ctx, q, []any{oids}, []any{&oid, &number, &name}, func() error {
+		if l.attribute[oid] == nil {
+			l.attribute[oid] = map[int16]string{}
+		}
+		l.attribute[oid][number] = name
+		return nil
+	})
+	return err
+}
+
+func (l *loader) columnNames(table uint32, numbers []int16) []string {
+	names := make([]string, len(numbers))
+	for i, n := range numbers {
+		names[i] = l.attribute[table][n]
+	}
+	return names
+}
+
+// relationships derives all relationships: foreign keys, those seen through
+// views, junctions, and the way back of each.
+func (l *loader) relationships(context.Context) error {
+	for _, f := range l.foreign {
+		r := Relationship{
+			Table: f.tableN, Foreign: f.targetN, Self: f.tableN == f.targetN,
+			Cardinality: ManyToOne, Constraint: f.name,
+			Columns: pairUp(l.columnNames(f.table, f.columns), l.columnNames(f.target, f.refs)),
+		}
+		if f.unique {
+			r.Cardinality = OneToOne
+		}
+		l.rels = append(l.rels, r)
+	}
+	l.addViewRelationships()
+	l.addJunctions()
+	l.addInverse()
+	exposed := func(schema string) bool { return slices.Contains(l.config.Schemas, schema) }
+	for _, r := range l.rels {
+		if !exposed(r.Table.Schema) || !exposed(r.Foreign.Schema) || r.Junction != nil && !exposed(r.Junction.Table.Schema) {
+			continue
+		}
+		k := relationKey{r.Table, r.Foreign.Schema}
+		l.snapshot.relations[k] = append(l.snapshot.relations[k], r)
+	}
+	return nil
+}
+
+func pairUp(a, b []string) [][2]string {
+	out := make([][2]string, min(len(a), len(b)))
+	for i := range out {
+		out[i] = [2]string{a[i], b[i]}
+	}
+	return out
+}
+
+func swap(pairs [][2]string) [][2]string {
+	out := make([][2]string, len(pairs))
+	for i, p := range pairs {
+		out[i] = [2]string{p[1], p[0]}
+	}
+	return out
+}
+
+// addJunctions makes a many-to-many of two foreign keys whose columns are
+// part of the primary key of the table that has both.
+func (l *loader) addJunctions() {
+	byTable := map[Name][]Relationship{}
+	for _, r := range l.rels {
+		if r.Cardinality == ManyToOne {
+			byTable[r.Table] = append(byTable[r.Table], r)
+		}
+	}
+	for table, rels := range byTable {
+		t := l.snapshot.tables[table]
+		if t == nil || len(t.PK) == 0 {
+			continue
+		}
+		keyed := rels[:0:0]
+		for _, r := range rels {
+			if !slices.ContainsFunc(r.Columns, func(c [2]string) bool { return !slices.Contains(t.PK, c[0]) }) {
+				keyed = append(keyed, r)
+			}
+		}
+		for _, a := range keyed {
+			for _, b := range keyed {
+				if a.Constraint == b.Constraint {
+					continue
+				}
+				l.rels = append(l.rels, Relationship{
+					Table: a.Foreign, Foreign: b.Foreign, Self: a.Foreign == b.Foreign, Cardinality: ManyToMany,
+					TableIsView: a.ForeignIsView, ForeignIsView: b.ForeignIsView,
+					Junction: &Junction{
+						Table: table, Constraint1: a.Constraint, Constraint2: b.Constraint,
+						Source: swap(a.Columns), Target: swap(b.Columns),
+					},
+				})
+			}
+		}
+	}
+}
+
+func (l *loader) addInverse() {
+	for _, r := range l.rels[:len(l.rels):len(l.rels)] {
+		back := Relationship{
+			Table: r.Foreign, Foreign: r.Table, Self: r.Self, Constraint: r.Constraint, Columns: swap(r.Columns),
+			TableIsView: r.ForeignIsView, ForeignIsView: r.TableIsView,
+		}
+		switch r.Cardinality {
+		case ManyToOne:
+			back.Cardinality = OneToMany
+		case OneToOne:
+			back.Cardinality = OneToOne
+		default:
+			continue
+		}
+		l.rels = append(l.rels, back)
+	}
+}
+
+// computed reads functions from a row to rows of a table. They replace what
+// was derived between the table and one of the function's name.
+func (l *loader) computed(ctx context.Context) error {
+	const q = `
+SELECT n.nspname, p.proname, an.nspname, a.relname, rn.nspname, r.relname, NOT p.proretset OR p.prorows = 1
+FROM pg_catalog.pg_proc p
+JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+JOIN pg_catalog.pg_class a ON a.reltype = p.proargtypes[0] AND a.relkind IN ('r', 'v', 'm', 'f', 'p')
+JOIN pg_catalog.pg_namespace an ON an.oid = a.relnamespace
+JOIN pg_catalog.pg_class r ON r.reltype = p.prorettype AND r.relkind IN ('r', 'v', 'm', 'f', 'p')
+JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
+WHERE p.pronargs = 1 AND an.nspname = ANY ($1) AND rn.nspname = ANY ($1)`
+	r := Relationship{Cardinality: Computed}
+	_, err := l.each(ctx, q, []any{l.config.Schemas}, []any{
+		&r.Function.Schema, &r.Function.Name, &r.Table.Schema, &r.Table.Name, &r.Foreign.Schema, &r.Foreign.Name, &r.Single,
+	}, func() error {
+		made := r
+		made.Self = made.Table == made.Foreign
+		k := relationKey{made.Table, made.Function.Schema}
+		kept := slices.DeleteFunc(l.snapshot.relations[k], func(o Relationship) bool {
+			return o.Cardinality != Computed && o.Foreign == made.Function
+		})
+		l.snapshot.relations[k] = append(kept, made)
+		return nil
+	})
+	for _, rels := range l.snapshot.relations {
+		slices.SortFunc(rels, compareRelationships)
+	}
+	return err
+}
+
+func compareRelationships(a, b Relationship) int {
+	if (a.Cardinality == Computed) != (b.Cardinality == Computed) {
+		return cmp.Compare(a.Cardinality, b.Cardinality)
+	}
+	return cmp.Or(
+		compareNames(a.Table, b.Table), compareNames(a.Foreign, b.Foreign),
+		cmp.Compare(a.Cardinality, b.Cardinality), strings.Compare(a.Constraint, b.Constraint),
+		slices.CompareFunc(a.Columns, b.Columns, comparePairs), compareJunctions(a.Junction, b.Junction),
+	)
+}
+
+func comparePairs(a, b [2]string) int { return slices.Compare(a[:], b[:]) }
+
+func compareJunctions(a, b *Junction) int {
+	if a == nil || b == nil {
+		return 0
+	}
+	return cmp.Or(
+		compareNames(a.Table, b.Table), strings.Compare(a.Constraint1, b.Constraint1),
+		strings.Compare(a.Constraint2, b.Constraint2),
+		slices.CompareFunc(a.Source, b.Source, comparePairs), slices.CompareFunc(a.Target, b.Target, comparePairs),
+	)
+}

@@ -1,0 +1,217 @@
+package standalone
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/insforge/insforge-go/primitives/database/engine"
+	"github.com/insforge/insforge-go/primitives/database/engine/request"
+	"github.com/insforge/insforge-go/primitives/database/engine/respond"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+)
+
+// Deps are what a Server needs.
+type Deps struct {
+	Config Config
+	// Verify checks a token and returns its claims, a JSON object. The text
+	// of its error is the message of the 401; nil refuses every token.
+	Verify func(token string) (claims []byte, err error)
+	Log    zerolog.Logger
+}
+
+// Server is an http.Handler that answers as PostgREST does.
+type Server struct {
+	config   Config
+	verify   func(token string) ([]byte, error)
+	engine   *engine.Engine
+	pool     *pgxpool.Pool
+	listener *pg.Listener
+}
+
+// New opens no connection before Run.
+func New(ctx context.Context, d Deps) (*Server, error) {
+	pc, err := pgxpool.ParseConfig(d.Config.DatabaseURI)
+	if err != nil {
+		// pgx's message may repeat the connection string.
+		return nil, errors.New("PGRST_DB_URI cannot be parsed; expected postgres://user:password@host:port/database")
+	}
+	pc.MaxConns = max(d.Config.Pool, 1)
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: d.Config, verify: d.Verify, pool: pool}
+	deps := engine.Deps{Acquire: pool.Acquire, Log: d.Log, Options: d.Config.Engine}
+	if d.Config.Listen {
+		s.listener = pg.NewListener(d.Config.DatabaseURI, d.Log)
+		deps.Listener = s.listener
+	}
+	if s.engine, err = engine.New(deps); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Run keeps the schema up to date until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.engine.Run(ctx) })
+	if s.listener != nil {
+		g.Go(func() error { return s.listener.Run(ctx) })
+	}
+	return g.Wait()
+}
+
+// Refresh waits until the schema has been read after this call.
+func (s *Server) Refresh(ctx context.Context) error { return s.engine.Refresh(ctx) }
+
+// Close closes the connections. It waits for those in use.
+func (s *Server) Close() { s.pool.Close() }
+
+// ServeHTTP serves /table, /rpc/function and the root.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.config.TraceHeader != "" {
+		if v := r.Header.Get(s.config.TraceHeader); v != "" {
+			w.Header().Set(s.config.TraceHeader, v)
+		}
+	}
+	if s.cors(w, r) {
+		return
+	}
+	started := time.Now()
+	caller, failure := s.authenticate(r)
+	if failure != nil {
+		respond.Error(w, r, failure)
+		return
+	}
+	target, ok := targetOf(r.URL.Path)
+	if !ok {
+		respond.Error(w, r, request.NewError(http.StatusNotFound, "PGRST125", "Invalid path specified in request URL"))
+		return
+	}
+	t := engine.Target{Target: target, As: &caller, JWTDuration: time.Since(started)}
+	if err := s.engine.Serve(w, r, t); err != nil {
+		s.fail(w, r, err)
+	}
+}
+
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		respond.Error(w, r, request.NewError(http.StatusRequestEntityTooLarge, "PGRST102", "The body is too large"))
+		return
+	}
+	respond.Error(w, r, respond.Translate(err, true))
+}
+
+func targetOf(path string) (request.Target, bool) {
+	path = strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/")
+	if path == "" {
+		return request.Target{Kind: request.Root}, true
+	}
+	if name, ok := strings.CutPrefix(path, "rpc/"); ok {
+		return request.Target{Kind: request.Function, Name: name}, !strings.Contains(name, "/")
+	}
+	return request.Target{Name: path}, !strings.Contains(path, "/")
+}
+
+func unauthorized(code, message, challenge string) *request.Error {
+	e := request.NewError(http.StatusUnauthorized, code, message)
+	e.Header = http.Header{"Www-Authenticate": {challenge}}
+	return e
+}
+
+// authenticate turns the bearer token into a caller.
+func (s *Server) authenticate(r *http.Request) (engine.Caller, *request.Error) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	token = strings.TrimSpace(token)
+	claims := map[string]any{}
+	if strings.EqualFold(scheme, "bearer") && token != "" {
+		if s.verify == nil {
+			return engine.Caller{}, request.NewError(http.StatusInternalServerError, "PGRST300", "Server lacks JWT secret")
+		}
+		text, err := s.verify(token)
+		if err != nil {
+			return engine.Caller{}, unauthorized("PGRST301", err.Error(),
+				`Bearer error="invalid_token", error_description=`+strconv.Quote(err.Error()))
+		}
+		if err := json.Unmarshal(text, &claims); err != nil {
+			return engine.Caller{}, unauthorized("PGRST301", "JWT claims are not an object", "Bearer")
+		}
+	}
+	role, ok := lookup(claims, s.config.RoleClaim)
+	if !ok {
+		role = s.config.AnonRole
+	}
+	if role == "" {
+		return engine.Caller{}, unauthorized("PGRST302", "Anonymous access is disabled", "Bearer")
+	}
+	claims["role"] = role
+	text, err := json.Marshal(claims)
+	if err != nil { // they were decoded from JSON
+		panic("standalone: claims do not encode: " + err.Error())
+	}
+	return engine.Caller{Role: role, Claims: string(text)}, nil
+}
+
+func lookup(v any, path []string) (string, bool) {
+	for _, step := range path {
+		switch node := v.(type) {
+		case map[string]any:
+			v = node[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(node) {
+				return "", false
+			}
+			v = node[i]
+		default:
+			return "", false
+		}
+	}
+	s, ok := v.(string)
+	return s, ok
+}
+
+// cors sets the CORS headers and answers preflight requests.
+func (s *Server) cors(w http.ResponseWriter, r *http.Request) (answered bool) {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return false
+	}
+	h := w.Header()
+	switch {
+	case len(s.config.Origins) == 0:
+		h.Set("Access-Control-Allow-Origin", "*")
+	case slices.Contains(s.config.Origins, origin):
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Allow-Credentials", "true")
+		h.Add("Vary", "Origin")
+	default:
+		return false
+	}
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		h.Set("Access-Control-Expose-Headers",
+			"Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, Range-Unit")
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD")
+	headers := "Authorization"
+	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
+		headers += ", " + asked
+	}
+	h.Set("Access-Control-Allow-Headers", headers)
+	h.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusOK)
+	return true
+}

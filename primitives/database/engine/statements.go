@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"container/list"
+
+	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// maxPrepared bounds the statements that one connection remembers.
+const maxPrepared = 200
+
+// statementsKey is where a connection keeps its statements.
+const statementsKey = "insforge engine statements"
+
+// statements are those that one connection has seen. A shape is prepared when
+// it is seen a second time, so that one that never comes again costs nothing.
+// They are kept apart by role: a plan under row-level security belongs to the
+// role it was made for, and is thrown away when another role uses it.
+type statements struct {
+	byKey map[statementKey]*list.Element
+	order *list.List // most recently used first
+	next  uint64
+}
+
+type statementKey struct{ role, sql string }
+
+type prepared struct {
+	key  statementKey
+	name string
+	// description is nil until Postgres has accepted the statement.
+	description *pgconn.StatementDescription
+}
+
+func statementsOf(conn *pgconn.PgConn) *statements {
+	data := conn.CustomData()
+	if s, ok := data[statementsKey].(*statements); ok {
+		return s
+	}
+	s := &statements{byKey: map[statementKey]*list.Element{}, order: list.New()}
+	data[statementsKey] = s
+	return s
+}
+
+// sent is a statement on its way, with what to do about its answer.
+type sent struct {
+	// preparing is set when the answer begins with that of a Parse.
+	preparing *prepared
+	// dropped counts the answers to statements that were given up for it.
+	dropped int
+}
+
+// send puts a statement into the pipeline, prepared if it has been seen.
+func (s *statements) send(p *pgconn.Pipeline, role string, st sqlgen.Statement, results []int16) sent {
+	key := statementKey{role, st.SQL}
+	e, seen := s.byKey[key]
+	if !seen {
+		var out sent
+		s.byKey[key] = s.order.PushFront(&prepared{key: key})
+		if s.order.Len() > maxPrepared {
+			out.dropped = s.evict(p)
+		}
+		p.SendQueryParams(st.SQL, st.Args, nil, nil, results)
+		return out
+	}
+	s.order.MoveToFront(e)
+	entry := e.Value.(*prepared)
+	if entry.description != nil {
+		p.SendQueryStatement(entry.description, st.Args, nil, results)
+		return sent{}
+	}
+	s.next++
+	entry.name = "e" + formatUint(s.next)
+	p.SendPrepare(entry.name, st.SQL, nil)
+	p.SendQueryPrepared(entry.name, st.Args, nil, results)
+	return sent{preparing: entry}
+}
+
+func (s *statements) evict(p *pgconn.Pipeline) int {
+	last := s.order.Back()
+	entry := s.order.Remove(last).(*prepared)
+	delete(s.byKey, entry.key)
+	if entry.description == nil {
+		return 0
+	}
+	p.SendDeallocate(entry.name)
+	return 1
+}
+
+// forget drops all statements after one of them went stale.
+func (s *statements) forget() {
+	clear(s.byKey)
+	s.order.Init()
+}
