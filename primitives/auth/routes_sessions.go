@@ -16,19 +16,19 @@ const csrfHeader = "X-CSRF-Token"
 type clientType string
 
 const (
-	// web keeps it in a cookie; any unknown type counts as web.
-	web     clientType = "web"
-	mobile  clientType = "mobile"
-	desktop clientType = "desktop"
-	server  clientType = "server"
+	// webClient keeps it in a cookie; any unknown type counts as web.
+	webClient     clientType = "web"
+	mobileClient  clientType = "mobile"
+	desktopClient clientType = "desktop"
+	serverClient  clientType = "server"
 )
 
 func clientTypeOf(c rest.Context) clientType {
 	switch t := clientType(c.QueryParam("client_type")); t {
-	case mobile, desktop, server:
+	case mobileClient, desktopClient, serverClient:
 		return t
 	}
-	return web
+	return webClient
 }
 
 // sessionAnswer is a session as clients get it: the refresh token is in the
@@ -43,7 +43,7 @@ type sessionAnswer struct {
 // handOut sets the cookie where there is one and returns the body.
 func (s *Service) handOut(c rest.Context, user User, g grant) sessionAnswer {
 	answer := sessionAnswer{User: user, AccessToken: g.access}
-	if clientTypeOf(c) == web {
+	if clientTypeOf(c) == webClient {
 		userJar.set(c, g.refresh, s.now())
 		answer.CSRFToken = g.csrf
 		return answer
@@ -107,7 +107,7 @@ func errNoUser() *fault.Error {
 
 // handleRefresh serves "POST /api/auth/refresh".
 func (s *Service) handleRefresh(c rest.Context) error {
-	if clientTypeOf(c) == web {
+	if clientTypeOf(c) == webClient {
 		return s.refreshFromCookie(c)
 	}
 	f, err := rest.Body(c)
@@ -167,7 +167,7 @@ var loggedOut = logoutAnswer{Success: true, Message: "Logged out successfully"}
 // handleLogout serves "POST /api/auth/logout". Clients that hold the refresh
 // token themselves forget it themselves.
 func (s *Service) handleLogout(c rest.Context) error {
-	if clientTypeOf(c) != web {
+	if clientTypeOf(c) != webClient {
 		return c.JSON(http.StatusOK, loggedOut)
 	}
 	return s.logout(c, userJar, tokens.ForUser)
