@@ -165,7 +165,7 @@ func TestProductAndPostgresKilledTogether(t *testing.T) {
 	stop := j.writing(t, p)
 	j.awaitMore(t, 100)
 	p.Kill(t)
-	for _, pid := range apptest.Postmasters(dir) { // as a power cut would
+	for _, pid := range apptest.Postmasters(dir) { // nobody is left to put anything in order
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}

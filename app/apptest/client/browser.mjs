@@ -30,9 +30,10 @@ export class Browser {
   httpOnly = new Map() // what only requests carry: name → { value, path }
   calls = [] // every request so far: "METHOD /path status"
 
-  // do runs f as a script in this browser.
+  // do runs f as a script in this browser, to its end: the SDK's queries start
+  // when they are awaited.
   do(f) {
-    return current.run(this, f)
+    return current.run(this, async () => await f())
   }
 
   // fetch is the browser's fetch for a page of another origin.
