@@ -161,6 +161,10 @@ func (a answer) envelope(t testing.TB) (e struct {
 	return e
 }
 
+// transport makes a connection for every request: one that was dialled but
+// never used would hold a shutdown up for seconds.
+var transport = &http.Transport{DisableKeepAlives: true}
+
 // do sends a request; headers are lines of the form "Name: value".
 func (s *site) do(t testing.TB, method, target string, body io.Reader, headers ...string) answer {
 	t.Helper()
@@ -172,8 +176,8 @@ func (s *site) do(t testing.TB, method, target string, body io.Reader, headers .
 		name, value, _ := strings.Cut(h, ": ")
 		r.Header.Add(name, value)
 	}
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := client.Do(r)
+	// RoundTrip, since redirects are answers too.
+	response, err := transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
