@@ -212,7 +212,7 @@ func (j *job) parse() error {
 
 // adapt applies the mount's rules to a body.
 func (j *job) adapt(body []byte) []byte {
-	if j.target.JSONOnly && j.request.Content.Media != request.JSON {
+	if j.target.JSONOnly && request.ParseMedia(j.http.Header.Get("Content-Type")).Media != request.JSON {
 		j.request.Content = request.MediaType{Media: request.JSON}
 		body = []byte("{}")
 	}
@@ -231,7 +231,7 @@ func (j *job) adapt(body []byte) []byte {
 func (j *job) build(ctx context.Context) error {
 	o := plan.Options{MaxRows: j.options.MaxRows, Aggregates: j.options.Aggregates, PlanOutput: j.options.PlanOutput}
 	p, err := plan.Build(j.request, j.snapshot, o)
-	unknown := err == nil && p.Table == nil && p.Mutation != nil
+	unknown := err == nil && p.Table == nil && p.Mutation != nil && len(j.request.Payload.Keys) > 0
 	if unknown || plan.Missing(err) {
 		newer, rerr := j.cache.Refresh(ctx)
 		if rerr != nil {
@@ -239,6 +239,9 @@ func (j *job) build(ctx context.Context) error {
 		}
 		j.snapshot = newer
 		p, err = plan.Build(j.request, newer, o)
+		if unknown && err == nil && p.Table == nil && j.options.BareNotFound {
+			return plan.NotFound()
+		}
 	}
 	j.plan = p
 	return err

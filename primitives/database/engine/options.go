@@ -60,6 +60,9 @@ type Options struct {
 	HoistedSettings []string
 	// ServerTiming adds the Server-Timing header.
 	ServerTiming bool
+	// BareNotFound answers a write of columns to an unknown table with 404 and
+	// {}, as PostgREST 12 does, instead of Postgres's 42P01.
+	BareNotFound bool
 	// DefaultContentType is assumed for a body without Content-Type.
 	DefaultContentType request.Media
 	// MaxBodyBytes bounds request bodies, MaxResultBytes results. Zero takes
@@ -121,7 +124,7 @@ type Target struct {
 	// StripEmpty leaves members of the body out that are the empty string
 	// when their column is not of a text type.
 	StripEmpty bool
-	// JSONOnly reads every body as JSON; other media types are an empty object.
+	// JSONOnly reads bodies of the type JSON; any other is an empty object.
 	JSONOnly bool
 	// EmptyBody is the body of answers that have none, except 204.
 	EmptyBody string

@@ -268,5 +268,5 @@ func (r *Read) isDefaultSelect() bool {
 	return len(r.Select) == 1 && r.Select[0].Field.Name == "*" && len(r.Children) == 0
 }
 
-// NotFound is 404 for OPTIONS on a table that does not exist.
+// NotFound is 404 without a message, for OPTIONS on a table that does not exist.
 func NotFound() *request.Error { return &request.Error{Status: http.StatusNotFound} }

@@ -30,11 +30,6 @@ func spreadNotToOne(origin, target string) *request.Error {
 		WithDetails("'" + origin + "' and '" + target + "' do not form a many-to-one or one-to-one relationship")
 }
 
-func unacceptableFilter(target string) *request.Error {
-	return request.NewError(http.StatusBadRequest, "PGRST120", "Bad operator on the '"+target+"' embedded resource").
-		WithDetails("Only is null or not is null filters are allowed on embedded resources")
-}
-
 func mediaTypeError(accept []request.MediaType) *request.Error {
 	names := make([]string, len(accept))
 	for i, m := range accept {
@@ -70,8 +65,8 @@ func noRelation(s *schema.Snapshot, origin schema.Name, target, hint string) *re
 
 func relationHint(s *schema.Snapshot, origin schema.Name, target string) string {
 	var names []string
-	rels := s.Relationships(origin, origin.Schema)
-	if rels == nil {
+	rels, known := s.Relationships(origin, origin.Schema)
+	if !known {
 		s.Origins(origin.Schema, func(n schema.Name) { names = append(names, n.Name) })
 		return perhaps(names, origin.Name)
 	}

@@ -22,12 +22,13 @@ func (b *builder) read(source schema.Name) (*Read, *request.Error) {
 	}
 	b.resolveTree(root, false)
 	for _, step := range []func(*Read) *request.Error{
-		addRelatedOrders, validateSpreads, addNullFilters, b.validateAggregates,
+		addRelatedOrders, validateSpreads, b.validateAggregates,
 	} {
 		if err := step(root); err != nil {
 			return nil, err
 		}
 	}
+	addNullFilters(root)
 	addEmbedSelects(root)
 	hoist(root)
 	if b.o.MaxRows > 0 && (b.r.Kind == request.Read || b.r.Kind == request.Call) {
@@ -210,7 +211,8 @@ func (b *builder) relate(node, parent *Read) *request.Error {
 // lead to tables only.
 func (b *builder) findRelation(origin schema.Name, target, hint string) (*schema.Relationship, *request.Error) {
 	var found []schema.Relationship
-	for _, r := range b.s.Relationships(origin, origin.Schema) {
+	all, _ := b.s.Relationships(origin, origin.Schema)
+	for _, r := range all {
 		if names(&r, target, hint) {
 			found = append(found, r)
 		}

@@ -178,38 +178,31 @@ func validateSpreads(node *Read) *request.Error {
 }
 
 // addNullFilters makes embed=is.null and embed=not.is.null ask for the
-// embed's rows; other operators on an embed are refused.
-func addNullFilters(node *Read) *request.Error {
+// embed's rows. Other operators are on a column that has the embed's name.
+func addNullFilters(node *Read) {
 	for i := range node.Where {
-		if err := nullFilters(&node.Where[i], node.Children); err != nil {
-			return err
-		}
+		nullFilters(&node.Where[i], node.Children)
 	}
-	return each(node.Children, addNullFilters)
+	for _, c := range node.Children {
+		addNullFilters(c)
+	}
 }
 
-func nullFilters(l *Logic, children []*Read) *request.Error {
+func nullFilters(l *Logic, children []*Read) {
 	if l.Filter == nil {
 		for i := range l.Children {
-			if err := nullFilters(&l.Children[i], children); err != nil {
-				return err
-			}
+			nullFilters(&l.Children[i], children)
 		}
-		return nil
+		return
 	}
 	f := l.Filter
-	if len(f.Field.Path) > 0 {
-		return nil
+	if len(f.Field.Path) > 0 || f.Op.Kind != request.OpIs || f.Op.Value != "NULL" {
+		return
 	}
 	i := slices.IndexFunc(children, func(c *Read) bool { return c.Name() == f.Field.Name })
-	if i < 0 {
-		return nil
+	if i >= 0 {
+		f.EmbedAlias = children[i].Alias
 	}
-	if f.Op.Kind != request.OpIs || f.Op.Value != "NULL" {
-		return unacceptableFilter(f.Field.Name)
-	}
-	f.EmbedAlias = children[i].Alias
-	return nil
 }
 
 func (b *builder) validateAggregates(node *Read) *request.Error {

@@ -9,6 +9,9 @@ import (
 // mutation or a call.
 const SourceName = "pgrst_source"
 
+// ScalarName is the column that holds the value of a function.
+const ScalarName = "pgrst_scalar"
+
 // Field is a resolved column, or a path into one.
 type Field struct {
 	Name string

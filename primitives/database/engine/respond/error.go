@@ -19,12 +19,10 @@ func Error(w http.ResponseWriter, r *http.Request, e *request.Error) {
 	for name, values := range e.Header {
 		h[name] = values
 	}
-	if e.Code == "" {
-		// The one error without a body: OPTIONS on what does not exist.
-		w.WriteHeader(e.Status)
-		return
+	body := []byte("{}")
+	if e.Code != "" {
+		body = ErrorBody(e)
 	}
-	body := ErrorBody(e)
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(e.Status)

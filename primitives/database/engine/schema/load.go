@@ -185,7 +185,7 @@ SELECT a.attrelid, a.attname, coalesce(d.description, ''),
 	CASE WHEN t.typtype = 'd' AND t.typtypmod > 4 THEN t.typtypmod - 4
 	     WHEN a.atttypmod > 4 THEN a.atttypmod - 4 ELSE 0 END,
 	coalesce(CASE
-		WHEN t.typbasetype <> 0 THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0)
+		WHEN t.typbasetype <> 0 AND ad.adbin IS NULL THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0)
 		WHEN a.attidentity = 'd' THEN (
 			SELECT pg_catalog.format('nextval(%L)', pg_catalog.quote_ident(sn.nspname) || '.' || pg_catalog.quote_ident(s.relname))
 			FROM pg_catalog.pg_depend dep
@@ -271,7 +271,7 @@ WITH media AS (
 	FROM pg_catalog.pg_type
 	WHERE typbasetype <> 0 AND (typname ~* '^[A-Za-z0-9.-]+/[A-Za-z0-9.\+-]+$' OR typname = '*/*')
 )
-SELECT pn.nspname, p.proname, tn.nspname, t.typname, m.name, m.answer
+SELECT pn.nspname, p.proname, tn.nspname, t.typname, m.name, m.answer, false
 FROM media m
 JOIN pg_catalog.pg_proc p ON p.prorettype = m.oid AND p.prokind = 'a' AND p.pronargs = 1
 JOIN pg_catalog.pg_namespace pn ON pn.oid = p.pronamespace
@@ -280,7 +280,7 @@ JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
 WHERE pn.nspname = ANY ($1) AND (t.typname = 'anyelement' OR EXISTS (
 	SELECT FROM pg_catalog.pg_class c WHERE c.reltype = t.oid AND c.relkind IN ('r', 'v', 'm', 'f', 'p')))
 UNION
-SELECT mn.nspname, m.name, pn.nspname, p.proname, m.name, m.answer
+SELECT mn.nspname, m.name, pn.nspname, p.proname, m.name, m.answer, true
 FROM media m
 JOIN pg_catalog.pg_namespace mn ON mn.oid = m.typnamespace
 JOIN pg_catalog.pg_proc p ON p.prorettype = m.oid AND p.prokind = 'f' AND NOT p.proretset
@@ -289,7 +289,7 @@ WHERE pn.nspname = ANY ($1)`
 	var h Handler
 	var media string
 	_, err := l.each(ctx, q, []any{l.config.Schemas}, []any{
-		&h.Function.Schema, &h.Function.Name, &h.Target.Schema, &h.Target.Name, &media, &h.Media,
+		&h.Function.Schema, &h.Function.Name, &h.Target.Schema, &h.Target.Name, &media, &h.Media, &h.Cast,
 	}, func() error {
 		made := h
 		if made.Target.Name == "anyelement" {

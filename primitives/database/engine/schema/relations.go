@@ -117,11 +117,16 @@ func (l *loader) relationships(context.Context) error {
 	l.addInverse()
 	exposed := func(schema string) bool { return slices.Contains(l.config.Schemas, schema) }
 	for _, r := range l.rels {
-		if !exposed(r.Table.Schema) || !exposed(r.Foreign.Schema) || r.Junction != nil && !exposed(r.Junction.Table.Schema) {
+		if !exposed(r.Table.Schema) {
 			continue
 		}
+		// The key stays even when all it led to is hidden.
 		k := relationKey{r.Table, r.Foreign.Schema}
-		l.snapshot.relations[k] = append(l.snapshot.relations[k], r)
+		known := l.snapshot.relations[k]
+		if exposed(r.Foreign.Schema) && (r.Junction == nil || exposed(r.Junction.Table.Schema)) {
+			known = append(known, r)
+		}
+		l.snapshot.relations[k] = known
 	}
 	return nil
 }
@@ -151,14 +156,18 @@ func (l *loader) addJunctions() {
 			byTable[r.Table] = append(byTable[r.Table], r)
 		}
 	}
+	primary := map[Name][]string{}
+	for _, k := range l.primary {
+		primary[l.relation[k.table]] = l.columnNames(k.table, k.columns)
+	}
 	for table, rels := range byTable {
-		t := l.snapshot.tables[table]
-		if t == nil || len(t.PK) == 0 {
-			continue
+		pk := primary[table]
+		if t := l.snapshot.tables[table]; t != nil {
+			pk = t.PK // views have one, too
 		}
 		keyed := rels[:0:0]
 		for _, r := range rels {
-			if !slices.ContainsFunc(r.Columns, func(c [2]string) bool { return !slices.Contains(t.PK, c[0]) }) {
+			if !slices.ContainsFunc(r.Columns, func(c [2]string) bool { return !slices.Contains(pk, c[0]) }) {
 				keyed = append(keyed, r)
 			}
 		}

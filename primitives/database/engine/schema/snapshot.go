@@ -176,6 +176,9 @@ type Handler struct {
 	Target Name
 	// Media is the media type of the answer.
 	Media string
+	// Cast tells that Function is the type that a function returns, not an
+	// aggregate of rows.
+	Cast bool
 }
 
 type handlerKey struct {
@@ -231,9 +234,11 @@ func (s *Snapshot) Tables(f func(*Table)) {
 }
 
 // Relationships are those that lead from the table to tables of schema, in
-// PostgREST's order.
-func (s *Snapshot) Relationships(origin Name, schema string) []Relationship {
-	return s.relations[relationKey{origin, schema}]
+// PostgREST's order. known is false when the table never had any, also not to
+// tables that are hidden.
+func (s *Snapshot) Relationships(origin Name, schema string) (all []Relationship, known bool) {
+	all, known = s.relations[relationKey{origin, schema}]
+	return all, known
 }
 
 // Origins calls f with every table that has relationships into schema.

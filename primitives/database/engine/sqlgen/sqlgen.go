@@ -223,6 +223,12 @@ func (w *writer) rendering(p *plan.Plan) {
 	case plan.RenderGeoJSON:
 		w.s("json_build_object('type', 'FeatureCollection', 'features', coalesce(json_agg(ST_AsGeoJSON(_postgrest_t)::json), '[]'))")
 	case plan.RenderCustom:
+		if p.Handler.Cast {
+			w.s("(SELECT ")
+			w.name(p.Handler.Function)
+			w.s("(", plan.ScalarName, ") FROM pgrst_result LIMIT 1)")
+			return
+		}
 		w.name(p.Handler.Function)
 		w.s("(", row)
 		if p.Handler.Target != (schema.Name{}) && row == "_postgrest_t" {

@@ -56,6 +56,7 @@ func FromEnvironment(get func(string) (string, bool), all []string) (Config, err
 		Aggregates:      e.flag("PGRST_DB_AGGREGATES_ENABLED", false),
 		PlanOutput:      e.flag("PGRST_DB_PLAN_ENABLED", false),
 		TxEnd:           e.txEnd("PGRST_DB_TX_END"),
+		BareNotFound:    true,
 		PreRequest:      parseName(e.text("PGRST_DB_PRE_REQUEST", "")),
 		ServerTiming:    e.flag("PGRST_SERVER_TIMING_ENABLED", false),
 		AcquireTimeout:  time.Duration(e.number("PGRST_DB_POOL_ACQUISITION_TIMEOUT", 10)) * time.Second,

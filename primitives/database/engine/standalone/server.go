@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -145,7 +146,9 @@ func (s *Server) authenticate(r *http.Request) (engine.Caller, *request.Error) {
 			return engine.Caller{}, unauthorized("PGRST301", err.Error(),
 				`Bearer error="invalid_token", error_description=`+strconv.Quote(err.Error()))
 		}
-		if err := json.Unmarshal(text, &claims); err != nil {
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber()
+		if err := decoder.Decode(&claims); err != nil {
 			return engine.Caller{}, unauthorized("PGRST301", "JWT claims are not an object", "Bearer")
 		}
 	}
@@ -206,12 +209,19 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) (answered bool) {
 		return false
 	}
 	h.Set("Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD")
-	headers := "Authorization"
-	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
-		headers += ", " + asked
-	}
-	h.Set("Access-Control-Allow-Headers", headers)
+	h.Set("Access-Control-Allow-Headers", allowedHeaders(r.Header.Get("Access-Control-Request-Headers")))
 	h.Set("Access-Control-Max-Age", "86400")
 	w.WriteHeader(http.StatusOK)
 	return true
+}
+
+// allowedHeaders are those that were asked for and those always allowed.
+func allowedHeaders(asked string) string {
+	names := []string{"Authorization"}
+	for name := range strings.SplitSeq(asked, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(append(names, "Accept", "Accept-Language", "Content-Language"), ", ")
 }
