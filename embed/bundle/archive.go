@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -33,6 +34,15 @@ type Owner struct{ UID, GID int }
 // file (root only). Directories, regular files and links that stay inside are
 // accepted; anything else, and any name that would leave dir, is an error.
 func Unpack(ctx context.Context, r io.Reader, dir string, owner *Owner) error {
+	err := decompress(ctx, r, dir, owner)
+	// A start unpacks once or never again: what the decoder took should not look
+	// like the program's need for the rest of its life. The decoder must be out of
+	// scope for that.
+	debug.FreeOSMemory()
+	return err
+}
+
+func decompress(ctx context.Context, r io.Reader, dir string, owner *Owner) error {
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(2),
 		zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(windowBytes))
 	if err != nil {

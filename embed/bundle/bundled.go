@@ -20,12 +20,22 @@ func find(ctx context.Context, o Options) (Runtime, error) {
 	}
 	dir, err := installBundled(ctx, o.CacheDir, info)
 	if err != nil && unwritable(err) && o.FallbackDir != "" {
-		dir, err = installBundled(ctx, o.FallbackDir, info)
+		var again error
+		dir, again = installBundled(ctx, o.FallbackDir, info)
+		err = join(err, again)
 	}
 	if err != nil {
-		return Runtime{}, fmt.Errorf("unpack Postgres: %w", err)
+		return Runtime{}, fmt.Errorf("unpack Postgres: %w; set %s to a folder with 80 MB of space", err, CacheDirEnv)
 	}
 	return ownRuntime(dir, info.Release, SourceBundled)
+}
+
+// join reports both failures, and none when the second attempt went well.
+func join(first, second error) error {
+	if second == nil {
+		return nil
+	}
+	return fmt.Errorf("%w, and instead of it: %w", first, second)
 }
 
 func installBundled(ctx context.Context, cacheDir string, info ArchiveInfo) (string, error) {

@@ -133,7 +133,7 @@ func trusted(dir string) error {
 		return fmt.Errorf("%s belongs to another user; set %s to a folder of your own", dir, CacheDirEnv)
 	}
 	if info.Mode().Perm()&0o002 != 0 {
-		return fmt.Errorf("%s is writable by everyone; run: chmod o-w %s", dir, dir)
+		return fmt.Errorf("%s is writable by everyone; set %s to a folder of your own", dir, CacheDirEnv)
 	}
 	return nil
 }

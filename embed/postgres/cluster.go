@@ -157,13 +157,3 @@ func removeLeftovers(dir string) {
 		}
 	}
 }
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
-}

@@ -28,10 +28,11 @@ const (
 type setting struct{ name, value string }
 
 // sized are the settings that follow from the memory of the machine, in bytes.
-// The server shares it with this program and others, so it takes an eighth for
-// its own cache and leaves the rest to the system's, which it uses as well.
+// The server shares it with this program and others, so its own cache is small
+// and it relies on the system's. Even unused, a gibibyte of cache costs 30 MiB
+// of tables that describe it, so only large machines get that much.
 func sized(memory int64) []setting {
-	buffers := clamp(memory/8, 32*mib, gib)
+	buffers := clamp(memory/8, 32*mib, max(256*mib, memory/64))
 	wal := gib
 	if memory < 2*gib {
 		wal = 256 * mib
