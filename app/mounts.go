@@ -11,4 +11,5 @@ func (s services) mount(root rest.Router) {
 
 	database := root.Group("/api/database")
 	s.tables.Mount(database)
+	s.records.Mount(database)
 }

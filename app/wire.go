@@ -9,15 +9,19 @@ import (
 	"github.com/insforge/insforge-go/app/server"
 	"github.com/insforge/insforge-go/primitives/auth"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
+	"github.com/insforge/insforge-go/primitives/database/engine"
+	"github.com/insforge/insforge-go/primitives/database/records"
 	"github.com/insforge/insforge-go/primitives/database/tables"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 	"github.com/insforge/insforge-go/primitives/kernel/seal"
 	"github.com/insforge/insforge-go/primitives/metadata"
 	"github.com/insforge/insforge-go/primitives/secrets"
 	"github.com/insforge/insforge-go/web"
+	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
 )
 
@@ -42,6 +46,7 @@ type services struct {
 	auth     *auth.Service
 	metadata *metadata.Service
 	tables   *tables.Service
+	records  *records.Service
 }
 
 // generateSigningKey starts making a key pair for access tokens, which takes
@@ -99,12 +104,47 @@ func build(ctx context.Context, in parts) (*product, error) {
 	}
 	s.tables = tables.New(tables.Deps{DB: db, Audit: recorder})
 	listener := pg.NewListener(db.OwnerDSN(), log.With().Str("component", "listener").Logger())
+	queries, err := engine.New(engine.Deps{
+		Acquire:  db.AcquireCaller,
+		Listener: listener,
+		Log:      log.With().Str("component", "engine").Logger(),
+		Options: engine.Options{
+			ExposedSchemas: func(ctx context.Context, _ *pgx.Conn) ([]string, error) { return exposedSchemas(ctx, db) },
+			AnonRole:       string(identity.RoleAnon),
+			Aggregates:     true,
+			MaxBodyBytes:   int64(in.config.MaxJSONBody),
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.records, err = records.New(records.Deps{Engine: queries, Events: bus}); err != nil {
+		return nil, err
+	}
+
 	dashboard, _ := web.Dist()
 	return &product{
 		log:        log,
 		server:     newServer(in, s, bus, dashboard),
-		background: []func(context.Context) error{listener.Run},
+		background: []func(context.Context) error{listener.Run, queries.Run},
 	}, nil
+}
+
+// exposedSchemas are the schemas that the record layer serves, public first.
+// The owner asks: the callers' login has no right to look into schema system.
+func exposedSchemas(ctx context.Context, db *pg.DB) (names []string, err error) {
+	err = db.AsOwner(ctx, func(tx pg.Tx) error {
+		rows, err := tx.Query(ctx, `
+			SELECT nspname::text FROM pg_namespace
+			 WHERE system.is_exposed_schema(nspname)
+			 ORDER BY nspname <> 'public', nspname`)
+		if err != nil {
+			return err
+		}
+		names, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return names, err
 }
 
 func newServer(in parts, s services, bus *events.Bus, dashboard fs.FS) *server.Server {
