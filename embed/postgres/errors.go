@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,8 +68,13 @@ func fileError(doing, path string, err error) error {
 	return e
 }
 
-// serverError describes why a Postgres program ended, from what it wrote.
-func serverError(doing string, lines []string, cause error) *Error {
+// serverError describes why a Postgres program ended, from what it wrote. A
+// cause that is an Error already, or the end of a context, says more.
+func serverError(doing string, lines []string, cause error) error {
+	if known := (*Error)(nil); errors.As(cause, &known) ||
+		errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
 	e := &Error{Kind: KindStart, Message: doing, Log: tail(lines, 10), Err: cause}
 	text := strings.Join(lines, "\n")
 	has := func(s string) bool { return strings.Contains(text, s) }

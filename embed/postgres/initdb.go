@@ -62,13 +62,10 @@ func (p place) initdb(ctx context.Context, path string) error {
 		}
 		lines, err = p.runInitdb(ctx, path, p.localeFlags("C"))
 	}
-	if err == nil {
-		return nil
+	if err != nil {
+		return serverError("create the database in "+p.dir, lines, err)
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return serverError("create the database in "+p.dir, lines, err)
+	return nil
 }
 
 func (p place) runInitdb(ctx context.Context, path string, locale []string) ([]string, error) {

@@ -47,6 +47,17 @@ type Server struct {
 // The error is an *Error, or ctx's; ctx bounds only the start. After an error
 // nothing is left running.
 func Start(ctx context.Context, o Options) (*Server, error) {
+	s, err := startServer(ctx, o)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if known := (*Error)(nil); err != nil && !errors.As(err, &known) {
+		err = &Error{Kind: KindInternal, Message: "start Postgres", Err: err}
+	}
+	return s, err
+}
+
+func startServer(ctx context.Context, o Options) (*Server, error) {
 	o, err := o.check()
 	if err != nil {
 		return nil, err
@@ -106,8 +117,10 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	if err := s.finish(ctx, created); err != nil {
-		// It runs, or did until a second start failed; either way this ends it.
-		return errors.Join(err, s.process.Stop(ctx))
+		// It runs, or did until a second start failed; either way this ends it. That
+		// it may have to be killed because ctx ended adds nothing.
+		_ = s.process.Stop(ctx)
+		return err
 	}
 	return nil
 }

@@ -239,9 +239,11 @@ func TestOnlyOneServerOnADirectory(t *testing.T) {
 	s := <-servers
 	defer stop(t, s)
 	for err := range refused {
-		if e := wantKind(t, err, postgres.KindInUse); !strings.Contains(e.Message, strconv.Itoa(os.Getpid())) {
-			t.Errorf("message does not name the process: %s", e.Message)
-		}
+		wantKind(t, err, postgres.KindInUse)
+	}
+	_, err := postgres.Start(t.Context(), o)
+	if e := wantKind(t, err, postgres.KindInUse); !strings.Contains(e.Message, strconv.Itoa(os.Getpid())) {
+		t.Errorf("message does not name the process: %s", e.Message)
 	}
 	if got := value(t, connect(t, s), "SELECT 1"); got != "1" {
 		t.Errorf("got %s, want 1", got)
@@ -430,6 +432,65 @@ func TestInvalidOptionsAreRefused(t *testing.T) {
 		if e := (*postgres.Error)(nil); !errors.As(err, &e) || e.Kind != postgres.KindOptions {
 			t.Errorf("%s: got %v, want kind options", name, err)
 		}
+	}
+}
+
+func TestProgramsThatCannotRunAreExplained(t *testing.T) {
+	t.Parallel()
+	// A script without its interpreter fails like a program without its C library.
+	bin, err := os.MkdirTemp("", "runtime") // reachable for every user
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(bin) })
+	for _, name := range []string{"postgres", "initdb"} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/nonexistent/ld-linux.so\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, template := range []string{"", runtime(t).Template} {
+		o, _ := options(t, filepath.Join(t.TempDir(), "data"))
+		o.Runtime.BinDir, o.Runtime.Template = bin, template
+		_, err = postgres.Start(t.Context(), o)
+		if e := wantKind(t, err, postgres.KindRuntime); !strings.Contains(e.Message, "INSFORGE_POSTGRES_DIR") {
+			t.Errorf("message does not say what to do: %s", e.Message)
+		}
+	}
+	if os.Geteuid() != 0 {
+		return // the rest is about the user that root changes to
+	}
+	if err := os.Chmod(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o, _ := options(t, filepath.Join(t.TempDir(), "data"))
+	o.Runtime.BinDir = filepath.Join(bin, "sub")
+	if err := errors.Join(os.Mkdir(o.Runtime.BinDir, 0o755), os.WriteFile(filepath.Join(o.Runtime.BinDir, "postgres"), nil, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = postgres.Start(t.Context(), o)
+	if e := wantKind(t, err, postgres.KindPermission); !strings.Contains(e.Message, "INSFORGE_CACHE_DIR") {
+		t.Errorf("message does not say what to do: %s", e.Message)
+	}
+}
+
+func TestDamagedTemplateGivesAnErrorAndNoCluster(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t, filepath.Join(t.TempDir(), "data"))
+	content, err := os.ReadFile(o.Runtime.Template)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Runtime.Template = filepath.Join(t.TempDir(), "template.tar.zst")
+	if err := os.WriteFile(o.Runtime.Template, content[:len(content)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = postgres.Start(t.Context(), o)
+	wantKind(t, err, postgres.KindInternal)
+	if _, err := os.Stat(o.DataDir); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("a data directory was made")
 	}
 }
 

@@ -48,9 +48,6 @@ func (p place) setPassword(ctx context.Context, password string, inherited []*os
 	sql := "ALTER ROLE " + Superuser + " WITH SUPERUSER LOGIN PASSWORD '" + verifier + "' VALID UNTIL 'infinity'\n"
 	lines, err := run(ctx, cmd, strings.NewReader(sql))
 	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 		return serverError("set the superuser's password in "+p.dir, lines, err)
 	}
 	return p.writeFile(superuserFile, verifier+"\n")
