@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/insforge/insforge-go/embed/bundle"
 	"github.com/insforge/insforge-go/embed/postgres"
@@ -240,46 +239,6 @@ func TestBusyOrphanDoesNotBlockTheRestart(t *testing.T) {
 	}
 	if got := value(t, connect(t, s), "SELECT 1"); got != "1" {
 		t.Errorf("got %s, want 1", got)
-	}
-}
-
-// TestFrozenPostmasterOfAKilledProgramIsReplaced: a stopped process cannot act
-// on gentle signals.
-func TestFrozenPostmasterOfAKilledProgramIsReplaced(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "data")
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+dir)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
-	lines.Scan()
-	postmaster, err := strconv.Atoi(strings.TrimPrefix(lines.Text(), "postmaster "))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines.Scan() // the first row
-	if err := syscall.Kill(postmaster, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Process.Kill()
-	cmd.Wait()
-	if !running(postmaster) {
-		t.Fatal("the frozen postmaster ended by itself")
-	}
-	o, _ := options(t, dir)
-	o.StopTimeout = 10 * time.Millisecond
-	conn := connect(t, start(t, o))
-	if running(postmaster) {
-		t.Error("two postmasters run")
-	}
-	if got := value(t, conn, "SELECT count(*) >= 1 FROM rows"); got != "true" {
-		t.Error("the acknowledged row is missing")
 	}
 }
 

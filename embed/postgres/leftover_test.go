@@ -1,0 +1,132 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/insforge/insforge-go/embed/bundle"
+)
+
+// bareServer makes a cluster and runs a server on it that nobody looks after, as
+// after a kill of this program.
+func bareServer(t *testing.T) (place, *exec.Cmd) {
+	t.Helper()
+	rt, err := bundle.FindPostgres(t.Context(), bundle.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{DataDir: filepath.Join(t.TempDir(), "data"), Runtime: rt, Password: "x", NoTCP: true, Disposable: true}
+	s, err := Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cmd, err := s.command(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range cmd.ExtraFiles {
+		f.Close()
+	}
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	t.Cleanup(func() { cmd.Process.Kill(); <-ended })
+	for s.ready(t.Context(), cmd.Process.Pid) != nil {
+		select {
+		case <-ended:
+			t.Fatal("the server ended")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return s.place, cmd
+}
+
+// TestFrozenServerIsReplaced: a stopped process acts on no signal but SIGKILL.
+func TestFrozenServerIsReplaced(t *testing.T) {
+	t.Parallel()
+	p, cmd := bareServer(t)
+	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	lock, _, err := p.lockServer(t.Context(), time.Millisecond, func(_ Level, text string) { said = append(said, text) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock.Close()
+	if len(said) != 1 || !strings.Contains(said[0], "earlier server") {
+		t.Errorf("got log %q, want one line about the earlier server", said)
+	}
+	if left := p.serverProcesses(); len(left) != 0 {
+		t.Errorf("processes %v still run", left)
+	}
+}
+
+func TestWaitingForAnEarlierServerEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	p, cmd := bareServer(t)
+	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if _, _, err := p.lockServer(ctx, time.Hour, func(Level, string) {}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+}
+
+func TestProcessesAreToldApart(t *testing.T) {
+	t.Parallel()
+	p, cmd := bareServer(t)
+	_, mark, err := p.openServerLock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := p
+	elsewhere.dir = t.TempDir()
+	for _, test := range []struct {
+		name  string
+		place place
+		pid   int
+		want  verdict
+	}{
+		{"the server", p, cmd.Process.Pid, ours},
+		{"the server of another folder", elsewhere, cmd.Process.Pid, other},
+		{"this program", p, os.Getpid(), other},
+		{"no process", p, 1 << 22, gone},
+	} {
+		m := mark
+		if test.place.dir != p.dir {
+			m = newMark()
+		}
+		if got := test.place.inspect(test.pid, m); got != test.want {
+			t.Errorf("%s: got %d, want %d", test.name, got, test.want)
+		}
+	}
+}
+
+func TestSignalsGrowStronger(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		waited time.Duration
+		want   syscall.Signal
+	}{
+		{0, syscall.SIGINT}, {3 * time.Second, syscall.SIGINT}, {4 * time.Second, syscall.SIGQUIT}, {10 * time.Second, syscall.SIGKILL},
+	} {
+		if got := due(test.waited, 3*time.Second, 8*time.Second, syscall.SIGINT); got != test.want {
+			t.Errorf("after %v: got %v, want %v", test.waited, got, test.want)
+		}
+	}
+}
