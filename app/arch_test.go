@@ -1,0 +1,323 @@
+package app_test
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+const module = "github.com/insforge/insforge-go/"
+
+// goFile is one source file of the module.
+type goFile struct {
+	path    string // below the root, with slashes
+	pkg     string // directory; "." for the root
+	test    bool
+	comment string   // of the package clause
+	imports []string // ours without the module path
+}
+
+// sourceFiles calls visit for every file of the module that people write,
+// with its path below the root.
+func sourceFiles(t *testing.T, visit func(path string)) {
+	t.Helper()
+	root := ".."
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel := filepath.ToSlash(strings.TrimPrefix(file, root+string(filepath.Separator)))
+		if entry.IsDir() {
+			if slices.Contains([]string{".git", "node_modules", "dist", "insforge-data"}, entry.Name()) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if entry.Type().IsRegular() {
+			visit(rel)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// goFiles parses the heads of all Go files, whatever system they are for.
+func goFiles(t *testing.T) []goFile {
+	t.Helper()
+	var files []goFile
+	sourceFiles(t, func(name string) {
+		if !strings.HasSuffix(name, ".go") || strings.Contains(name, "testdata/") {
+			return
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", filepath.FromSlash(name)), nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, goFile{
+			path:    name,
+			pkg:     path.Dir(name),
+			test:    strings.HasSuffix(name, "_test.go"),
+			comment: parsed.Doc.Text(),
+			imports: importsOf(parsed),
+		})
+	})
+	if len(files) < 50 {
+		t.Fatalf("got %d Go files, want the whole module", len(files))
+	}
+	return files
+}
+
+func importsOf(f *ast.File) (all []string) {
+	for _, spec := range f.Imports {
+		all = append(all, strings.TrimPrefix(strings.Trim(spec.Path.Value, `"`), module))
+	}
+	return all
+}
+
+// within reports whether pkg is dir or below it.
+func within(pkg, dir string) bool { return pkg == dir || strings.HasPrefix(pkg, dir+"/") }
+
+// ours reports whether a trimmed import path is of this module.
+func ours(pkg string) bool {
+	first, _, _ := strings.Cut(pkg, "/")
+	return slices.Contains([]string{"app", "primitives", "embed", "migrations", "web"}, first) && pkg != "embed"
+}
+
+const (
+	kernel = "primitives/kernel"
+	pgtest = kernel + "/pg/pgtest"
+	engine = "primitives/database/engine"
+)
+
+// primitive returns the primitive that pkg belongs to, or "".
+func primitive(pkg string) string {
+	parts := strings.Split(pkg, "/")
+	if len(parts) < 2 || parts[0] != "primitives" || parts[1] == "kernel" {
+		return ""
+	}
+	return parts[1]
+}
+
+// arrows are the rules about who may import whom. Each is the sentence that
+// explains it and what breaks it; only imports of our own packages are asked.
+var arrows = []struct {
+	rule   string
+	breaks func(f goFile, imported string) bool
+}{
+	{"Nothing below app imports app: app composes, and a part that knows the whole cannot be used or tested without it.",
+		func(f goFile, to string) bool {
+			return within(to, "app") && !within(f.pkg, "app") && (f.path != "main.go" || to != "app/cli")
+		}},
+	{"A primitive never imports another primitive: it declares the interface it needs, and app passes whoever satisfies it.",
+		func(f goFile, to string) bool {
+			from, other := primitive(f.pkg), primitive(to)
+			return from != "" && other != "" && from != other
+		}},
+	{"kernel imports only kernel: every primitive imports it, so whatever it imported would be everybody's. (pgtest, which only tests import, may start Postgres and apply migrations.)",
+		func(f goFile, to string) bool {
+			return within(f.pkg, kernel) && !within(to, kernel) && f.pkg != pgtest
+		}},
+	{"pgtest is for tests: it starts servers.",
+		func(f goFile, to string) bool { return to == pgtest && !f.test }},
+	{"embed imports only embed: it knows how to run programs, not what the product does with them.",
+		func(f goFile, to string) bool { return within(f.pkg, "embed") && !within(to, "embed") }},
+	{"web and migrations import nothing of ours: they carry files into the executable.",
+		func(f goFile, to string) bool {
+			return (within(f.pkg, "web") && !within(to, "web")) || within(f.pkg, "migrations")
+		}},
+	{"Only app imports web, and only app and pgtest import migrations: the rest takes an fs.FS or an open database.",
+		func(f goFile, to string) bool {
+			return within(to, "web") && !within(f.pkg, "web") && !within(f.pkg, "app") ||
+				within(to, "migrations") && !within(f.pkg, "app") && f.pkg != pgtest && f.pkg != "migrations"
+		}},
+	{"In the kernel, rest and pg import fault and identity, audit imports pg and identity, the others nothing: so any of them can be used alone.",
+		func(f goFile, to string) bool {
+			if f.test || !within(f.pkg, kernel) || f.pkg == pgtest {
+				return false
+			}
+			return !slices.Contains(map[string][]string{
+				"rest": {"fault", "identity"}, "pg": {"fault", "identity"}, "audit": {"pg", "identity"},
+			}[path.Base(f.pkg)], path.Base(to))
+		}},
+	{"The stages of the query engine import only stages before them: request and schema nothing, plan both, sqlgen and respond the plan. A stage that saw a later one, or a connection, could be skipped or could not be tested alone.",
+		func(f goFile, to string) bool {
+			if f.test || f.pkg == engine || path.Dir(f.pkg) != engine {
+				return false
+			}
+			allowed, stage := map[string][]string{
+				"request": {}, "schema": {}, "plan": {"request", "schema"},
+				"sqlgen": {"plan", "request", "schema"}, "respond": {"plan", "request"},
+			}[path.Base(f.pkg)]
+			return stage && !(path.Dir(to) == engine && slices.Contains(allowed, path.Base(to)))
+		}},
+}
+
+func TestImportsFollowTheArrows(t *testing.T) {
+	t.Parallel()
+	files := goFiles(t)
+	for _, arrow := range arrows {
+		for _, f := range files {
+			for _, to := range f.imports {
+				if ours(to) && arrow.breaks(f, to) {
+					t.Errorf("%s imports %s. %s", f.path, to, arrow.rule)
+				}
+			}
+		}
+	}
+}
+
+// owners are the only packages that may import a module, so that replacing it
+// stays the work of one folder.
+var owners = map[string][]string{
+	"github.com/labstack/echo":        {kernel + "/rest", "app/server"},
+	"github.com/lestrrat-go/jwx":      {"primitives/auth/tokens"},
+	"github.com/spf13/cobra":          {"app/cli"},
+	"github.com/pressly/goose":        {"migrations"},
+	"github.com/caarlos0/env":         {"app/config"},
+	"gopkg.in/natefinch/lumberjack":   {"app/logging"},
+	"github.com/klauspost/compress":   {"embed/bundle"},
+	"golang.org/x/crypto/bcrypt":      {"primitives/auth"},
+	"github.com/rogpeppe/go-internal": {},
+}
+
+func TestModulesHaveOneOwner(t *testing.T) {
+	t.Parallel()
+	used := map[string]bool{}
+	for _, f := range goFiles(t) {
+		for _, to := range f.imports {
+			for name, allowed := range owners {
+				// Versions follow the name: /v4, .v2.
+				if to != name && !strings.HasPrefix(to, name+"/") && !strings.HasPrefix(to, name+".") {
+					continue
+				}
+				used[name] = true
+				if !f.test && !slices.ContainsFunc(allowed, func(dir string) bool { return within(f.pkg, dir) }) {
+					t.Errorf("%s imports %s, which belongs to %v: code that names a module in many places cannot leave it.", f.path, to, allowed)
+				}
+			}
+		}
+	}
+	for name, allowed := range owners {
+		if len(allowed) > 0 && !used[name] {
+			t.Errorf("nothing imports %s any more: take it out of this list.", name)
+		}
+	}
+}
+
+// The stages that turn a request into SQL compute; they do no I/O.
+func TestThePureStagesOfTheEngineDoNoIO(t *testing.T) {
+	t.Parallel()
+	for _, f := range goFiles(t) {
+		stage := path.Base(f.pkg)
+		if f.test || path.Dir(f.pkg) != engine || !slices.Contains([]string{"request", "plan", "sqlgen"}, stage) {
+			continue
+		}
+		for _, to := range f.imports {
+			if slices.Contains([]string{"os", "net", "os/exec", "database/sql"}, to) || strings.Contains(to, "pgx") {
+				t.Errorf("%s imports %s: %s is a pure function of its input, which is what its golden tests rely on.", f.path, to, stage)
+			}
+		}
+	}
+}
+
+func TestEveryPackageHasOneComment(t *testing.T) {
+	t.Parallel()
+	comments := map[string][]string{}
+	for _, f := range goFiles(t) {
+		if f.test {
+			continue
+		}
+		comments[f.pkg] = append(comments[f.pkg], nil...)
+		if f.comment != "" {
+			comments[f.pkg] = append(comments[f.pkg], f.path)
+			if f.pkg != "." && !strings.HasPrefix(f.comment, "Package ") && !strings.HasPrefix(f.comment, "Command ") {
+				t.Errorf("%s: the package comment starts with %.30q, want Package or Command and the name", f.path, f.comment)
+			}
+		}
+	}
+	for pkg, files := range comments {
+		if len(files) != 1 {
+			t.Errorf("package %s has %d package comments %v, want one: it says what the package owns and refuses.", pkg, len(files), files)
+		}
+	}
+}
+
+func TestNoFileNamesAMachineOrARegistry(t *testing.T) {
+	t.Parallel()
+	// Put together here, so that this file passes its own test.
+	homes := regexp.MustCompile(`(^|[\s"'=(:` + "`" + `])/(` + strings.Join([]string{"home", "root", "Users", "work"}, "|") + `)/\w`)
+	registries := regexp.MustCompile(`(?i)` + strings.Join([]string{"npmjs", "yarnpkg", "proxy.golang", "sum.golang", "deb.debian", "pypi"}, `\.|`) + `\.`)
+	sourceFiles(t, func(name string) {
+		text, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(text) > 4<<20 || !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
+			return // not written by people
+		}
+		number := 0
+		for line := range bytes.Lines(text) {
+			number++
+			if homes.Match(line) {
+				t.Errorf("%s:%d holds an absolute path of somebody's machine: %.100q", name, number, bytes.TrimSpace(line))
+			}
+			if registries.Match(line) {
+				t.Errorf("%s:%d names a package registry, which is the machine's configuration: %.100q", name, number, bytes.TrimSpace(line))
+			}
+		}
+	})
+}
+
+func TestTheArrowsCatchWhatTheyForbid(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		file, imported string
+		caught         bool
+	}{
+		{"main.go", "app/cli", false},
+		{"main.go", "app/server", true},
+		{"primitives/auth/auth.go", "app/config", true},
+		{"primitives/kernel/pg/x_test.go", "app", true},
+		{"primitives/auth/auth.go", "primitives/secrets", true},
+		{"primitives/auth/auth.go", "primitives/auth/keys", false},
+		{"primitives/database/tables/x.go", "primitives/database/engine", false},
+		{"primitives/kernel/rest/x.go", "primitives/auth", true},
+		{"primitives/kernel/rest/x_test.go", "embed/postgres", true},
+		{"primitives/kernel/pg/pgtest/x.go", "embed/postgres", false},
+		{"primitives/auth/x.go", pgtest, true},
+		{"primitives/auth/x_test.go", pgtest, false},
+		{"embed/postgres/x.go", "primitives/kernel/fault", true},
+		{"migrations/x.go", "primitives/kernel/pg", true},
+		{"web/x.go", "embed/bundle", true},
+		{"primitives/auth/x.go", "migrations", true},
+		{"primitives/auth/x.go", "web", true},
+		{"primitives/kernel/seal/x.go", "primitives/kernel/fault", true},
+		{"primitives/kernel/audit/x.go", "primitives/kernel/pg", false},
+		{"primitives/kernel/fault/x.go", "primitives/kernel/identity", true},
+		{engine + "/plan/x.go", engine + "/request", false},
+		{engine + "/request/x.go", engine + "/plan", true},
+		{engine + "/sqlgen/x.go", "primitives/kernel/pg", true},
+		{engine + "/execute.go", engine + "/sqlgen", false},
+	} {
+		f := goFile{path: tt.file, pkg: path.Dir(tt.file), test: strings.HasSuffix(tt.file, "_test.go")}
+		caught := false
+		for _, arrow := range arrows {
+			caught = caught || arrow.breaks(f, tt.imported)
+		}
+		if caught != tt.caught {
+			t.Errorf("%s importing %s: caught %v, want %v", tt.file, tt.imported, caught, tt.caught)
+		}
+	}
+}
