@@ -140,9 +140,9 @@ func (p place) retirePostmasterFile(mark string) error {
 		return nil
 	}
 	switch p.inspect(pid, mark) {
-	case gone:
-		return nil
-	case other:
+	case gone, other:
+		// A process that nobody has reaped yet still answers Postgres's own
+		// check, which is why its number goes too.
 		lines[pidLine] = strconv.Itoa(os.Getpid())
 		return p.writeFile(postmasterFile, strings.Join(lines, "\n"))
 	}

@@ -143,6 +143,9 @@ func (a *answer) create(r *request.Request, p *plan.Plan, res *Result) {
 		representation: true, count: true, missing: true,
 	})
 	a.representation(r, p, a.status)
+	if !r.Prefer.Full() && a.body != nil { // the mount's stand-in for an empty answer
+		a.header.Set("Content-Type", "application/json; charset=utf-8")
+	}
 }
 
 func location(name string, key []KeyValue) string {
@@ -169,7 +172,7 @@ func (a *answer) put(r *request.Request, p *plan.Plan, res *Result) {
 	}
 	a.representation(r, p, status)
 	if !r.Prefer.Full() {
-		a.status = http.StatusNoContent
+		a.status, a.body = http.StatusNoContent, nil
 	}
 }
 
@@ -187,7 +190,7 @@ func (a *answer) change(r *request.Request, p *plan.Plan, res *Result) {
 	a.applied(r, applied{representation: true, count: true, missing: r.Kind == request.Update, maxAffected: true})
 	a.representation(r, p, http.StatusOK)
 	if !r.Prefer.Full() {
-		a.status = http.StatusNoContent
+		a.status, a.body = http.StatusNoContent, nil
 	}
 }
 
@@ -195,9 +198,7 @@ func (a *answer) representation(r *request.Request, p *plan.Plan, status int) {
 	a.status = status
 	if r.Prefer.Full() {
 		a.content(r, p)
-		return
 	}
-	a.body = nil
 }
 
 func counts(r *request.Request) bool {
