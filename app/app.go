@@ -42,9 +42,17 @@ type Banner struct {
 }
 
 // Run serves a project until ctx ends, then drains. It returns nil after a
-// graceful stop. What it opened is closed in reverse, also when a later step
-// of the start fails.
-func Run(ctx context.Context, cfg config.Config, console Console) (err error) {
+// graceful stop, also of a start. What it opened is closed in reverse, also
+// when a later step of the start fails.
+func Run(ctx context.Context, cfg config.Config, console Console) error {
+	err := run(ctx, cfg, console)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // asked to stop before it was ready
+	}
+	return err
+}
+
+func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 	began := time.Now()
 	dir, err := openDataDir(cfg.DataDir)
 	if err != nil {
@@ -59,7 +67,7 @@ func Run(ctx context.Context, cfg config.Config, console Console) (err error) {
 	logs, err := logging.Open(logging.Options{
 		Dir: cfg.LogsDir, Level: cfg.LogLevel,
 		Terminal: console.Log, Color: console.Color,
-		Secrets: append(secrets.Values(), cfg.Postgres.Password),
+		Secrets: append(secrets.Values(), cfg.Postgres.Secret(), authenticatorPassword(secrets.Secrets)),
 	})
 	if err != nil {
 		return err

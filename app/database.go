@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,7 +18,6 @@ import (
 	"github.com/insforge/insforge-go/migrations"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/rs/zerolog"
 )
@@ -36,37 +36,71 @@ type database struct {
 // exists and is up to date, and opens the pools.
 func openDatabase(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) (_ *database, err error) {
 	d := &database{auditToken: deriveKey(secrets.EncryptionKey, "audit")}
-	dsn := cfg.Postgres.DSN()
-	if !cfg.Postgres.External() {
-		if d.server, err = startPostgres(ctx, cfg, secrets, logs); err != nil {
-			return nil, err
-		}
-		dsn = d.server.DSN("postgres", secrets.PostgresPassword, cfg.Postgres.Database)
-	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Close())
 		}
 	}()
-	if d.server != nil {
-		if err := createDatabase(ctx, d.server.DSN("postgres", secrets.PostgresPassword, "postgres"), cfg.Postgres.Database); err != nil {
-			return nil, err
-		}
+	if cfg.Postgres.External() {
+		return d, d.openExternal(ctx, cfg, secrets, logs)
 	}
-	if err := migrate(ctx, dsn, logs.Product); err != nil {
+	if d.server, err = startPostgres(ctx, cfg, secrets, logs); err != nil {
 		return nil, err
 	}
-	if d.DB, err = pg.Open(ctx, pg.Config{OwnerDSN: dsn, AuthenticatorPassword: secrets.AuthenticatorPassword}); err != nil {
+	dsn := func(name string) string { return d.server.DSN(postgres.Superuser, secrets.PostgresPassword, name) }
+	if err := createDatabase(ctx, dsn("postgres"), cfg.Postgres.Database); err != nil {
 		return nil, err
 	}
-	verifier, err := postgres.ScramVerifier(secrets.AuthenticatorPassword)
+	return d, d.prepare(ctx, pg.Config{OwnerDSN: dsn(cfg.Postgres.Database)}, secrets, logs)
+}
+
+// openExternal opens somebody else's database, after a look whether the
+// product can work there.
+func (d *database) openExternal(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) error {
+	dsn := cfg.Postgres.DSN()
+	x, err := inspectExternal(ctx, dsn)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := d.Bootstrap(ctx, verifier, d.auditToken); err != nil {
-		return nil, fmt.Errorf("prepare database: %w", err)
+	if err := d.prepare(ctx, pg.Config{OwnerDSN: dsn, Authenticator: x.authenticator}, secrets, logs); err != nil {
+		return x.explain(err)
 	}
-	return d, nil
+	if err := d.Ping(ctx); err != nil {
+		return x.explain(err)
+	}
+	if x, err = inspectExternal(ctx, dsn); err == nil && x.limited { // known once the migrations ran
+		logs.Product.Warn().Msg(limitedHint)
+	}
+	return err
+}
+
+// prepare migrates the database and opens the pools on it.
+func (d *database) prepare(ctx context.Context, access pg.Config, secrets config.Secrets, logs *logging.Logs) (err error) {
+	if err := migrate(ctx, access.OwnerDSN, logs.Product); err != nil {
+		return err
+	}
+	access.AuthenticatorPassword = authenticatorPassword(secrets)
+	if d.DB, err = pg.Open(ctx, access); err != nil {
+		return err
+	}
+	verifier, err := postgres.ScramVerifier(access.AuthenticatorPassword)
+	if err != nil {
+		return err
+	}
+	err = d.Bootstrap(ctx, verifier, d.auditToken)
+	if errors.Is(err, pg.ErrOtherProject) {
+		return fmt.Errorf("%w; start with that project's secrets.json or ENCRYPTION_KEY, or use another database; nothing was changed", err)
+	}
+	if err != nil {
+		return fmt.Errorf("prepare database: %w", err)
+	}
+	return nil
+}
+
+// authenticatorPassword follows from the encryption key, so that processes
+// that share a database and its key agree on it.
+func authenticatorPassword(secrets config.Secrets) string {
+	return hex.EncodeToString(deriveKey(secrets.EncryptionKey, "authenticator"))
 }
 
 // Close closes the pools and stops our Postgres.
@@ -149,28 +183,14 @@ func createDatabase(ctx context.Context, adminDSN, name string) error {
 }
 
 func migrate(ctx context.Context, dsn string, log zerolog.Logger) error {
-	cc, err := pgx.ParseConfig(dsn)
+	settings, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return errors.New("DATABASE_URL cannot be parsed; expected postgres://user:password@host:port/database")
+		return errors.New("the database's connection string cannot be parsed") // pgx's message may repeat it
 	}
-	cc.ConnectTimeout = 10 * time.Second
-	db := stdlib.OpenDB(*cc)
+	db := stdlib.OpenDB(*settings)
 	defer db.Close()
-	if err := db.PingContext(ctx); err != nil {
-		return connectError(err)
-	}
 	_, err = migrations.Apply(ctx, db, slog.New(zerolog.NewSlogHandler(log.Level(zerolog.WarnLevel))))
 	return err
-}
-
-// connectError explains a database that cannot be reached. pgx's own message
-// names host, user and database but no password.
-func connectError(err error) error {
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
-		return fmt.Errorf("the database cannot be reached; check DATABASE_URL or POSTGRES_HOST and that the server runs: %w", err)
-	}
-	return fmt.Errorf("connect to the database: %w", err)
 }
 
 // deriveKey returns a key for one purpose, so that no key serves two.

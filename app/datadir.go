@@ -65,6 +65,11 @@ func openDataDir(path string) (*dataDir, error) {
 		return nil, fmt.Errorf("lock data directory %s: %w", path, err)
 	}
 	d := &dataDir{path: path, lock: lock}
+	// A process that was killed left its note.
+	if err := os.Remove(filepath.Join(path, instanceFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d.Close()
+		return nil, dataDirError(path, err)
+	}
 	if fresh {
 		// Projects keep their data beside their code; git must not take it.
 		if err := os.WriteFile(filepath.Join(path, ".gitignore"), []byte("*\n"), 0o644); err != nil {
@@ -112,7 +117,8 @@ func (d *dataDir) Close() {
 }
 
 // ReadInstance returns what the process that serves the directory said about
-// itself. The note of a killed process stays: ask Serving too.
+// itself, once it is ready. The note of a killed process stays: ask Serving
+// first.
 func ReadInstance(dir string) (Instance, error) {
 	var i Instance
 	text, err := os.ReadFile(filepath.Join(dir, instanceFile))

@@ -15,7 +15,6 @@ import (
 
 	"github.com/insforge/insforge-go/app/config"
 	"github.com/insforge/insforge-go/embed/bundle"
-	"github.com/jackc/pgx/v5"
 	"golang.org/x/sys/unix"
 )
 
@@ -196,25 +195,12 @@ func AskHealth(ctx context.Context, url string) error {
 
 func checkExternal(ctx context.Context, cfg config.Config) Finding {
 	const subject = "database"
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, cfg.Postgres.DSN())
-	if err != nil {
-		return Finding{Wrong, subject, connectError(err).Error()}
-	}
-	defer conn.Close(ctx)
-	var version int
-	var mayCreateRoles bool
-	err = conn.QueryRow(ctx, `
-		SELECT current_setting('server_version_num')::int / 10000, rolsuper OR rolcreaterole
-		  FROM pg_roles WHERE rolname = current_user`).Scan(&version, &mayCreateRoles)
+	x, err := inspectExternal(ctx, cfg.Postgres.DSN())
 	switch {
 	case err != nil:
 		return Finding{Wrong, subject, err.Error()}
-	case version < bundle.MinMajor || version > bundle.MaxMajor:
-		return Finding{Wrong, subject, fmt.Sprintf("Postgres %d is not supported; use %d to %d", version, bundle.MinMajor, bundle.MaxMajor)}
-	case !mayCreateRoles:
-		return Finding{Wrong, subject, "the database user may not create roles; use one with CREATEROLE"}
+	case x.limited:
+		return Finding{Warning, subject, limitedHint}
 	}
-	return Finding{Fine, subject, fmt.Sprintf("Postgres %d answers", version)}
+	return Finding{Fine, subject, fmt.Sprintf("Postgres %d answers", x.version)}
 }

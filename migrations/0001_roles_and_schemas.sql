@@ -3,28 +3,41 @@
 -- public are open, and tables made through the API have RLS on.
 
 -- +goose Up
+-- Roles belong to the whole cluster: another database may have made them, or
+-- be making them right now. The login that may become one of them belongs to
+-- one database and is made after the migrations.
 -- +goose StatementBegin
 DO $$
 BEGIN
-  -- Roles belong to the whole cluster; another database may have made them.
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'anon') THEN
+  BEGIN
     CREATE ROLE anon NOLOGIN NOINHERIT;
-  END IF;
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'authenticated') THEN
+  EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+  END;
+  BEGIN
     CREATE ROLE authenticated NOLOGIN NOINHERIT;
-  END IF;
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'project_admin') THEN
+  EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+  END;
+  BEGIN
     CREATE ROLE project_admin NOLOGIN NOINHERIT BYPASSRLS;
-  END IF;
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'insforge_authenticator') THEN
-    CREATE ROLE insforge_authenticator LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
-  END IF;
+  EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+    -- Before 16 only a superuser may hand BYPASSRLS out, later only who has it.
+    -- The admin then sees all rows of the tables made through the API, which
+    -- it owns; the start says how to add the rest.
+    WHEN insufficient_privilege THEN CREATE ROLE project_admin NOLOGIN NOINHERIT;
+  END;
   EXECUTE format('GRANT CREATE ON DATABASE %I TO project_admin', current_database());
-  EXECUTE format('GRANT CONNECT ON DATABASE %I TO insforge_authenticator', current_database());
+  -- An owner who is no superuser sets the admin's default privileges below.
+  IF NOT pg_has_role(current_user, 'project_admin', 'USAGE') THEN
+    IF current_setting('server_version_num')::int >= 160000 THEN
+      EXECUTE 'GRANT project_admin TO CURRENT_USER WITH INHERIT TRUE, SET TRUE';
+    ELSE
+      GRANT project_admin TO CURRENT_USER;
+    END IF;
+  END IF;
 END
 $$;
 -- +goose StatementEnd
-GRANT anon, authenticated, project_admin TO insforge_authenticator;
 
 CREATE EXTENSION IF NOT EXISTS pgcrypto;
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/insforge/insforge-go/app/config"
@@ -34,7 +35,7 @@ func (e codedError) Unwrap() error { return e.error }
 func Main(args []string, stdout, stderr io.Writer) int {
 	// The first signal ends the command gracefully; stop() gives the second
 	// one its default effect, so that nobody is locked in.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
@@ -49,12 +50,28 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	var coded codedError
 	if errors.As(err, &coded) {
 		if coded.error != nil {
-			fmt.Fprintln(stderr, "insforge:", coded.error)
+			complain(stderr, coded.error)
 		}
 		return coded.code
 	}
-	fmt.Fprintln(stderr, "insforge:", err)
+	complain(stderr, err)
 	return exitError
+}
+
+// complain prints an error as one line: joined errors have several.
+func complain(stderr io.Writer, err error) {
+	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
+	fmt.Fprintln(stderr, "insforge:", strings.Join(lines, "; "))
+}
+
+// stopSignals end a command. A closed terminal does too, unless nohup started
+// the command so that it survives that.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 func newRoot() *cobra.Command {

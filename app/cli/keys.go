@@ -55,11 +55,7 @@ func newKeysShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		url := cfg.APIBaseURL
-		if i, err := app.ReadInstance(cfg.DataDir); err == nil {
-			url = i.URL // the process that serves knows better than this environment
-		}
-		k := shownKeys{URL: url, APIKey: s.APIKey, AnonKey: s.AnonKey, AdminUsername: s.AdminUsername, SecretsFile: s.Path}
+		k := shownKeys{URL: projectURL(cfg), APIKey: s.APIKey, AnonKey: s.AnonKey, AdminUsername: s.AdminUsername, SecretsFile: s.Path}
 		out := c.OutOrStdout()
 		if *asJSON {
 			enc := json.NewEncoder(out)
@@ -71,4 +67,15 @@ func newKeysShow() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// projectURL is where the project is served. The process that does it knows
+// better than this command's environment.
+func projectURL(cfg config.Config) string {
+	if serving, err := app.Serving(cfg.DataDir); err == nil && serving {
+		if i, err := app.ReadInstance(cfg.DataDir); err == nil {
+			return i.URL
+		}
+	}
+	return cfg.APIBaseURL
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/insforge/insforge-go/app"
 	"github.com/insforge/insforge-go/app/config"
@@ -15,7 +17,7 @@ func newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "Start the backend on a data directory",
 		Long: "Starts everything on one data directory, creating it on the first run. It runs\n" +
-			"until SIGINT or SIGTERM, finishes the requests in progress and stops Postgres.\n" +
+			"until SIGINT, SIGTERM or SIGHUP, finishes the requests in progress and stops Postgres.\n" +
 			"A second signal ends it at once; no acknowledged write is lost.\n\n" +
 			"Exit codes: 0 stopped on request, 1 could not start or had to stop, 2 wrong usage.",
 		Args: cobra.NoArgs,
@@ -36,6 +38,8 @@ func newServe() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		// Who read our output may go away, as in serve | head; the service stays.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 		return app.Run(c.Context(), cfg, app.Console{
 			Log:   c.ErrOrStderr(),
 			Color: isTerminal(c.ErrOrStderr()),

@@ -88,6 +88,18 @@ func (p Postgres) DSN() string {
 	return u.String()
 }
 
+// Secret is the password of an external database, also where it stands in the
+// URL, as it is and not as the URL spells it; "" when there is none.
+func (p Postgres) Secret() string {
+	if u, err := url.Parse(p.URL); err == nil && p.URL != "" {
+		if password, ok := u.User.Password(); ok {
+			return password
+		}
+		return u.Query().Get("password")
+	}
+	return p.Password
+}
+
 // Load reads environ (lines of the form NAME=value). Flags are applied by the
 // caller afterwards; Validate comes last.
 func Load(environ []string) (Config, error) {

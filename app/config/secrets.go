@@ -18,14 +18,13 @@ const SecretsFile = "secrets.json"
 // Secrets are the keys of one project. What the environment gives is used but
 // not stored.
 type Secrets struct {
-	JWTSecret             string `json:"jwtSecret,omitempty"`
-	EncryptionKey         string `json:"encryptionKey,omitempty"`
-	AdminUsername         string `json:"adminUsername,omitempty"`
-	AdminPassword         string `json:"adminPassword,omitempty"`
-	APIKey                string `json:"apiKey,omitempty"`
-	AnonKey               string `json:"anonKey,omitempty"`
-	PostgresPassword      string `json:"postgresPassword,omitempty"`
-	AuthenticatorPassword string `json:"authenticatorPassword,omitempty"`
+	JWTSecret        string `json:"jwtSecret,omitempty"`
+	EncryptionKey    string `json:"encryptionKey,omitempty"`
+	AdminUsername    string `json:"adminUsername,omitempty"`
+	AdminPassword    string `json:"adminPassword,omitempty"`
+	APIKey           string `json:"apiKey,omitempty"`
+	AnonKey          string `json:"anonKey,omitempty"`
+	PostgresPassword string `json:"postgresPassword,omitempty"`
 }
 
 // LoadedSecrets are the secrets in force and how they came to be.
@@ -42,7 +41,7 @@ type LoadedSecrets struct {
 // changes nothing; a missing file is an error that wraps fs.ErrNotExist.
 func ReadSecrets(c Config) (LoadedSecrets, error) {
 	path := filepath.Join(c.DataDir, SecretsFile)
-	stored, err := readSecrets(path)
+	stored, err := readSecrets(path, c)
 	if err != nil {
 		return LoadedSecrets{}, err
 	}
@@ -54,7 +53,7 @@ func ReadSecrets(c Config) (LoadedSecrets, error) {
 // exist and be this process's alone.
 func EnsureSecrets(c Config) (LoadedSecrets, error) {
 	path := filepath.Join(c.DataDir, SecretsFile)
-	stored, err := readSecrets(path)
+	stored, err := readSecrets(path, c)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := refuseLostSecrets(c); err != nil {
@@ -76,7 +75,6 @@ func EnsureSecrets(c Config) (LoadedSecrets, error) {
 	fill(&stored.APIKey, given.APIKey, "ik_", 32)
 	fill(&stored.AnonKey, given.AnonKey, "anon_", 32)
 	fill(&stored.PostgresPassword, given.PostgresPassword, "", 24)
-	fill(&stored.AuthenticatorPassword, "", "", 32)
 	if stored.AdminUsername == "" && given.AdminUsername == "" {
 		stored.AdminUsername = "admin"
 	}
@@ -135,7 +133,9 @@ func refuseLostSecrets(c Config) error {
 		"(nothing was changed)", c.DataDir, SecretsFile)
 }
 
-func readSecrets(path string) (Secrets, error) {
+// readSecrets returns what is stored. An empty file is damage, unless the
+// environment gave everything.
+func readSecrets(path string, c Config) (Secrets, error) {
 	var s Secrets
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -146,7 +146,7 @@ func readSecrets(path string) (Secrets, error) {
 		return Secrets{}, fmt.Errorf("the secrets file %s is damaged (not JSON); "+
 			"put it back from a backup: a new one could not read the stored secrets", path)
 	}
-	if s == (Secrets{}) {
+	if overlay(s, c) == (Secrets{}) {
 		return Secrets{}, fmt.Errorf("the secrets file %s is empty; put it back from a backup", path)
 	}
 	return s, nil
@@ -194,7 +194,7 @@ func writeDurably(path string, content []byte) error {
 
 // Values returns all secrets, for redaction.
 func (s Secrets) Values() []string {
-	all := []string{s.JWTSecret, s.EncryptionKey, s.AdminPassword, s.APIKey, s.AnonKey, s.PostgresPassword, s.AuthenticatorPassword}
+	all := []string{s.JWTSecret, s.EncryptionKey, s.AdminPassword, s.APIKey, s.AnonKey, s.PostgresPassword}
 	out := all[:0]
 	for _, v := range all {
 		if strings.TrimSpace(v) != "" {

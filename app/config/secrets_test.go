@@ -55,14 +55,13 @@ func TestTheFirstStartMakesAllSecretsOnce(t *testing.T) {
 		t.Errorf("got mode %v (%v), want 0600", info.Mode(), err)
 	}
 	for name, form := range map[string]struct{ value, pattern string }{
-		"API key":                {first.APIKey, `^ik_[0-9a-f]{64}$`},
-		"anon key":               {first.AnonKey, `^anon_[0-9a-f]{64}$`},
-		"JWT secret":             {first.JWTSecret, `^[0-9a-f]{64}$`},
-		"encryption key":         {first.EncryptionKey, `^[0-9a-f]{64}$`},
-		"admin password":         {first.AdminPassword, `^[0-9a-f]{24}$`},
-		"admin name":             {first.AdminUsername, `^admin$`},
-		"Postgres password":      {first.PostgresPassword, `^[0-9a-f]{48}$`},
-		"authenticator password": {first.AuthenticatorPassword, `^[0-9a-f]{64}$`},
+		"API key":           {first.APIKey, `^ik_[0-9a-f]{64}$`},
+		"anon key":          {first.AnonKey, `^anon_[0-9a-f]{64}$`},
+		"JWT secret":        {first.JWTSecret, `^[0-9a-f]{64}$`},
+		"encryption key":    {first.EncryptionKey, `^[0-9a-f]{64}$`},
+		"admin password":    {first.AdminPassword, `^[0-9a-f]{24}$`},
+		"admin name":        {first.AdminUsername, `^admin$`},
+		"Postgres password": {first.PostgresPassword, `^[0-9a-f]{48}$`},
 	} {
 		if !regexp.MustCompile(form.pattern).MatchString(form.value) {
 			t.Errorf("%s: got %q, want %s", name, form.value, form.pattern)
@@ -178,7 +177,6 @@ func TestWhatTheEnvironmentGivesIsUsedButNotStored(t *testing.T) {
 	want := config.Secrets{
 		JWTSecret: "given-jwt", EncryptionKey: "given-enc", AdminUsername: "given-name",
 		AdminPassword: "given-pw", APIKey: "ik_given", AnonKey: "anon_given", PostgresPassword: "given-pg",
-		AuthenticatorPassword: got.AuthenticatorPassword,
 	}
 	if diff := cmp.Diff(want, got.Secrets); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -188,6 +186,9 @@ func TestWhatTheEnvironmentGivesIsUsedButNotStored(t *testing.T) {
 	}
 	if text := read(t, got.Path); strings.Contains(text, "given") {
 		t.Errorf("the file holds what the environment gave: %s", text)
+	}
+	if again := ensure(t, c); again.Secrets != want {
+		t.Errorf("the next start got %+v, want the same", again.Secrets)
 	}
 }
 
@@ -260,9 +261,9 @@ func TestValuesListsEverySecretAndNoBlank(t *testing.T) {
 	t.Parallel()
 	s := config.Secrets{
 		JWTSecret: "a", EncryptionKey: "b", AdminUsername: "name", AdminPassword: "c", APIKey: "d",
-		AnonKey: "e", PostgresPassword: " ", AuthenticatorPassword: "f",
+		AnonKey: "e", PostgresPassword: " ",
 	}
-	if diff := cmp.Diff([]string{"a", "b", "c", "d", "e", "f"}, s.Values()); diff != "" {
+	if diff := cmp.Diff([]string{"a", "b", "c", "d", "e"}, s.Values()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }

@@ -1,6 +1,7 @@
 package pg
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Authenticator is the login of the caller pool.
+// Authenticator is the login of the caller pool, unless Config says otherwise.
 const Authenticator = "insforge_authenticator"
 
 // Pool sizes are bounds, not targets: both pools hand out the connection that
@@ -26,7 +27,9 @@ const (
 type Config struct {
 	// OwnerDSN is the connection string of the database owner.
 	OwnerDSN string
-	// AuthenticatorPassword is the password of the role Authenticator.
+	// Authenticator is the login of the caller pool; empty means the constant.
+	// Logins belong to the whole cluster, so two projects on one need two.
+	Authenticator         string
 	AuthenticatorPassword string
 	// MaxOwner and MaxCaller bound the pools; zero takes the default.
 	MaxOwner, MaxCaller int32
@@ -47,7 +50,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		return nil, err
 	}
 	caller := owner.Copy()
-	caller.ConnConfig.User = Authenticator
+	caller.ConnConfig.User = cmp.Or(c.Authenticator, Authenticator)
 	caller.ConnConfig.Password = c.AuthenticatorPassword
 	caller.MaxConns = cmpOr(c.MaxCaller, defaultMaxCaller)
 	// One statement name per role: a plan made for one role is thrown away
@@ -91,8 +94,16 @@ func (db *DB) Close() {
 	db.owner.Close()
 }
 
-// Ping makes sure that Postgres answers as the owner.
-func (db *DB) Ping(ctx context.Context) error { return db.owner.Ping(ctx) }
+// Ping makes sure that Postgres answers, to the owner and to callers.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.owner.Ping(ctx); err != nil {
+		return fmt.Errorf("as the owner: %w", err)
+	}
+	if err := db.caller.Ping(ctx); err != nil {
+		return fmt.Errorf("as %s: %w", db.caller.Config().ConnConfig.User, err)
+	}
+	return nil
+}
 
 // OwnerDSN is the owner's connection string. It holds a password.
 func (db *DB) OwnerDSN() string { return db.ownerDSN }
