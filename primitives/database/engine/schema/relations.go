@@ -115,6 +115,12 @@ func (l *loader) relationships(context.Context) error {
 	l.addViewRelationships()
 	l.addJunctions()
 	l.addInverse()
+	l.publish()
+	return nil
+}
+
+// publish puts the relationships between exposed tables into the snapshot.
+func (l *loader) publish() {
 	exposed := func(schema string) bool { return slices.Contains(l.config.Schemas, schema) }
 	for _, r := range l.rels {
 		if !exposed(r.Table.Schema) {
@@ -128,7 +134,13 @@ func (l *loader) relationships(context.Context) error {
 		}
 		l.snapshot.relations[k] = known
 	}
-	return nil
+	l.sortRelations()
+}
+
+func (l *loader) sortRelations() {
+	for _, rels := range l.snapshot.relations {
+		slices.SortFunc(rels, compareRelationships)
+	}
 }
 
 func pairUp(a, b []string) [][2]string {
@@ -232,9 +244,7 @@ WHERE p.pronargs = 1 AND an.nspname = ANY ($1) AND rn.nspname = ANY ($1)`
 		l.snapshot.relations[k] = append(kept, made)
 		return nil
 	})
-	for _, rels := range l.snapshot.relations {
-		slices.SortFunc(rels, compareRelationships)
-	}
+	l.sortRelations()
 	return err
 }
 

@@ -327,13 +327,14 @@ func (w *writer) order(table schema.Name, terms []plan.Order) {
 	})
 }
 
+// window writes LIMIT and OFFSET. The limit is a number in the text: a plan
+// for any parameters must know it, or Postgres plans every request anew.
 func (w *writer) window(r request.Range) {
 	if r.IsAll() {
 		return
 	}
 	if rows, ok := r.Limit(); ok {
-		w.s(" LIMIT ")
-		w.text(strconv.FormatInt(rows, 10))
+		w.s(" LIMIT ", strconv.FormatInt(rows, 10))
 	}
 	if r.First != 0 {
 		w.s(" OFFSET ")
