@@ -31,7 +31,7 @@ func accountFor(dir string) (account, error) {
 		return account{uid: uid, gid: gid}, checkOwner(dir, uid)
 	}
 	if owner, group, ok := ownerOf(dir); ok && owner != 0 {
-		return account{uid: owner, gid: group, drop: true}, nil
+		return account{uid: owner, gid: groupOf(owner, group), drop: true}, nil
 	}
 	for _, name := range serverUsers {
 		u, err := user.Lookup(name)
@@ -45,6 +45,20 @@ func accountFor(dir string) (account, error) {
 		}
 	}
 	return account{uid: anonymousID, gid: anonymousID, drop: true}, nil
+}
+
+// groupOf is the group for a server of user uid whose directory has group gid.
+// It is never root's, which could open what root's group may.
+func groupOf(uid, gid int) int {
+	if gid != 0 {
+		return gid
+	}
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		if own, err := strconv.Atoi(u.Gid); err == nil && own != 0 {
+			return own
+		}
+	}
+	return anonymousID
 }
 
 // checkOwner refuses a cluster of another user, which Postgres would refuse too.

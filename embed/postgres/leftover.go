@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -81,22 +82,39 @@ func (l *leftover) stop(now time.Time) error {
 		l.since = now
 		l.log(LevelWarn, "processes of an earlier server still use the data directory; stopping them")
 	}
-	waited := now.Sub(l.since)
-	if waited > l.patience+quitPatience+killPatience {
-		return &Error{Kind: KindInUse, Message: fmt.Sprintf(
-			"processes of an earlier server still use %s and do not end; stop them (ps -ef | grep postgres) and start again",
-			l.place.dir)}
-	}
 	pid := postmasterPID(l.place.readPostmasterFile())
 	if pid > 1 && l.place.inspect(pid, l.mark) == ours {
+		waited := now.Sub(l.since)
+		if waited > l.patience+quitPatience+killPatience {
+			return l.stuck()
+		}
 		l.send(due(waited, l.patience, l.patience+quitPatience, syscall.SIGINT), pid)
 		return nil
 	}
 	if l.orphaned.IsZero() {
 		l.orphaned = now
 	}
-	l.send(due(now.Sub(l.orphaned), 0, orphanPatience, syscall.SIGQUIT), l.place.serverProcesses()...)
+	orphans := l.place.serverProcesses()
+	waited := now.Sub(l.orphaned)
+	if waited > orphanPatience+killPatience {
+		if len(orphans) == 0 {
+			return errNotServer
+		}
+		return l.stuck()
+	}
+	l.send(due(waited, 0, orphanPatience, syscall.SIGQUIT), orphans...)
 	return nil
+}
+
+// errNotServer means that the lock is held, but by no process of a server that
+// can be seen: a program that the server once started, say by COPY … TO PROGRAM,
+// has inherited it and lives on.
+var errNotServer = errors.New("lock is held by another program")
+
+func (l *leftover) stuck() error {
+	return &Error{Kind: KindInUse, Message: fmt.Sprintf(
+		"processes of an earlier server still use %s and do not end; stop them (ps -ef | grep postgres) and start again",
+		l.place.dir)}
 }
 
 // due is the signal to send after a while: gentle at first, then SIGQUIT, then

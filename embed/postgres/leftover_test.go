@@ -74,6 +74,35 @@ func TestFrozenServerIsReplaced(t *testing.T) {
 	}
 }
 
+// TestProgramThatInheritedTheLockDoesNotBlock: COPY … TO PROGRAM may leave
+// programs behind.
+func TestProgramThatInheritedTheLockDoesNotBlock(t *testing.T) {
+	t.Parallel()
+	p := place{dir: t.TempDir()}
+	lock, mark, err := p.lockServer(t.Context(), time.Minute, func(Level, string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := exec.Command("sleep", "1000")
+	program.ExtraFiles = []*os.File{lock}
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { program.Process.Kill(); program.Wait() })
+	lock.Close()
+	again, newMark, err := p.lockServer(t.Context(), time.Minute, func(Level, string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if newMark == mark {
+		t.Error("the new lock has the mark of the old one")
+	}
+	if program.ProcessState != nil || syscall.Kill(program.Process.Pid, 0) != nil {
+		t.Error("the program was killed")
+	}
+}
+
 func TestWaitingForAnEarlierServerEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	p, cmd := bareServer(t)

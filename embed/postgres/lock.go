@@ -106,8 +106,33 @@ func newMark() string {
 }
 
 // lockServer takes insforge.lock, for the next server to inherit. When
-// processes of an earlier one hold it, they are stopped and waited for.
+// processes of an earlier one hold it, they are stopped and waited for. The
+// caller holds the owner's lock.
 func (p place) lockServer(ctx context.Context, patience time.Duration, log func(Level, string)) (*os.File, string, error) {
+	f, mark, err := p.waitServerLock(ctx, patience, log)
+	if errors.Is(err, errNotServer) {
+		// A new file is a new lock. Should there be processes of the server that we
+		// cannot see, Postgres refuses to start while they use its shared memory.
+		log(LevelWarn, "a program that an earlier server started still runs and holds its lock; going on without waiting for it")
+		if err := os.Remove(filepath.Join(p.dir, serverLockFile)); err != nil {
+			return nil, "", fileError("remove", filepath.Join(p.dir, serverLockFile), err)
+		}
+		f, mark, err = p.waitServerLock(ctx, patience, log)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	if err := p.retirePostmasterFile(mark); err != nil {
+		f.Close()
+		return nil, "", err
+	}
+	p.removeSockets()
+	return f, mark, nil
+}
+
+// waitServerLock opens insforge.lock and takes its lock, stopping who holds it.
+// The error is errNotServer when that is no server.
+func (p place) waitServerLock(ctx context.Context, patience time.Duration, log func(Level, string)) (*os.File, string, error) {
 	f, mark, err := p.openServerLock()
 	if err != nil {
 		return nil, "", err
@@ -115,14 +140,13 @@ func (p place) lockServer(ctx context.Context, patience time.Duration, log func(
 	leftover := leftover{place: p, mark: mark, patience: patience, log: log}
 	for {
 		free, err := tryLock(f)
-		if err != nil {
-			f.Close()
-			return nil, "", fileError("lock", f.Name(), err)
-		}
 		if free {
-			break
+			return f, mark, nil
 		}
-		if err := leftover.stop(time.Now()); err != nil {
+		if err == nil {
+			err = leftover.stop(time.Now())
+		}
+		if err != nil {
 			f.Close()
 			return nil, "", err
 		}
@@ -133,12 +157,6 @@ func (p place) lockServer(ctx context.Context, patience time.Duration, log func(
 		case <-time.After(lockPoll):
 		}
 	}
-	if err := p.retirePostmasterFile(mark); err != nil {
-		f.Close()
-		return nil, "", err
-	}
-	p.removeSockets()
-	return f, mark, nil
 }
 
 // removeSockets deletes the sockets of servers that were killed. Nobody listens

@@ -95,6 +95,11 @@ func resolve(dir string) (string, error) {
 	if err == nil {
 		return real, nil
 	}
+	if _, err := os.Lstat(dir); err == nil {
+		// Making a cluster in its place would hide the one on a disk that is missing.
+		return "", &Error{Kind: KindDirectory, Message: dir +
+			" is a link to a place that cannot be reached; check that its disk is mounted, or remove the link"}
+	}
 	parent, err := filepath.EvalSymlinks(filepath.Dir(dir))
 	if err != nil {
 		return "", fileError("find", filepath.Dir(dir), err)

@@ -204,6 +204,17 @@ func TestForeignDirectoriesAreRefusedAndUntouched(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a link to a disk that is missing", func(t *testing.T) {
+		o, _ := options(t, filepath.Join(t.TempDir(), "data"))
+		if err := os.Symlink("/nonexistent/disk/data", o.DataDir); err != nil {
+			t.Fatal(err)
+		}
+		_, err := postgres.Start(t.Context(), o)
+		wantKind(t, err, postgres.KindDirectory)
+		if target, err := os.Readlink(o.DataDir); err != nil || target != "/nonexistent/disk/data" {
+			t.Errorf("the link is now %q, %v", target, err)
+		}
+	})
 	t.Run("a file", func(t *testing.T) {
 		o, _ := options(t, filepath.Join(t.TempDir(), "data"))
 		if err := os.WriteFile(o.DataDir, []byte("x"), 0o600); err != nil {
