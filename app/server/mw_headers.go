@@ -42,7 +42,8 @@ func cors(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limitBody bounds what a handler can read. A declared length over the bound
+// limitBody bounds what a handler can read, and how long it waits for a client
+// that sends nothing. A declared length over the bound
 // is refused before anything is read.
 func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -57,7 +58,11 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 		if r.ContentLength > limit {
 			return rest.TooLarge(&http.MaxBytesError{Limit: limit})
 		}
-		r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, limit)
+		w := c.Response().Writer
+		r.Body = patientBody{
+			ReadCloser: http.MaxBytesReader(w, r.Body, limit),
+			deadline:   http.NewResponseController(w).SetReadDeadline,
+		}
 		return next(c)
 	}
 }

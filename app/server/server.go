@@ -113,7 +113,7 @@ func (s *Server) route(c echo.Context) error {
 
 // Serve answers requests on l until Shutdown. It returns nil after one.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(patientListener{l}); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
