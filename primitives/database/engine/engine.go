@@ -169,7 +169,7 @@ func (j *job) serve(w http.ResponseWriter) error {
 	case request.Info:
 		return j.info(w)
 	case request.Inspect:
-		return request.NewError(http.StatusNotFound, "PGRST126", "Root endpoint metadata is disabled")
+		return j.inspect(ctx, w)
 	}
 	if err := j.build(ctx); err != nil {
 		return err

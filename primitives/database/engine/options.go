@@ -58,6 +58,8 @@ type Options struct {
 	// HoistedSettings are the settings of functions that apply to the whole
 	// transaction; nil takes PostgREST's list.
 	HoistedSettings []string
+	// OpenAPI is how the root is described.
+	OpenAPI OpenAPI
 	// ServerTiming adds the Server-Timing header.
 	ServerTiming bool
 	// BareNotFound answers a write of columns to an unknown table with 404 and
@@ -72,6 +74,28 @@ type Options struct {
 	TempDir string
 	// AcquireTimeout bounds the wait for a connection; zero takes the default.
 	AcquireTimeout time.Duration
+}
+
+// OpenAPIMode is which objects the root's document lists.
+type OpenAPIMode uint8
+
+// The modes.
+const (
+	// OpenAPIFollowPrivileges lists what the caller may use.
+	OpenAPIFollowPrivileges OpenAPIMode = iota
+	OpenAPIIgnorePrivileges
+	OpenAPIDisabled
+)
+
+// OpenAPI configures the document at the root.
+type OpenAPI struct {
+	Mode OpenAPIMode
+	// Security adds the definition of the bearer token.
+	Security bool
+	// Version is the version that the document gives.
+	Version string
+	// Scheme, Host and BasePath are where clients reach the engine.
+	Scheme, Host, BasePath string
 }
 
 const (

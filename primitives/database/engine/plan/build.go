@@ -210,7 +210,7 @@ func (b *builder) negotiate(p *Plan, source schema.Name) *request.Error {
 			return nil
 		}
 	}
-	return mediaTypeError(b.r.Accept)
+	return MediaTypeError(b.r.Accept)
 }
 
 func (b *builder) produce(p *Plan, source schema.Name, m request.MediaType) bool {

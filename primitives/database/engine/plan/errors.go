@@ -30,7 +30,8 @@ func spreadNotToOne(origin, target string) *request.Error {
 		WithDetails("'" + origin + "' and '" + target + "' do not form a many-to-one or one-to-one relationship")
 }
 
-func mediaTypeError(accept []request.MediaType) *request.Error {
+// MediaTypeError is PGRST107: nothing that is accepted can be produced.
+func MediaTypeError(accept []request.MediaType) *request.Error {
 	names := make([]string, len(accept))
 	for i, m := range accept {
 		names[i] = m.String()

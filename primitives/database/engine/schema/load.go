@@ -163,7 +163,7 @@ WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition AND n.nspn
 			made.Insertable = can&canInsert != 0
 			made.Updatable = can&canUpdate != 0
 			made.Deletable = can&canDelete != 0
-			made.byName = map[string]int{}
+			made.byName, made.oid = map[string]int{}, oid
 			l.tableOf[oid] = &made
 			l.snapshot.tables[made.Name] = &made
 			return nil

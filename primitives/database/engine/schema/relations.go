@@ -104,7 +104,7 @@ func (l *loader) relationships(context.Context) error {
 	for _, f := range l.foreign {
 		r := Relationship{
 			Table: f.tableN, Foreign: f.targetN, Self: f.tableN == f.targetN,
-			Cardinality: ManyToOne, Constraint: f.name,
+			Cardinality: ManyToOne, Constraint: f.name, Refers: true,
 			Columns: pairUp(l.columnNames(f.table, f.columns), l.columnNames(f.target, f.refs)),
 		}
 		if f.unique {

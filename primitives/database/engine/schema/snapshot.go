@@ -51,7 +51,11 @@ type Table struct {
 	// AllPlain tells that every column is Plain.
 	AllPlain bool
 	byName   map[string]int
+	oid      uint32
 }
+
+// OID identifies the table in the catalog.
+func (t *Table) OID() uint32 { return t.oid }
 
 // Column returns the column of that name, or nil. t may be nil.
 func (t *Table) Column(name string) *Column {
@@ -95,6 +99,8 @@ type Relationship struct {
 	Columns                    [][2]string
 	Junction                   *Junction
 	TableIsView, ForeignIsView bool
+	// Refers tells that Table is the side that has the foreign key.
+	Refers bool
 	// Function and Single belong to Computed.
 	Function Name
 	Single   bool
@@ -140,6 +146,9 @@ type Function struct {
 	// oid orders functions that are otherwise alike.
 	oid uint32
 }
+
+// OID identifies the function in the catalog.
+func (f *Function) OID() uint32 { return f.oid }
 
 // Setting is a configuration parameter.
 type Setting struct{ Name, Value string }
@@ -252,6 +261,15 @@ func (s *Snapshot) Origins(schema string, f func(Name)) {
 
 // Functions are the overloads of a name, those with fewest parameters first.
 func (s *Snapshot) Functions(n Name) []*Function { return s.functions[n] }
+
+// AllFunctions calls f for every function, in no order.
+func (s *Snapshot) AllFunctions(f func(*Function)) {
+	for _, overloads := range s.functions {
+		for _, o := range overloads {
+			f(o)
+		}
+	}
+}
 
 // FunctionNames calls f with every function's name.
 func (s *Snapshot) FunctionNames(f func(Name)) {

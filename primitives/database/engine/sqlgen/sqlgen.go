@@ -294,6 +294,9 @@ func mutate(p *plan.Plan, o Options) Query {
 	m := p.Mutation
 	q := Query{}
 	switch {
+	case o.Aggregate:
+		q.Output = Body
+		w.returned(p, Body)
 	case p.Rendering == plan.RenderNothing && len(m.Returning) == 0:
 		q.Output = Tag
 		w.mutation(m, nil)
@@ -344,7 +347,12 @@ func (w *writer) returned(p *plan.Plan, out Output) {
 		return
 	}
 	w.s(", pgrst_result AS ( ")
-	w.read(p.Read)
+	if p.Rendering == plan.RenderNothing {
+		// What the caller selects may not be among what is returned.
+		w.s("SELECT * FROM ", plan.SourceName)
+	} else {
+		w.read(p.Read)
+	}
 	w.s(" ) ")
 	w.body(p, nil)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +61,7 @@ func FromEnvironment(get func(string) (string, bool), all []string) (Config, err
 		PreRequest:      parseName(e.text("PGRST_DB_PRE_REQUEST", "")),
 		ServerTiming:    e.flag("PGRST_SERVER_TIMING_ENABLED", false),
 		AcquireTimeout:  time.Duration(e.number("PGRST_DB_POOL_ACQUISITION_TIMEOUT", 10)) * time.Second,
+		OpenAPI:         e.openAPI(),
 		HoistedSettings: e.list("PGRST_DB_HOISTED_TX_SETTINGS",
 			"statement_timeout, plan_filter.statement_cost_limit, default_transaction_isolation"),
 	}
@@ -189,4 +191,34 @@ func parseClaimPath(text string) ([]string, error) {
 		}
 	}
 	return path, nil
+}
+
+// openAPI reads how the root is described. The proxy's URL wins over the
+// address of the server itself.
+func (e *environment) openAPI() engine.OpenAPI {
+	o := engine.OpenAPI{
+		Security: e.flag("PGRST_OPENAPI_SECURITY_ACTIVE", false), Version: "12.2.12", Scheme: "http", BasePath: "/",
+		Host: net.JoinHostPort(host(e.text("PGRST_SERVER_HOST", "!4")), e.text("PGRST_SERVER_PORT", "3000")),
+	}
+	switch v := e.text("PGRST_OPENAPI_MODE", "follow-privileges"); v {
+	case "follow-privileges":
+	case "ignore-privileges":
+		o.Mode = engine.OpenAPIIgnorePrivileges
+	case "disabled":
+		o.Mode = engine.OpenAPIDisabled
+	default:
+		e.errs = append(e.errs, fmt.Errorf("PGRST_OPENAPI_MODE must be follow-privileges, ignore-privileges or disabled, not %q", v))
+	}
+	if proxy := e.text("PGRST_OPENAPI_SERVER_PROXY_URI", ""); proxy != "" {
+		u, err := url.Parse(proxy)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			e.errs = append(e.errs, fmt.Errorf("PGRST_OPENAPI_SERVER_PROXY_URI must be an http or https URL, not %q", proxy))
+			return o
+		}
+		o.Scheme, o.Host, o.BasePath = u.Scheme, u.Host, u.Path
+		if u.Port() == "" {
+			o.Host += map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+		}
+	}
+	return o
 }

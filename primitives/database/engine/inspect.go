@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/insforge/insforge-go/primitives/database/engine/openapi"
+	"github.com/insforge/insforge-go/primitives/database/engine/plan"
+	"github.com/insforge/insforge-go/primitives/database/engine/request"
+	"github.com/insforge/insforge-go/primitives/database/engine/schema"
+	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// inspect answers the root with the OpenAPI document.
+func (j *job) inspect(ctx context.Context, w http.ResponseWriter) error {
+	o := j.options.OpenAPI
+	if o.Mode == OpenAPIDisabled {
+		return request.NewError(http.StatusNotFound, "PGRST126", "Root endpoint metadata is disabled")
+	}
+	if err := j.acceptsOpenAPI(); err != nil {
+		return err
+	}
+	j.plan = &plan.Plan{Kind: request.Inspect, ReadOnly: true}
+	v, err := j.visible(ctx)
+	if err != nil {
+		return err
+	}
+	var tables []*schema.Table
+	j.snapshot.Tables(func(t *schema.Table) {
+		if t.Name.Schema == j.request.Schema && (v.tables[t.OID()] || o.Mode == OpenAPIIgnorePrivileges) {
+			tables = append(tables, t)
+		}
+	})
+	var functions []*schema.Function
+	j.snapshot.AllFunctions(func(f *schema.Function) {
+		if f.Name.Schema == j.request.Schema && (v.functions[f.OID()] || o.Mode == OpenAPIIgnorePrivileges) {
+			functions = append(functions, f)
+		}
+	})
+	slices.SortFunc(tables, func(a, b *schema.Table) int { return cmp.Compare(a.Name.Name, b.Name.Name) })
+	slices.SortFunc(functions, func(a, b *schema.Function) int {
+		return cmp.Or(cmp.Compare(a.Name.Name, b.Name.Name), cmp.Compare(a.OID(), b.OID()))
+	})
+	text, err := openapi.Document(j.snapshot, tables, functions, openapi.Info{
+		Schema: j.request.Schema, Comment: v.comment, Version: o.Version,
+		Scheme: o.Scheme, Host: o.Host, BasePath: o.BasePath, Security: o.Security,
+	})
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/openapi+json; charset=utf-8")
+	if j.request.Negotiated {
+		h.Set("Content-Profile", j.request.Schema)
+	}
+	j.timing.write(w)
+	w.WriteHeader(http.StatusOK)
+	if !j.request.HeadersOnly {
+		_, _ = w.Write(text) // the client went away: nobody to tell
+	}
+	return nil
+}
+
+func (j *job) acceptsOpenAPI() error {
+	for _, m := range j.request.Accept {
+		switch m.Media {
+		case request.OpenAPI, request.JSON, request.Any:
+			return nil
+		}
+	}
+	return plan.MediaTypeError(j.request.Accept)
+}
+
+// visible is what the caller may use of a schema.
+type visible struct {
+	tables, functions map[uint32]bool
+	comment           string
+}
+
+const visibleSQL = `
+SELECT 't', c.oid::text
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relkind IN ('v', 'r', 'm', 'f', 'p') AND (
+	pg_catalog.pg_has_role(c.relowner, 'USAGE')
+	OR pg_catalog.has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+	OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))
+UNION ALL
+SELECT 'f', p.oid::text
+FROM pg_catalog.pg_proc p
+JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = $1 AND pg_catalog.has_function_privilege(p.oid, 'execute')
+UNION ALL
+SELECT 'c', pg_catalog.obj_description(n.oid, 'pg_namespace')
+FROM pg_catalog.pg_namespace n
+WHERE n.nspname = $1`
+
+func (j *job) visible(ctx context.Context) (visible, error) {
+	v := visible{tables: map[uint32]bool{}, functions: map[uint32]bool{}}
+	conn, err := j.acquire(ctx)
+	if err != nil {
+		return v, err
+	}
+	defer conn.Release()
+	x := execution{job: j, conn: conn, statements: statementsOf(conn.Conn().PgConn())}
+	c := conversation{execution: &x, pipeline: conn.Conn().PgConn().StartPipeline(ctx)}
+	c.step("", j.prologue(true), nil, nil)
+	c.step(j.caller.Role, sqlgen.Statement{SQL: visibleSQL, Args: [][]byte{[]byte(j.request.Schema)}}, nil, func(r *pgconn.ResultReader) error {
+		for r.NextRow() {
+			kind, text := string(r.Values()[0]), string(r.Values()[1])
+			if kind == "c" {
+				v.comment = text
+				continue
+			}
+			oid, err := strconv.ParseUint(text, 10, 32)
+			if err != nil {
+				return err
+			}
+			if kind == "t" {
+				v.tables[uint32(oid)] = true
+			} else {
+				v.functions[uint32(oid)] = true
+			}
+		}
+		return nil
+	})
+	err = c.readAll(true)
+	if cerr := c.pipeline.Close(); err == nil {
+		err = cerr
+	}
+	return v, err
+}
