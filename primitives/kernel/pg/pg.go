@@ -39,7 +39,6 @@ type Config struct {
 type DB struct {
 	owner, caller *pgxpool.Pool
 	ownerDSN      string
-	auditToken    string
 }
 
 // Open prepares both pools. It makes no connection: the roles that the caller

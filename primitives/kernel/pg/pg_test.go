@@ -261,6 +261,66 @@ func TestBootstrapCanBeRepeatedAndRaced(t *testing.T) {
 	}
 }
 
+func TestTheDatabaseOfAnotherProjectIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	state := func() (s string) {
+		t.Helper()
+		err := db.AsOwner(t.Context(), func(tx pg.Tx) error {
+			return tx.QueryRow(t.Context(), `
+				SELECT encode(digest, 'hex') || (SELECT rolpassword FROM pg_authid WHERE rolname = $1)
+				  FROM system.instance WHERE name = 'audit'`, pg.Authenticator).Scan(&s)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	before := state()
+	if err := db.Bootstrap(t.Context(), "SCRAM-SHA-256$4096:c2FsdA==$a2V5:c2VydmVy", []byte("another token")); !errors.Is(err, pg.ErrOtherProject) {
+		t.Errorf("got %v, want ErrOtherProject", err)
+	}
+	if state() != before {
+		t.Error("the other project's database was changed")
+	}
+}
+
+func TestPingAsksAsTheOwnerAndAsCallers(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	if err := db.Ping(t.Context()); err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+	locked, err := pg.Open(t.Context(), pg.Config{OwnerDSN: db.OwnerDSN(), AuthenticatorPassword: "wrong hunter2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer locked.Close()
+	if err := locked.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), pg.Authenticator) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("got %v, want an error that names the login and no password", err)
+	}
+}
+
+func TestResetReplacesConnectionsThatBroke(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	var before, after uint32
+	remember := func(pid *uint32) func(pg.Tx) error {
+		return func(tx pg.Tx) error {
+			*pid = tx.Conn().PgConn().PID()
+			return nil
+		}
+	}
+	if err := db.As(t.Context(), remember(&before)); err != nil {
+		t.Fatal(err)
+	}
+	kill(t, db, before)
+	db.Reset()
+	if err := db.As(t.Context(), remember(&after)); err != nil || after == before {
+		t.Errorf("got backend %d (%v), want another than %d", after, err, before)
+	}
+}
+
 func TestABadConnectionStringIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	for _, dsn := range []string{"postgres://u:hunter2@host:port/db", "password=hunter2 port=x", "postgres://u:hunter2@h/db?sslmode=odd"} {
