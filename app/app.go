@@ -33,7 +33,7 @@ type Banner struct {
 	Version       string
 	URL           string
 	AdminUsername string
-	// AdminPassword is set only when this start generated it.
+	// AdminPassword is set only when it was generated and never shown.
 	AdminPassword string
 	SecretsPath   string
 	Database      string
@@ -63,6 +63,11 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 	secrets, err := config.EnsureSecrets(cfg)
 	if err != nil {
 		return dataDirError(cfg.DataDir, err)
+	}
+	if secrets.NewAdminPassword {
+		if err := dir.owePassword(); err != nil {
+			return err
+		}
 	}
 	logs, err := logging.Open(logging.Options{
 		Dir: cfg.LogsDir, Level: cfg.LogLevel,
@@ -107,10 +112,11 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 			Database: cfg.Postgres.Database, PostgresPort: db.port(),
 			StartedIn: time.Since(began),
 		}
-		if secrets.NewAdminPassword {
+		if dir.owesPassword() && cfg.Given.AdminPassword == "" {
 			banner.AdminPassword = secrets.AdminPassword
 		}
 		console.Ready(banner)
+		dir.passwordShown()
 		logs.Product.Info().Str("url", url).Dur("started_in_ms", banner.StartedIn).Msg("insforge is ready")
 	})
 }

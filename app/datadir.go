@@ -17,6 +17,7 @@ import (
 const (
 	lockFile     = "insforge.lock"
 	instanceFile = "instance.json"
+	unshownFile  = "password.unshown" // until the administrator's was shown
 	postgresDir  = "postgres"
 	runtimeDir   = "runtime"
 )
@@ -100,6 +101,23 @@ func dataDirError(path string, err error) error {
 	}
 	return err // it names its file
 }
+
+// owePassword notes that the administrator's password was generated and not
+// shown yet: this start may fail before it can be.
+func (d *dataDir) owePassword() error {
+	if err := os.WriteFile(filepath.Join(d.path, unshownFile), nil, 0o600); err != nil {
+		return dataDirError(d.path, err)
+	}
+	return nil
+}
+
+// owesPassword reports whether the password still has to be shown.
+func (d *dataDir) owesPassword() bool {
+	_, err := os.Stat(filepath.Join(d.path, unshownFile))
+	return err == nil
+}
+
+func (d *dataDir) passwordShown() { _ = os.Remove(filepath.Join(d.path, unshownFile)) } // at worst it is shown again
 
 // announce leaves a note for status, doctor and a second starter.
 func (d *dataDir) announce(i Instance) error {

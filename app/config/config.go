@@ -23,6 +23,8 @@ const DefaultDataDir = "insforge-data"
 // maxCredentialLength bounds the administrator's name and password.
 const maxCredentialLength = 4096
 
+var logLevels = []string{"trace", "debug", "info", "warn", "error"}
+
 // Config is everything that can be set, with defaults applied.
 type Config struct {
 	DataDir string `env:"INSFORGE_DATA_DIR" envDefault:"insforge-data"`
@@ -153,6 +155,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Postgres.Port < 1 || c.Postgres.Port > 65535 {
 		return fmt.Errorf("POSTGRES_PORT %d is not a port number (1 to 65535)", c.Postgres.Port)
+	}
+	if !slices.Contains(logLevels, c.LogLevel) {
+		return fmt.Errorf("LOG_LEVEL %q is none of %s", c.LogLevel, strings.Join(logLevels, ", "))
 	}
 	dir, err := filepath.Abs(c.DataDir)
 	if err != nil {
