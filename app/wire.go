@@ -102,7 +102,7 @@ func build(ctx context.Context, in parts) (*product, error) {
 	if s.metadata, err = metadata.New(metadata.Deps{Secrets: vault, ProjectID: in.config.ProjectID}); err != nil {
 		return nil, err
 	}
-	s.tables = tables.New(tables.Deps{DB: db, Audit: recorder})
+	s.tables = tables.New(tables.Deps{DB: db, Audit: recorder, Events: bus})
 	listener := pg.NewListener(db.OwnerDSN(), log.With().Str("component", "listener").Logger())
 	queries, err := engine.New(engine.Deps{
 		Acquire:  db.AcquireCaller,

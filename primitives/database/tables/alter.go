@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
+	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
@@ -52,7 +53,7 @@ func (s *Service) Alter(ctx context.Context, t Table, ch Changes) ([]string, err
 		Schema     Name    `json:"schemaName"`
 		Table      Name    `json:"tableName"`
 		Operations Changes `json:"operations"`
-	}{t.Schema, t.Name, ch}}, func(tx pg.Tx) error {
+	}{t.Schema, t.Name, ch}}, events.Change{Type: "table", Name: string(t.Name)}, func(tx pg.Tx) error {
 		now, err := lock(ctx, tx, t)
 		if err != nil {
 			return err

@@ -14,7 +14,10 @@
 // come together or not at all. Nothing waits for a lock for long, because
 // whoever queues for an exclusive lock blocks all readers behind it.
 //
-// The package owns no tables and announces no events. Names keep their case;
-// those that Postgres would cut short (over 63 bytes) are refused, since the
+// The package owns no tables. It announces events.DataUpdate of the database:
+// a change of type "tables" when one is made or dropped, "table" when one is
+// altered.
+//
+// Names keep their case; those that Postgres would cut short (over 63 bytes) are refused, since the
 // shortened name could be that of another object.
 package tables

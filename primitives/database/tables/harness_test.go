@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/insforge/insforge-go/primitives/database/tables"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
+	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
@@ -60,14 +61,16 @@ type product struct {
 	t    *testing.T
 	db   *pg.DB
 	echo *echo.Echo
+	news *events.Subscription
 }
 
 func start(t *testing.T) product {
 	t.Helper()
 	db := pgtest.New(t)
-	p := product{t: t, db: db, echo: echo.New()}
+	bus := &events.Bus{}
+	p := product{t: t, db: db, echo: echo.New(), news: bus.Subscribe()}
 	p.echo.HTTPErrorHandler = writeError
-	service := tables.New(tables.Deps{DB: db, Audit: audit.NewRecorder(pgtest.AuditToken), LockWait: 50 * time.Millisecond})
+	service := tables.New(tables.Deps{DB: db, Audit: audit.NewRecorder(pgtest.AuditToken), Events: bus, LockWait: 50 * time.Millisecond})
 	service.Mount(rest.NewRouter(p.echo.Group("/api/database"), callers{}))
 	return p
 }

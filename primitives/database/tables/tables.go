@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
+	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/jackc/pgx/v5"
@@ -24,8 +25,9 @@ const (
 
 // Deps are what tables needs from the rest of the product.
 type Deps struct {
-	DB    *pg.DB
-	Audit audit.Recorder
+	DB     *pg.DB
+	Audit  audit.Recorder
+	Events *events.Bus
 	// LockWait is how long a change waits for other transactions on the
 	// table; zero means 5 seconds.
 	LockWait time.Duration
@@ -36,12 +38,13 @@ type Deps struct {
 type Service struct {
 	db       *pg.DB
 	audit    audit.Recorder
+	events   *events.Bus
 	lockWait time.Duration
 }
 
 // New returns a Service.
 func New(d Deps) *Service {
-	return &Service{db: d.DB, audit: d.Audit, lockWait: cmp.Or(d.LockWait, defaultLockWait)}
+	return &Service{db: d.DB, audit: d.Audit, events: d.Events, lockWait: cmp.Or(d.LockWait, defaultLockWait)}
 }
 
 // List returns the names of the base tables in a schema, sorted bytewise. An
@@ -106,7 +109,7 @@ func (s *Service) Create(ctx context.Context, spec Spec) ([]Column, error) {
 		Table       Name     `json:"tableName"`
 		Columns     []Column `json:"columns"`
 		RowSecurity bool     `json:"rlsEnabled"`
-	}{spec.Table.Schema, spec.Table.Name, columns, spec.RowSecurity}}, func(tx pg.Tx) error {
+	}{spec.Table.Schema, spec.Table.Name, columns, spec.RowSecurity}}, events.Change{Type: "tables"}, func(tx pg.Tx) error {
 		return run(ctx, tx, spec.statements())
 	})
 	return columns, err
@@ -162,14 +165,15 @@ func (s *Service) Drop(ctx context.Context, t Table) error {
 	return s.change(ctx, audit.Entry{Action: "DELETE_TABLE", Details: struct {
 		Schema Name `json:"schemaName"`
 		Table  Name `json:"tableName"`
-	}{t.Schema, t.Name}}, func(tx pg.Tx) error {
+	}{t.Schema, t.Name}}, events.Change{Type: "tables"}, func(tx pg.Tx) error {
 		return run(ctx, tx, []string{"DROP TABLE IF EXISTS " + t.SQL() + " CASCADE"})
 	})
 }
 
 // change runs f in a bounded transaction that also records the entry and has
-// the record layer read the catalog anew.
-func (s *Service) change(ctx context.Context, e audit.Entry, f func(pg.Tx) error) error {
+// the record layer read the catalog anew. The change is announced once it is
+// committed.
+func (s *Service) change(ctx context.Context, e audit.Entry, news events.Change, f func(pg.Tx) error) error {
 	e.Module = audit.Database
 	return translate(s.db.As(ctx, func(tx pg.Tx) error {
 		if err := s.bound(ctx, tx); err != nil {
@@ -181,6 +185,9 @@ func (s *Service) change(ctx context.Context, e audit.Entry, f func(pg.Tx) error
 		if err := s.audit.Record(ctx, tx, e); err != nil {
 			return err
 		}
+		tx.OnCommit(func() {
+			s.events.Publish(events.DataUpdate{Resource: events.Database, Changes: []events.Change{news}})
+		})
 		_, err := tx.Exec(ctx, `NOTIFY pgrst, 'reload schema'`)
 		return err
 	}))
