@@ -71,6 +71,12 @@ func checkOwner(dir string, uid int) error {
 		" belongs to another user (uid " + strconv.Itoa(owner) + "); start as that user or as root, or choose another one"}
 }
 
+// named reports whether the account is in the password file.
+func (a account) named() bool {
+	_, err := user.LookupId(strconv.Itoa(a.uid))
+	return err == nil
+}
+
 // ownerOf returns who owns the directory dir; ok is false when there is none.
 func ownerOf(dir string) (uid, gid int, ok bool) {
 	info, err := os.Stat(dir)

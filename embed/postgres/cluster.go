@@ -123,7 +123,8 @@ func (p place) publish(final string, disposable bool) error {
 			return fileError("write", p.dir, err)
 		}
 	}
-	err := os.Rename(p.dir, final)
+	// Unlike os.Rename this replaces an empty directory, and only that.
+	err := syscall.Rename(p.dir, final)
 	if errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV) {
 		return &Error{Kind: KindDirectory, Message: final +
 			" is a mount point; choose a folder inside it as the data directory", Err: err}

@@ -43,7 +43,7 @@ func bareServer(t *testing.T) (place, *exec.Cmd) {
 	ended := make(chan struct{})
 	go func() { cmd.Wait(); close(ended) }()
 	t.Cleanup(func() { cmd.Process.Kill(); <-ended })
-	for s.ready(t.Context(), cmd.Process.Pid) != nil {
+	for s.place.ready(t.Context(), cmd.Process.Pid) != nil {
 		select {
 		case <-ended:
 			t.Fatal("the server ended")
@@ -157,5 +157,55 @@ func TestSignalsGrowStronger(t *testing.T) {
 		if got := due(test.waited, 3*time.Second, 8*time.Second, syscall.SIGINT); got != test.want {
 			t.Errorf("after %v: got %v, want %v", test.waited, got, test.want)
 		}
+	}
+}
+
+// TestAccountsWithoutANameGetAPasswordToo: single-user mode refuses them.
+func TestAccountsWithoutANameGetAPasswordToo(t *testing.T) {
+	t.Parallel()
+	rt, err := bundle.FindPostgres(t.Context(), bundle.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{DataDir: filepath.Join(t.TempDir(), "data"), Runtime: rt, Password: "first", NoTCP: true}
+	if os.Geteuid() == 0 {
+		// The owner of the folder is who the server runs as.
+		if err := errors.Join(os.Mkdir(o.DataDir, 0o700), os.Chown(o.DataDir, 54321, 54321)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := ScramVerifier("second")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.place.privately(t.Context(), "ALTER ROLE postgres PASSWORD '"+verifier+"'", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if exists(o.DataDir, openFile) {
+		t.Error("the open pg_hba.conf is still there")
+	}
+	if err := s.place.privately(t.Context(), "ALTER ROLE nobody_there PASSWORD 'x'", nil, nil); err == nil {
+		t.Error("an error of the server was lost")
+	}
+	if err := s.place.writeFile(superuserFile, verifier+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	o.Password = "second"
+	s, err = Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if os.Geteuid() == 0 && s.place.account.uid != 54321 {
+		t.Errorf("server ran as uid %d, want 54321", s.place.account.uid)
 	}
 }

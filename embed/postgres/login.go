@@ -55,16 +55,21 @@ func (s *Server) restartWithPassword(ctx context.Context) error {
 func (s *Server) importCollations(ctx context.Context) {
 	for _, database := range []string{"template1", "postgres"} {
 		if err := s.session(ctx, database, "SELECT pg_import_system_collations('pg_catalog')"); err != nil {
-			s.say(LevelWarn, fmt.Sprintf("the system's collations could not be imported into %s: %v", database, err))
+			s.say(LevelInfo, fmt.Sprintf("the system's collations could not be imported into %s: %v", database, err))
 		}
 	}
 }
 
 // session logs in as the superuser and executes sql, which may be empty.
 func (s *Server) session(ctx context.Context, database, sql string) error {
+	return executeSQL(ctx, s.DSN(Superuser, s.options.Password, database), sql)
+}
+
+// executeSQL connects, executes sql, and disconnects.
+func executeSQL(ctx context.Context, dsn, sql string) error {
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
-	conn, err := pgconn.Connect(ctx, s.DSN(Superuser, s.options.Password, database))
+	conn, err := pgconn.Connect(ctx, dsn)
 	if err != nil {
 		return err
 	}

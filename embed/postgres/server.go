@@ -209,7 +209,7 @@ func (s *Server) launch(ctx context.Context) error {
 func (s *Server) spec() supervise.Spec {
 	return supervise.Spec{
 		Command:      s.command,
-		Ready:        s.ready,
+		Ready:        s.place.ready,
 		ReadyTimeout: s.options.StartTimeout,
 		Line: func(_ supervise.Stream, text string) {
 			line := parseLine(text)
@@ -266,8 +266,8 @@ func (s *Server) command(ctx context.Context) (*exec.Cmd, error) {
 
 // ready looks into postmaster.pid, where the server says that it accepts
 // connections. That costs it nothing, and works before anybody may log in.
-func (s *Server) ready(_ context.Context, pid int) error {
-	lines := s.place.readPostmasterFile()
+func (p place) ready(_ context.Context, pid int) error {
+	lines := p.readPostmasterFile()
 	if postmasterPID(lines) == pid && len(lines) > statusLine && strings.TrimSpace(lines[statusLine]) == "ready" {
 		return nil
 	}
@@ -308,9 +308,13 @@ func (s *Server) startError(ctx context.Context, err error) error {
 // DSN is a connection string in keyword form through the unix socket, for
 // clients in this program and of this user.
 func (s *Server) DSN(user, password, database string) string {
+	return connectionString(s.SocketDir, s.Port, user, password, database)
+}
+
+func connectionString(folder string, port int, user, password, database string) string {
 	return strings.Join([]string{
-		"host=" + quoteDSN(s.SocketDir),
-		"port=" + strconv.Itoa(s.Port),
+		"host=" + quoteDSN(folder),
+		"port=" + strconv.Itoa(port),
 		"user=" + quoteDSN(user),
 		"password=" + quoteDSN(password),
 		"dbname=" + quoteDSN(database),

@@ -20,6 +20,9 @@ import (
 func TestNewClusterIsDurableAndPrivate(t *testing.T) {
 	t.Parallel()
 	o, _ := options(t, filepath.Join(t.TempDir(), "data"))
+	if err := os.Mkdir(o.DataDir, 0o755); err != nil { // empty is as good as missing
+		t.Fatal(err)
+	}
 	o.NoTCP = false
 	o.Port = 20100
 	s := start(t, o)
@@ -48,6 +51,9 @@ func TestNewClusterIsDurableAndPrivate(t *testing.T) {
 	if got := value(t, conn, "SELECT upper('äöü') || (SELECT string_agg(c, '' ORDER BY c) FROM unnest(array['b','A','a','B']) c)"); got != "ÄÖÜABab" {
 		t.Errorf("case mapping and order: got %s", got)
 	}
+	if s.Restarts() != 0 || s.PID() == 0 {
+		t.Errorf("got %d restarts and process %d of a new server", s.Restarts(), s.PID())
+	}
 	info, err := os.Stat(o.DataDir)
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("data directory: got %v, %v, want mode 0700", info.Mode(), err)
@@ -66,6 +72,33 @@ func TestNewClusterIsDurableAndPrivate(t *testing.T) {
 		t.Fatalf("TCP: %v", err)
 	}
 	tcp.Close(t.Context())
+}
+
+func TestExtensionsOfTheRuntimeWork(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t, filepath.Join(t.TempDir(), "data"))
+	conn := connect(t, start(t, o))
+	for _, name := range []string{
+		"pgcrypto", "uuid-ossp", "pg_trgm", "citext", "hstore", "ltree", "unaccent", "btree_gin", "btree_gist",
+		"fuzzystrmatch", "postgres_fdw", "dblink", "pg_stat_statements", "tablefunc", "xml2", "amcheck",
+	} {
+		if _, err := conn.Exec(t.Context(), "CREATE EXTENSION "+pgx.Identifier{name}.Sanitize()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for sql, want := range map[string]string{
+		"SELECT encode(digest('x', 'sha1'), 'hex')":      "11f6ad8ec52a2984abaafd7c3b516503785c2072",
+		"SELECT uuid_generate_v4() IS NOT NULL":          "true",
+		"SELECT unaccent('Hôtel')":                       "Hotel",
+		"SELECT count(*) > 0 FROM pg_stat_statements":    "true",
+		"SELECT 'ä' < 'z' COLLATE \"de-x-icu\"":          "true",
+		"SELECT count(*) > 100 FROM pg_timezone_names":   "true",
+		"SELECT to_tsvector('english', 'running')::text": "'run':1",
+	} {
+		if got := value(t, conn, sql); got != want {
+			t.Errorf("%s: got %s, want %s", sql, got, want)
+		}
+	}
 }
 
 func TestInitdbServesWhereThereIsNoTemplate(t *testing.T) {
