@@ -45,10 +45,14 @@ func (j *job) inspect(ctx context.Context, w http.ResponseWriter) error {
 	slices.SortFunc(functions, func(a, b *schema.Function) int {
 		return cmp.Or(cmp.Compare(a.Name.Name, b.Name.Name), cmp.Compare(a.OID(), b.OID()))
 	})
-	text, err := openapi.Document(j.snapshot, tables, functions, openapi.Info{
-		Schema: j.request.Schema, Comment: v.comment, Version: o.Version,
-		Scheme: o.Scheme, Host: o.Host, BasePath: o.BasePath, Security: o.Security,
-	})
+	info := openapi.Info{
+		Comment: v.comment, Version: o.Version, Scheme: o.Scheme, Host: o.Host, BasePath: o.BasePath, Security: o.Security,
+	}
+	if o.Mode == OpenAPIFollowPrivileges {
+		// As the caller's own search path would print them.
+		info.Near = j.request.Schema
+	}
+	text, err := openapi.Document(j.snapshot, tables, functions, info)
 	if err != nil {
 		return err
 	}

@@ -13,9 +13,10 @@ import (
 
 // Info is what the document says beside the schema's objects.
 type Info struct {
-	// Schema is the schema that is described, Comment its comment: the first
-	// line is the title.
-	Schema, Comment string
+	// Comment is the schema's comment: the first line is the title.
+	Comment string
+	// Near is a schema that is left out of the names of parameters' types.
+	Near string
 	// Version is the version of the server.
 	Version string
 	// Scheme, Host and BasePath are where clients reach it.
@@ -28,7 +29,7 @@ type object = map[string]any
 
 // Document returns the JSON of the tables and functions that are given.
 func Document(s *schema.Snapshot, tables []*schema.Table, functions []*schema.Function, info Info) ([]byte, error) {
-	d := document{snapshot: s, paths: object{}, definitions: object{}, parameters: commonParameters()}
+	d := document{snapshot: s, near: info.Near, paths: object{}, definitions: object{}, parameters: commonParameters()}
 	d.paths["/"] = object{"get": object{
 		"tags": []string{"Introspection"}, "summary": "OpenAPI description (this document)",
 		"produces":  []string{string(request.OpenAPI), string(request.JSON)},
@@ -72,6 +73,7 @@ func Document(s *schema.Snapshot, tables []*schema.Table, functions []*schema.Fu
 
 type document struct {
 	snapshot                       *schema.Snapshot
+	near                           string
 	paths, definitions, parameters object
 }
 
@@ -297,12 +299,17 @@ func (d *document) function(f *schema.Function) {
 			"parameters": parameters, "responses": response("200", "OK"),
 		}, f.Description)
 	}
+	parameters := make([]schema.Parameter, len(f.Parameters))
 	query := make([]object, len(f.Parameters))
 	for i, p := range f.Parameters {
+		if d.near != "" {
+			p.Type = strings.TrimPrefix(p.Type, d.near+".")
+		}
+		parameters[i] = p
 		query[i] = queryParameter(p)
 	}
 	item := object{"post": operation([]object{
-		{"name": "args", "in": "body", "required": true, "schema": arguments(f)},
+		{"name": "args", "in": "body", "required": true, "schema": arguments(f, parameters)},
 		{"$ref": "#/parameters/preferParams"},
 	})}
 	if f.ReadOnly() {
@@ -311,10 +318,10 @@ func (d *document) function(f *schema.Function) {
 	d.paths["/rpc/"+f.Name.Name] = item
 }
 
-func arguments(f *schema.Function) object {
+func arguments(f *schema.Function, parameters []schema.Parameter) object {
 	properties := object{}
 	var required []string
-	for _, p := range f.Parameters {
+	for _, p := range parameters {
 		properties[p.Name] = typed(object{}, p.Type)
 		if p.Required {
 			required = append(required, p.Name)

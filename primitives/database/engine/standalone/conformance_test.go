@@ -51,6 +51,10 @@ func suite(t *testing.T) (dir string, ok bool) {
 type group struct {
 	name   string
 	change func(*standalone.Config)
+	// args choose the cases instead of the group's name.
+	args []string
+	// audience is what tokens must be meant for.
+	audience string
 	// failing are the cases that do not pass, each with its reason.
 	failing map[string]string
 }
@@ -68,9 +72,12 @@ func TestConformance(t *testing.T) {
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
 			results := filepath.Join(t.TempDir(), "results.json")
-			base := serve(t, super, g.change)
-			run(t, dir, "--no-load", "--db-url", super, "--base-url", base, "--rpc-url", base+"/rpc",
-				"--group", g.name, "--results", results)
+			base := serve(t, super, g)
+			args := []string{"--no-load", "--db-url", super, "--base-url", base, "--rpc-url", base + "/rpc", "--results", results}
+			if g.args == nil {
+				g.args = []string{"--group", g.name}
+			}
+			run(t, dir, append(args, g.args...)...)
 			check(t, results, g.failing)
 		})
 	}
@@ -115,7 +122,7 @@ func run(t *testing.T, dir string, args ...string) {
 	}
 }
 
-func serve(t *testing.T, super string, change func(*standalone.Config)) string {
+func serve(t *testing.T, super string, g group) string {
 	t.Helper()
 	u, err := url.Parse(super)
 	if err != nil {
@@ -126,6 +133,7 @@ func serve(t *testing.T, super string, change func(*standalone.Config)) string {
 		DatabaseURI: u.String(), AnonRole: "postgrest_test_anonymous", RoleClaim: []string{"role"}, Pool: 4, Listen: true,
 		Engine: engine.Options{
 			Schemas: []string{"test"}, AnonRole: "postgrest_test_anonymous", ServerTiming: true, BareNotFound: true,
+			OpenAPI:    engine.OpenAPI{Version: "12.2.12", Scheme: "http", Host: "0.0.0.0:3000", BasePath: "/"},
 			PreRequest: schema.Name{Schema: "test", Name: "switch_role"},
 			AppSettings: []schema.Setting{
 				{Name: "app.settings.app_host", Value: "localhost"},
@@ -133,10 +141,10 @@ func serve(t *testing.T, super string, change func(*standalone.Config)) string {
 			},
 		},
 	}
-	if change != nil {
-		change(&c)
+	if g.change != nil {
+		g.change(&c)
 	}
-	s, err := standalone.New(t.Context(), standalone.Deps{Config: c, Verify: verifyHS256(secret, ""), Log: zerolog.Nop()})
+	s, err := standalone.New(t.Context(), standalone.Deps{Config: c, Verify: verifyHS256(secret, g.audience), Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}
