@@ -2,10 +2,10 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -83,21 +83,44 @@ func hammer(host string, client int, until time.Time, make func(int) request) ([
 		if _, err := conn.Write(make(i).wire(host)); err != nil {
 			return nil, err
 		}
-		answer, err := http.ReadResponse(in, nil)
-		if err != nil {
+		if err := receive(in); err != nil {
 			return nil, err
-		}
-		text, err := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		if err != nil {
-			return nil, err
-		}
-		if answer.StatusCode >= 300 {
-			return nil, fmt.Errorf("%s: %s", answer.Status, text)
 		}
 		took = append(took, time.Since(sent))
 	}
 	return took, nil
+}
+
+// receive reads one answer. net/http's client would take as much of the
+// machine as the server under test.
+func receive(in *bufio.Reader) error {
+	status, err := in.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(status, []byte("HTTP/1.1 2")) {
+		return fmt.Errorf("answer %q", status)
+	}
+	length := -1
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if len(line) == 2 {
+			break
+		}
+		if v, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(v))); err != nil {
+				return err
+			}
+		}
+	}
+	if length < 0 {
+		return errors.New("answer without Content-Length")
+	}
+	_, err = in.Discard(length)
+	return err
 }
 
 // usage is CPU time in seconds.

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
@@ -12,7 +13,34 @@ import (
 // Clients read it to decide which features they may use.
 const ContractVersion = "2.3.1"
 
-const healthTimeout = 2 * time.Second
+const (
+	healthTimeout = 2 * time.Second
+	// healthWindow is how long one look at the database answers for everybody:
+	// the route is public, and a flood of it must not take the connections.
+	healthWindow = 250 * time.Millisecond
+)
+
+// checkup is the last look at the database. The zero value is ready for use.
+type checkup struct {
+	mu  sync.Mutex
+	at  time.Time
+	err error
+}
+
+// ask returns what the database says now, or said a moment ago.
+func (k *checkup) ask(ctx context.Context, now func() time.Time, look func(context.Context) error) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.at.IsZero() && now().Sub(k.at) < healthWindow {
+		return k.err
+	}
+	// Not the caller's context: one who goes away must not spoil the answer
+	// of the others.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout)
+	defer cancel()
+	k.err, k.at = look(ctx), now()
+	return k.err
+}
 
 type health struct {
 	Status    string    `json:"status"`
@@ -26,8 +54,6 @@ type health struct {
 // handleHealth serves "GET /api/health". It asks the database, so that "ok"
 // means that requests can be served.
 func (s *Server) handleHealth(c rest.Context) error {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), healthTimeout)
-	defer cancel()
 	answer := health{
 		Status:    "ok",
 		Version:   ContractVersion,
@@ -36,7 +62,7 @@ func (s *Server) handleHealth(c rest.Context) error {
 		Build:     s.deps.Version,
 	}
 	status := http.StatusOK
-	if err := s.deps.Healthy(ctx); err != nil {
+	if err := s.checkup.ask(c.Request().Context(), s.deps.Now, s.deps.Healthy); err != nil {
 		s.deps.Log.Warn().Err(err).Msg("health: database does not answer")
 		answer.Status, status = "unavailable", http.StatusServiceUnavailable
 	}

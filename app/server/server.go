@@ -54,6 +54,7 @@ type Server struct {
 	echo    *echo.Echo
 	chain   echo.HandlerFunc // all middleware around route
 	http    *http.Server
+	checkup checkup
 	closing chan struct{} // closed when the drain begins; streams end then
 	drain   func()        // closes closing, once
 }
