@@ -142,6 +142,40 @@ func TestKillOfTheProgramLosesNothing(t *testing.T) {
 	}
 }
 
+// TestKillDuringTheFirstStartIsHarmless kills the program as soon as a file of
+// the new data directory appears, one after another.
+func TestKillDuringTheFirstStartIsHarmless(t *testing.T) {
+	t.Parallel()
+	for _, moment := range []string{
+		"data.tmp-*", "data.tmp-*/PG_VERSION", "data.tmp-*/pg_wal/0*", "data.tmp-*/insforge.conf",
+		"data.tmp-*/postmaster.pid", "data.tmp-*/insforge.superuser", "data", "data/insforge.lock", "data/postmaster.pid",
+	} {
+		t.Run(strings.ReplaceAll(moment, "/", " "), func(t *testing.T) {
+			t.Parallel()
+			base := t.TempDir()
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), childEnv+"="+filepath.Join(base, "data"))
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, moment+" is there", func() bool {
+				found, err := filepath.Glob(filepath.Join(base, moment))
+				return err != nil || len(found) > 0 || exists(filepath.Join(base, "data", "postmaster.pid"))
+			})
+			cmd.Process.Kill()
+			cmd.Wait()
+			o, _ := options(t, filepath.Join(base, "data"))
+			conn := connect(t, start(t, o))
+			if _, err := conn.Exec(t.Context(), "CREATE TABLE t (n int); INSERT INTO t VALUES (1)"); err != nil {
+				t.Error(err)
+			}
+			if left, _ := filepath.Glob(filepath.Join(base, "data.tmp-*")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
 // writer inserts numbers over new connections as needed and remembers which were
 // acknowledged, until its context ends.
 type writer struct {
