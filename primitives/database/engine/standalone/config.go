@@ -65,6 +65,9 @@ func FromEnvironment(get func(string) (string, bool), all []string) (Config, err
 		HoistedSettings: e.list("PGRST_DB_HOISTED_TX_SETTINGS",
 			"statement_timeout, plan_filter.statement_cost_limit, default_transaction_isolation"),
 	}
+	if e.flag("PGRST_DB_CONFIG", true) {
+		c.Engine.ExposedSchemas = engine.SchemasOfLogin(c.Engine.Schemas...)
+	}
 	var err error
 	if c.RoleClaim, err = parseClaimPath(e.text("PGRST_JWT_ROLE_CLAIM_KEY", ".role")); err != nil {
 		e.errs = append(e.errs, err)
