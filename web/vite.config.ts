@@ -32,8 +32,10 @@ export default defineConfig({
     proxy: { '/api': process.env['INSFORGE_URL'] ?? 'http://localhost:7130' },
   },
   test: {
-    environment: 'node',
-    include: ['src/**/*.test.{ts,tsx}'],
     restoreMocks: true,
+    projects: [
+      { extends: true, test: { name: 'code', environment: 'node', include: ['src/**/*.test.ts'] } },
+      { extends: true, test: { name: 'pages', environment: './src/testing/dom.ts', include: ['src/**/*.test.tsx'] } },
+    ],
   },
 })

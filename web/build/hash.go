@@ -40,5 +40,6 @@ func (b builder) hash(names ...string) (string, error) {
 }
 
 func isTest(path string) bool {
-	return strings.HasSuffix(path, ".test.ts") || strings.HasSuffix(path, ".test.tsx")
+	return strings.HasSuffix(path, ".test.ts") || strings.HasSuffix(path, ".test.tsx") ||
+		filepath.Base(filepath.Dir(path)) == "testing"
 }

@@ -5,13 +5,12 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
 export const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
   "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-const dist = fileURLToPath(new URL('../dist/app', import.meta.url))
+const dist = join(import.meta.dirname, '../dist/app')
 const cookieName = 'insforge_admin_refresh_token'
 const cookieAttributes = 'Path=/api/auth/admin; HttpOnly; Secure; SameSite=None'
 
@@ -111,7 +110,12 @@ export class Mock {
 
   /** @param {object} event */
   emit(event) {
-    for (const stream of this.#streams) stream.write(`data: ${JSON.stringify(event)}\n\n`)
+    this.emitRaw(`data: ${JSON.stringify(event)}\n\n`)
+  }
+
+  /** @param {string} text */
+  emitRaw(text) {
+    for (const stream of this.#streams) stream.write(text)
   }
 
   /** @param {string} name @param {Column[]} columns @param {number} [rows] @param {object[]} [foreignKeys] */
@@ -213,9 +217,15 @@ export class Mock {
 
   /** @param {Request} request */
   #requireAdmin(request) {
-    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
-    if (!token) throw new Refusal(401, 'AUTH_INVALID_CREDENTIALS', 'No admin token provided')
-    if (token !== this.apiKey && !this.#accessTokens.has(token)) throw new Refusal(401, 'AUTH_UNAUTHORIZED', 'Invalid token')
+    const { authorization } = request.headers
+    if (!authorization) throw new Refusal(401, 'AUTH_INVALID_CREDENTIALS', 'No admin token provided')
+    if (!this.accepts(authorization)) throw new Refusal(401, 'AUTH_UNAUTHORIZED', 'Invalid token')
+  }
+
+  /** Whether a value of the header Authorization is an admin's. @param {string | undefined} authorization */
+  accepts(authorization) {
+    const token = authorization?.replace(/^Bearer /, '') ?? ''
+    return token === this.apiKey || this.#accessTokens.has(token)
   }
 
   /** @param {any} body @param {Response} response */

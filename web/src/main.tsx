@@ -1,7 +1,7 @@
 import { QueryClientProvider } from '@tanstack/react-query'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
-import { RouterProvider } from 'react-router'
+import { createBrowserRouter, RouterProvider } from 'react-router'
 import { Client } from './api/client'
 import { CookieCsrfStore } from './api/csrf'
 import { Http } from './api/http'
@@ -9,13 +9,14 @@ import { createQueryClient } from './api/queries'
 import { ServicesProvider } from './api/services'
 import { Session } from './api/session'
 import { Notices } from './components/Notices'
-import { createRouter } from './routes'
+import { routes } from './routes'
 import './styles.css'
 
 const http = new Http()
 const session = new Session(http, new CookieCsrfStore())
 const services = { session, client: new Client(http, session) }
 const queries = createQueryClient()
+const router = createBrowserRouter(routes, { basename: '/dashboard' })
 
 // What one admin has seen must not wait in memory for the next.
 session.subscribe(() => {
@@ -31,7 +32,7 @@ createRoot(root).render(
     <ServicesProvider value={services}>
       <QueryClientProvider client={queries}>
         <Notices>
-          <RouterProvider router={createRouter()} />
+          <RouterProvider router={router} />
         </Notices>
       </QueryClientProvider>
     </ServicesProvider>

@@ -29,7 +29,7 @@ export function Menu({ label, trigger, heading, items }: Props) {
   useEffect(() => {
     if (!open) return
     const entries = itemsOf(list.current)
-    ;(entries.find((entry) => entry.ariaChecked === 'true') ?? entries[0])?.focus()
+    ;(entries.find((entry) => entry.getAttribute('aria-checked') === 'true') ?? entries[0])?.focus()
     const closeOutside = (event: PointerEvent) => {
       if (event.target instanceof Node && !root.current?.contains(event.target)) setOpen(false)
     }

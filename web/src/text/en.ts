@@ -88,7 +88,7 @@ export const en = {
       api: 'API key',
       apiHint: 'Full access. Use it on servers only.',
       anon: 'Anon key',
-      anonHint: 'For browsers and apps. Row-level security applies.',
+      anonHint: 'For apps. Row-level security applies.',
     },
     start: {
       title: 'Getting started',

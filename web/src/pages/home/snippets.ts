@@ -17,7 +17,7 @@ const { data, error } = await insforge.database
 
 /** The same query without the SDK. */
 export function requestCommand(baseUrl: string, anonKey: string, table: string): string {
-  return `curl ${baseUrl}/api/database/records/${encodeURIComponent(table)} \\
+  return `curl ${baseUrl}/api/database/records/${encodeForShell(table)} \\
   -H 'Authorization: Bearer ${anonKey}'
 `
 }
@@ -34,6 +34,11 @@ export function createTableCommand(baseUrl: string): string {
     ]
   }'
 `
+}
+
+/** Encodes a part of an address, the characters that a shell would interpret included. */
+function encodeForShell(part: string): string {
+  return encodeURIComponent(part).replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
 /** A JavaScript string literal. */

@@ -29,6 +29,7 @@ export function LoginForm() {
       await session.signIn(String(form.get('username')), String(form.get('password')))
     } catch (error) {
       setProblem(messageOf(error))
+      password.current?.focus()
       password.current?.select()
     } finally {
       setBusy(false)

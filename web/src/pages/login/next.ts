@@ -9,11 +9,17 @@ export function loginPath(wanted?: { pathname: string; search: string; hash: str
  * The value comes from the address bar, so it may have been made to lead elsewhere.
  */
 export function safeNext(next: string | null): string {
-  if (!next || !/^\/(?![/\\])/.test(next) || hasControlCharacter(next)) return '/'
+  if (!next || !isPath(next) || hasControlCharacter(next)) return '/'
   const here = 'http://here.invalid'
   const url = URL.canParse(next, here) ? new URL(next, here) : undefined
-  if (url?.origin !== here || url.pathname === '/login') return '/'
+  // Resolving "/..//host" leaves a second slash at the start.
+  if (url?.origin !== here || !isPath(url.pathname) || url.pathname === '/login') return '/'
   return url.pathname + url.search + url.hash
+}
+
+/** Whether a reference stays on its host: "//host" and "/\\host" do not. */
+function isPath(reference: string): boolean {
+  return /^\/(?![/\\])/.test(reference)
 }
 
 function hasControlCharacter(value: string): boolean {
