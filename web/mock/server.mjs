@@ -231,6 +231,7 @@ export class Mock {
   /** @param {any} body @param {Response} response */
   #createTable(body, response) {
     this.addTable(body.tableName, body.columns)
+    this.emit({ type: 'data-update', resource: 'database', data: { changes: [{ type: 'tables' }] } })
     send(response, 201, { schemaName: 'public', message: 'table created successfully', tableName: body.tableName, columns: body.columns })
   }
 

@@ -16,7 +16,12 @@ export const queries = {
     queryOptions({ queryKey: keys.health, queryFn: ({ signal }) => client.health(signal), refetchInterval: 30_000 }),
   apiKey: (client: Client) => queryOptions({ queryKey: keys.apiKey, queryFn: ({ signal }) => client.apiKey(signal) }),
   anonKey: (client: Client) => queryOptions({ queryKey: keys.anonKey, queryFn: ({ signal }) => client.anonKey(signal) }),
-  tables: (client: Client) => queryOptions({ queryKey: keys.tables, queryFn: ({ signal }) => client.tables(signal) }),
+  tables: (client: Client) => queryOptions({
+      queryKey: keys.tables,
+      queryFn: ({ signal }) => client.tables(signal),
+      // What is changed past the API, in psql or by an ORM, is not announced. Whoever did that comes back here.
+      refetchOnWindowFocus: 'always',
+    }),
   table: (client: Client, name: string) =>
     queryOptions({ queryKey: keys.table(name), queryFn: ({ signal }) => client.table(name, signal) }),
 }

@@ -16,9 +16,7 @@ export const en = {
     retry: 'Try again',
     reload: 'Reload',
     refresh: 'Refresh',
-    copy: 'Copy',
     copyWhat: (what: string) => `Copy ${what}`,
-    copied: 'Copied',
     copiedWhat: (what: string) => `Copied ${what}`,
     copyFailed: 'The browser did not allow copying. Select the text and copy it by hand.',
     reveal: (what: string) => `Show ${what}`,
@@ -57,7 +55,8 @@ export const en = {
     submit: 'Sign in',
     submitting: 'Signing in…',
     expired: 'Your session has ended. Sign in to continue.',
-    where: 'The server printed the name and the place of the password when it was first started.',
+    where: 'The server printed the name and the password when it was started for the first time.',
+    insecure: 'This address is not encrypted. Others on the network can read the password, and the browser does not keep the session over a reload. Use https, or localhost.',
   },
 
   home: {
@@ -106,7 +105,6 @@ export const en = {
       name: 'Name',
       columns: 'Columns',
       rows: 'Rows',
-      columnCount: (n: number) => count(n, 'column', 'columns'),
       filter: 'Filter tables',
       noMatch: (filter: string) => `No table matches “${filter}”.`,
       more: (n: number) => `Show ${count(n, 'more table', 'more tables')}`,
@@ -116,9 +114,8 @@ export const en = {
       defaultValue: (value: string) => `Default ${value}`,
       references: (target: string) => `References ${target}`,
       emptyTitle: 'No tables yet',
-      emptyHint: 'Create the first one with a migration, an agent, or this command. It appears here at once.',
+      emptyHint: 'Create the first one with an agent or this command. It appears here at once.',
       command: 'command',
-      rowFailed: 'Could not be read',
     },
   },
 }

@@ -34,7 +34,8 @@ export function TableRow({ name }: { name: string }) {
           </button>
         </th>
         <td className="hidden truncate py-0 pr-6 text-[13px] text-muted sm:table-cell">
-          {data ? <Summary columns={data.columns} /> : !error && <Skeleton className="w-3/5" />}
+          {data && <Summary columns={data.columns} />}
+          {!data && (error ? messageOf(error) : <Skeleton className="w-3/5" />)}
         </td>
         <td className="py-0 pr-5 text-right text-[13px]">
           <Rows data={data} error={error} retry={() => void refetch()} />

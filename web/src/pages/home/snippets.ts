@@ -30,7 +30,10 @@ export function createTableCommand(baseUrl: string): string {
   -d '{
     "tableName": "posts",
     "columns": [
-      {"columnName": "title", "type": "string", "isNullable": false, "isUnique": false}
+      {
+        "columnName": "title", "type": "string",
+        "isNullable": false, "isUnique": false
+      }
     ]
   }'
 `

@@ -1,6 +1,6 @@
-import { screen, waitFor } from '@testing-library/react'
+import { cleanup, screen, waitFor } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { startProject } from '../../testing/project'
 import { open } from '../../testing/render'
 
@@ -65,6 +65,18 @@ test('an ended session is explained', async () => {
   mock.expireSessions()
   open(browser, '/')
   expect(await screen.findByText(/session has ended/)).toBeTruthy()
+})
+
+test('an address without encryption is warned of, and no other', async () => {
+  const { browser } = await startProject()
+  open(browser, '/login')
+  await username()
+  expect(screen.queryByText(/not encrypted/)).toBeNull()
+  cleanup()
+  vi.stubGlobal('isSecureContext', false)
+  onTestFinished(() => void vi.unstubAllGlobals())
+  open(browser, '/login')
+  expect(await screen.findByText(/not encrypted/)).toBeTruthy()
 })
 
 test('a server that is away when the page is loaded does not end the session', async () => {

@@ -35,6 +35,11 @@ export function LoginPage() {
           )}
           <LoginForm />
         </div>
+        {window.isSecureContext === false && (
+          <div className="mt-4">
+            <Alert tone="info">{text.login.insecure}</Alert>
+          </div>
+        )}
         <p className="mt-6 px-4 text-center text-xs leading-5 text-faint">{text.login.where}</p>
       </div>
     </main>
