@@ -39,7 +39,7 @@ func (j *job) run(ctx context.Context) (*respond.Result, error) {
 	err = x.once(ctx)
 	for range 2 {
 		switch {
-		case errors.Is(err, errNotPlain):
+		case errors.Is(err, errNotPlain), x.namedTooMuch(err):
 			x.options.NoColumns = true
 		case stale(err):
 			if err := x.deallocate(ctx); err != nil {
@@ -76,6 +76,14 @@ func stale(err error) bool {
 	return pg.Code == "26000" || pg.Code == "0A000" && strings.HasPrefix(pg.Message, "cached plan")
 }
 
+// namedTooMuch tells that a write failed because its RETURNING named a column
+// that the snapshot still has. The other form asks for all there are.
+func (x *execution) namedTooMuch(err error) bool {
+	var pg *pgconn.PgError
+	return x.plan.Mutation != nil && x.query.Output == sqlgen.Columns && !x.options.NoColumns &&
+		errors.As(err, &pg) && pg.Code == "42703"
+}
+
 // execution is one attempt to run a plan.
 type execution struct {
 	*job
@@ -98,6 +106,9 @@ func (x *execution) once(ctx context.Context) error {
 	pipeline := x.conn.Conn().PgConn().StartPipeline(ctx)
 	c := conversation{execution: x, pipeline: pipeline}
 	err := c.hold()
+	if rerr := c.cleanUp(); err == nil {
+		err = rerr
+	}
 	if cerr := pipeline.Close(); err == nil && cerr != nil {
 		err = cerr
 	}
@@ -188,6 +199,17 @@ func (c *conversation) hold() error {
 		err = end
 	}
 	return err
+}
+
+// cleanUp ends an explicit transaction that failed: Postgres skipped what
+// would have ended it.
+func (c *conversation) cleanUp() error {
+	conn := c.conn.Conn().PgConn()
+	if conn.IsClosed() || conn.TxStatus() == 'I' {
+		return nil
+	}
+	c.plainStep("ROLLBACK")
+	return c.readAll(true)
 }
 
 func qualified(schema, name string) string {
@@ -372,8 +394,8 @@ func (c *conversation) readSettings(r *pgconn.ResultReader) error {
 func (c *conversation) readMain(r *pgconn.ResultReader) error {
 	switch c.query.Output {
 	case sqlgen.Columns:
-		w, ok := respond.NewRowWriter(r.FieldDescriptions(), c.snapshot.IsPlain)
-		if !ok {
+		w, exact := respond.NewRowWriter(r.FieldDescriptions(), c.snapshot.IsPlain)
+		if !exact && c.plan.Mutation == nil {
 			return errNotPlain
 		}
 		return c.readRows(r, w.Append)

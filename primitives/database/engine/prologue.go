@@ -28,6 +28,7 @@ func (j *job) prologue(readOnly bool) sqlgen.Statement {
 		b.WriteString(", set_config($" + strconv.Itoa(len(args)+1) + ", $" + strconv.Itoa(len(args)+2) + ", true)")
 		args = append(args, []byte(s.Name), []byte(s.Value))
 	}
+	b.Grow(256)
 	b.WriteString("SELECT ")
 	set("search_path", j.searchPath())
 	for _, s := range j.snapshot.Role(j.caller.Role).Settings {

@@ -42,21 +42,25 @@ func (s *scanner) dashed(part func() (string, result)) (string, result) {
 	if !q.add(r) {
 		return "", q.result
 	}
+	var more []string
 	for {
 		start := s.pos
 		r := s.try(start, s.dash())
 		if !r.ok {
-			r = optional(r)
-			q.add(r)
-			return name, q.done()
+			q.add(optional(r))
+			break
 		}
 		q.add(r)
-		more, r := part()
+		next, r := part()
 		if !q.add(r) {
 			return "", q.result
 		}
-		name += "-" + more
+		more = append(more, next)
 	}
+	if more != nil {
+		name += "-" + strings.Join(more, "-")
+	}
+	return name, q.done()
 }
 
 func (s *scanner) dash() result {

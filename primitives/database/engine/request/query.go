@@ -154,6 +154,8 @@ type queryParser struct {
 	Query
 	isCall bool
 	ranges []keyedRange
+	// rangeOf finds the range of an embed by its path.
+	rangeOf map[string]int
 }
 
 type keyedRange struct {
@@ -317,10 +319,15 @@ func (p *queryParser) addRange(q pair) *Error {
 	if err := p.treePath(q.key, func(embed []string, _ Field) { path = embed }); err != nil {
 		return err
 	}
-	i := slices.IndexFunc(p.ranges, func(k keyedRange) bool { return slices.Equal(k.path, path) })
-	if i < 0 {
+	embed := strings.Join(path, "\x00")
+	i, known := p.rangeOf[embed]
+	if !known {
+		if p.rangeOf == nil {
+			p.rangeOf = map[string]int{}
+		}
+		i = len(p.ranges)
+		p.rangeOf[embed] = i
 		p.ranges = append(p.ranges, keyedRange{path: path})
-		i = len(p.ranges) - 1
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(q.value), 10, 64)
 	isNumber := err == nil && n <= maxRange && n >= -maxRange

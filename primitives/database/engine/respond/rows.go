@@ -40,17 +40,16 @@ type RowWriter struct {
 	encodings []encoding
 }
 
-// NewRowWriter returns a writer for rows of the given columns. ok is false
+// NewRowWriter returns a writer for rows of the given columns. exact is false
 // when the JSON of a column cannot be made from its text alone (arrays,
-// composites, types with a cast to json). isPlain tells about types that
-// users made.
-func NewRowWriter(fields []pgconn.FieldDescription, isPlain func(oid uint32) bool) (w *RowWriter, ok bool) {
+// composites, types with a cast to json): it would be written as a string.
+// isPlain tells about types that users made.
+func NewRowWriter(fields []pgconn.FieldDescription, isPlain func(oid uint32) bool) (w *RowWriter, exact bool) {
 	w = &RowWriter{keys: make([][]byte, len(fields)), encodings: make([]encoding, len(fields))}
+	exact = true
 	for i, f := range fields {
 		e, ok := encodingOf(f.DataTypeOID, isPlain)
-		if !ok {
-			return nil, false
-		}
+		exact = exact && ok
 		w.encodings[i] = e
 		key := []byte{','}
 		if i == 0 {
@@ -58,7 +57,7 @@ func NewRowWriter(fields []pgconn.FieldDescription, isPlain func(oid uint32) boo
 		}
 		w.keys[i] = append(request.AppendString(key, f.Name), ':')
 	}
-	return w, true
+	return w, exact
 }
 
 func encodingOf(oid uint32, isPlain func(uint32) bool) (encoding, bool) {

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,9 +9,17 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// debounce is how long a reload waits for more changes after a notification:
-// a migration of many statements is read once.
+// debounce is how long a reload waits for more changes: a migration of many
+// statements is read once.
 const debounce = 20 * time.Millisecond
+
+// Between reloads that only misses asked for, the database has rest for so
+// many times the time the last one took, at most restLimit: a flood of
+// requests for what does not exist must not keep it busy with its own catalog.
+const (
+	restFactor = 4
+	restLimit  = 2 * time.Second
+)
 
 // retryDelay is the pause after a reload that failed.
 const retryDelay = time.Second
@@ -22,7 +29,8 @@ type Cache struct {
 	load    func(context.Context) (*Snapshot, error)
 	log     zerolog.Logger
 	current atomic.Pointer[Snapshot]
-	wake    chan struct{}
+	// change wakes the loop at once, miss when it has rested.
+	change, miss chan struct{}
 
 	mu sync.Mutex
 	// wanted counts the requests for a reload, loaded is the newest one that
@@ -31,24 +39,27 @@ type Cache struct {
 	changed        chan struct{}
 }
 
-// NewCache returns a cache that reads with load. It is empty before Run or
-// Refresh.
+// NewCache returns a cache that reads with load. It is empty before Run.
 func NewCache(load func(context.Context) (*Snapshot, error), log zerolog.Logger) *Cache {
-	return &Cache{load: load, log: log, wake: make(chan struct{}, 1), changed: make(chan struct{})}
+	return &Cache{
+		load: load, log: log, changed: make(chan struct{}),
+		change: make(chan struct{}, 1), miss: make(chan struct{}, 1),
+	}
 }
 
 // Current returns the newest snapshot, nil before the first.
 func (c *Cache) Current() *Snapshot { return c.current.Load() }
 
-// Invalidate asks for a reload and returns at once.
-func (c *Cache) Invalidate() { c.want() }
+// Invalidate says that the schema changed: it is read again soon. It returns
+// at once.
+func (c *Cache) Invalidate() { c.want(c.change) }
 
-func (c *Cache) want() uint64 {
+func (c *Cache) want(wake chan struct{}) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wanted++
 	select {
-	case c.wake <- struct{}{}:
+	case wake <- struct{}{}:
 	default:
 	}
 	return c.wanted
@@ -57,7 +68,7 @@ func (c *Cache) want() uint64 {
 // Refresh waits for a snapshot whose loading began after the call and
 // returns it. It returns ctx's error when ctx ends first.
 func (c *Cache) Refresh(ctx context.Context) (*Snapshot, error) {
-	ticket := c.want()
+	ticket := c.want(c.miss)
 	for {
 		c.mu.Lock()
 		done, changed := c.loaded >= ticket, c.changed
@@ -76,61 +87,65 @@ func (c *Cache) Refresh(ctx context.Context) (*Snapshot, error) {
 // Run loads the first snapshot and reloads when asked, until ctx ends. What
 // is asked during a reload is seen by the next one, once.
 func (c *Cache) Run(ctx context.Context) error {
-	c.want()
+	c.want(c.change)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-c.wake:
+		case <-c.change:
+		case <-c.miss:
 		}
-		if c.Current() != nil && !sleep(ctx, debounce) {
+		if c.Current() != nil && !sleep(ctx, debounce, nil) {
 			return nil
 		}
-		pause, err := c.reload(ctx)
+		started := time.Now()
+		err := c.reload(ctx)
+		rest := min(restFactor*time.Since(started), restLimit)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			c.log.Error().Err(err).Msg("the database schema could not be read; trying again")
-			c.want()
-			pause = retryDelay
+			rest = retryDelay
+			c.want(c.miss)
 		}
-		if !sleep(ctx, pause) {
+		if !sleep(ctx, rest, c.change) {
 			return nil
 		}
 	}
 }
 
-// reload returns how long to rest: a tenth of the time it took, so that a
-// flood of misses cannot keep the database busy with its own catalog.
-func (c *Cache) reload(ctx context.Context) (time.Duration, error) {
+func (c *Cache) reload(ctx context.Context) error {
 	c.mu.Lock()
 	ticket := c.wanted
 	c.mu.Unlock()
-	started := time.Now()
 	s, err := c.load(ctx)
 	if err != nil {
-		return 0, err
-	}
-	if s == nil {
-		return 0, errors.New("no schema was read")
+		return err
 	}
 	c.current.Store(s)
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.loaded = ticket
 	close(c.changed)
 	c.changed = make(chan struct{})
-	c.mu.Unlock()
-	return time.Since(started) / 10, nil
+	return nil
 }
 
-func sleep(ctx context.Context, d time.Duration) bool {
+// sleep waits for d, or until early has something, which stays in it. It
+// returns false when ctx ended.
+func sleep(ctx context.Context, d time.Duration, early chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return false
+	case <-early:
+		select {
+		case early <- struct{}{}:
+		default:
+		}
 	case <-t.C:
-		return true
 	}
+	return true
 }

@@ -50,6 +50,9 @@ type Options struct {
 	NoColumns bool
 }
 
+// usualLength holds most statements, so that they are written without copying.
+const usualLength = 512
+
 // Build writes the statements of p.
 func Build(p *plan.Plan, o Options) Query {
 	switch {
@@ -73,6 +76,7 @@ func CountRows(p *plan.Plan) Statement {
 
 func read(p *plan.Plan, o Options) Query {
 	var w writer
+	w.sql.Grow(usualLength)
 	q := Query{Output: output(p, o)}
 	switch q.Output {
 	case Columns:
@@ -129,12 +133,25 @@ func flat(p *plan.Plan) bool {
 	if len(p.Read.Children) > 0 || p.Call != nil || len(p.Read.Select) == 0 {
 		return false
 	}
+	if p.Mutation != nil {
+		return !slices.ContainsFunc(p.Read.Select, func(s plan.Select) bool { return !known(p.Table, s) })
+	}
 	for _, s := range p.Read.Select {
 		if s.Field.Name == "*" && s.Aggregate == "" && p.Table != nil && !p.Table.AllPlain {
 			return false
 		}
 	}
-	return p.Mutation == nil || !slices.ContainsFunc(p.Read.Select, func(s plan.Select) bool { return s.Aggregate != "" })
+	return true
+}
+
+// known tells that the type of a select item is certain before the statement
+// runs. A write must not be repeated because of what its result turns out to
+// be.
+func known(t *schema.Table, s plan.Select) bool {
+	if s.Aggregate != "" || s.Cast != "" || s.Field.Transform != "" {
+		return false
+	}
+	return t != nil && (s.Field.Name == "*" || t.Column(s.Field.Name) != nil)
 }
 
 // columns is a flat read.
@@ -325,11 +342,26 @@ func (w *writer) location(m *plan.Mutation) {
 	})
 }
 
+// named is the select list with the columns of the snapshot in place of *.
+func named(p *plan.Plan) []plan.Select {
+	var out []plan.Select
+	for _, s := range p.Read.Select {
+		if s.Field.Name != "*" {
+			out = append(out, s)
+			continue
+		}
+		for _, c := range p.Table.Columns {
+			out = append(out, plan.Select{Field: plan.Field{Name: c.Name, Type: c.Nominal}})
+		}
+	}
+	return out
+}
+
 func (w *writer) returned(p *plan.Plan, out Output) {
 	m := p.Mutation
 	if out == Columns {
 		w.mutation(m, func() {
-			list(w, ", ", p.Read.Select, func(s plan.Select) { w.plainItem(p, m.Table, s) })
+			list(w, ", ", named(p), func(s plan.Select) { w.plainItem(p, m.Table, s) })
 		})
 		return
 	}
