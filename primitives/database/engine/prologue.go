@@ -9,6 +9,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
 )
 
 // prologue is the statement that sets up the transaction. The settings of
@@ -36,6 +37,9 @@ func (j *job) prologue(readOnly bool) sqlgen.Statement {
 	}
 	set("role", j.caller.Role)
 	set("request.jwt.claims", j.caller.Claims)
+	if name := identity.CallFrom(j.http.Context()).ApplicationName(); name != "" {
+		set("application_name", name)
+	}
 	uses := j.snapshot.Uses
 	if uses.Method {
 		set("request.method", j.http.Method)

@@ -212,3 +212,20 @@ func TestOnlySuccessfulWritesAreAnnounced(t *testing.T) {
 	default:
 	}
 }
+
+func TestPostgresKnowsTheRequestByItsID(t *testing.T) {
+	t.Parallel()
+	p := start(t, `
+		CREATE VIEW public.asked AS SELECT current_setting('application_name') AS by;
+		GRANT SELECT ON public.asked TO anon`)
+	for _, id := range []string{"r-1", "r-2", "r-2"} { // the second shape is prepared
+		r := httptest.NewRequest(http.MethodGet, "/api/database/records/asked", nil)
+		r.Header.Set("Authorization", "Bearer anon_key")
+		r = r.WithContext(identity.WithCall(r.Context(), identity.Call{RequestID: id}))
+		w := httptest.NewRecorder()
+		p.echo.ServeHTTP(w, r)
+		if got, want := w.Body.String(), `[{"by":"insforge `+id+`"}]`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

@@ -107,6 +107,17 @@ type Call struct {
 	ClientIP netip.Addr
 }
 
+// ApplicationName is the name under which Postgres shows and logs what is done
+// for the call: "insforge " and the request's id, no longer than Postgres
+// keeps (63 bytes). It is empty outside requests.
+func (c Call) ApplicationName() string {
+	if c.RequestID == "" {
+		return ""
+	}
+	name := "insforge " + c.RequestID
+	return name[:min(len(name), 63)]
+}
+
 type (
 	principalKey struct{}
 	callKey      struct{}

@@ -103,12 +103,11 @@ func lost(ctx context.Context, tx pgx.Tx, err error) error {
 // beginQuery begins a transaction and names the request it serves, in the
 // same round trip: the name shows in pg_stat_activity and in Postgres's log.
 func beginQuery(ctx context.Context) string {
-	id := identity.CallFrom(ctx).RequestID
-	if id == "" || strings.ContainsFunc(id, func(r rune) bool {
-		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	name := identity.CallFrom(ctx).ApplicationName()
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool {
+		return r != ' ' && r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	}) {
 		return "BEGIN"
 	}
-	const most = 54 // 63 bytes, the longest name Postgres keeps, with the prefix
-	return "BEGIN; SET LOCAL application_name = 'insforge " + id[:min(len(id), most)] + "'"
+	return "BEGIN; SET LOCAL application_name = '" + name + "'"
 }
