@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/insforge/insforge-go/app/config"
@@ -47,11 +48,20 @@ func openDatabase(ctx context.Context, cfg config.Config, secrets config.Secrets
 	if d.server, err = startPostgres(ctx, cfg, secrets, logs); err != nil {
 		return nil, err
 	}
+	return d, d.openOwn(ctx, cfg, secrets, logs)
+}
+
+// openOwn opens the project's database in our own server.
+func (d *database) openOwn(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) error {
 	dsn := func(name string) string { return d.server.DSN(postgres.Superuser, secrets.PostgresPassword, name) }
-	if err := createDatabase(ctx, dsn("postgres"), cfg.Postgres.Database); err != nil {
-		return nil, err
+	err := createDatabase(ctx, dsn("postgres"), cfg.Postgres.Database)
+	if err == nil {
+		err = d.prepare(ctx, pg.Config{OwnerDSN: dsn(cfg.Postgres.Database)}, secrets, logs)
 	}
-	return d, d.prepare(ctx, pg.Config{OwnerDSN: dsn(cfg.Postgres.Database)}, secrets, logs)
+	if pg.State(err) == "53100" {
+		return dataDirError(cfg.DataDir, syscall.ENOSPC)
+	}
+	return err
 }
 
 // openExternal opens somebody else's database, after a look whether the
@@ -138,6 +148,10 @@ func startPostgres(ctx context.Context, cfg config.Config, secrets config.Secret
 	})
 }
 
+// disconnected is what Postgres says, as gravely as of a crash, when it stops
+// before a client has taken its leave.
+const disconnected = "terminating connection due to administrator command"
+
 // logLine files a line of Postgres, and shows the grave ones in our own log.
 func logLine(logs *logging.Logs, l postgres.Line) {
 	write := func(to zerolog.Logger) {
@@ -145,7 +159,7 @@ func logLine(logs *logging.Logs, l postgres.Line) {
 			Str("application", l.Application).Str("database", l.Database).Msg(l.Message)
 	}
 	write(logs.Postgres)
-	if l.Level == postgres.LevelFatal {
+	if l.Level == postgres.LevelFatal && l.Message != disconnected {
 		write(logs.Product)
 	}
 }

@@ -135,7 +135,7 @@ func checkSessions(ctx context.Context, settings *pgx.ConnConfig, first *pgx.Con
 	defer second.Close(ctx)
 	var pids [2]int
 	for i, conn := range []*pgx.Conn{first, second} {
-		if err := conn.QueryRow(ctx, `SELECT pg_backend_pid()`, pgx.QueryExecModeSimpleProtocol).Scan(&pids[i]); err != nil {
+		if err := conn.QueryRow(ctx, `SELECT pg_backend_pid()`, pgx.QueryExecModeExec).Scan(&pids[i]); err != nil {
 			return fmt.Errorf("ask the database: %w", err)
 		}
 	}

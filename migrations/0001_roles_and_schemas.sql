@@ -3,29 +3,28 @@
 -- public are open, and tables made through the API have RLS on.
 
 -- +goose Up
--- Roles belong to the whole cluster: another database may have made them, or
--- be making them right now. The login that may become one of them belongs to
--- one database and is made after the migrations.
+-- Roles belong to the whole cluster: another database may have made them. The
+-- login that may become one of them belongs to one database and is made after
+-- the migrations.
 -- +goose StatementBegin
 DO $$
 BEGIN
-  BEGIN
+  IF to_regrole('anon') IS NULL THEN
     CREATE ROLE anon NOLOGIN NOINHERIT;
-  EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-  END;
-  BEGIN
+  END IF;
+  IF to_regrole('authenticated') IS NULL THEN
     CREATE ROLE authenticated NOLOGIN NOINHERIT;
-  EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-  END;
-  BEGIN
-    CREATE ROLE project_admin NOLOGIN NOINHERIT BYPASSRLS;
-  EXCEPTION
-    WHEN duplicate_object OR unique_violation THEN NULL;
-    -- Before 16 only a superuser may hand BYPASSRLS out, later only who has it.
-    -- The admin then sees all rows of the tables made through the API, which
-    -- it owns; the start says how to add the rest.
-    WHEN insufficient_privilege THEN CREATE ROLE project_admin NOLOGIN NOINHERIT;
-  END;
+  END IF;
+  IF to_regrole('project_admin') IS NULL THEN
+    BEGIN
+      CREATE ROLE project_admin NOLOGIN NOINHERIT BYPASSRLS;
+    EXCEPTION WHEN insufficient_privilege THEN
+      -- Before 16 only a superuser may hand BYPASSRLS out, later only who has
+      -- it. The admin then sees all rows of the tables made through the API,
+      -- which it owns; the start says how to add the rest.
+      CREATE ROLE project_admin NOLOGIN NOINHERIT;
+    END;
+  END IF;
   EXECUTE format('GRANT CREATE ON DATABASE %I TO project_admin', current_database());
   -- An owner who is no superuser sets the admin's default privileges below.
   IF NOT pg_has_role(current_user, 'project_admin', 'USAGE') THEN

@@ -1,0 +1,106 @@
+package app_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestServesAndRestartsAsAnUnprivilegedUser(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(openFolder(t), "project")
+	p := serving(t, dir).asNobody(t).start(t).ready(t)
+	if a := p.createTable(t, "kept"); a.Status != http.StatusCreated {
+		t.Fatalf("got %+v, want 201", a)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid := info.Sys().(*syscall.Stat_t).Uid
+	if os.Geteuid() == 0 && uid != nobody {
+		t.Errorf("got owner %d, want %d", uid, nobody)
+	}
+	if info.Mode().Perm() != 0o700 {
+		t.Errorf("got mode %v, want 0700", info.Mode())
+	}
+	p.stop(t)
+	p = serving(t, dir).asNobody(t).start(t).ready(t)
+	if got := p.tables(t); !slices.Contains(got, "kept") {
+		t.Errorf("got tables %v, want kept among them", got)
+	}
+	p.stop(t)
+	if os.Geteuid() == 0 {
+		// Root may look after the project of another user and leaves its owner.
+		p = serving(t, dir).start(t).ready(t)
+		p.stop(t)
+		serving(t, dir).asNobody(t).start(t).ready(t).stop(t)
+	}
+}
+
+func TestServesWhereverTheDataDirectoryIs(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, folder string }{
+		{"a path longer than a socket's address", strings.Repeat("long folder/", 12)},
+		{"spaces and quotes", `it's "my" folder`},
+		{"letters of the world", "проект 项目 é"},
+		{"a backslash and a percent sign", `a\b%41 $HOME ; & * ? #`},
+		{"a newline", "two\nlines"},
+		{"a leading dash", "-rf"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), filepath.FromSlash(tt.folder))
+			p := serving(t, dir).start(t).ready(t)
+			if a := p.createTable(t, "kept"); a.Status != http.StatusCreated {
+				t.Fatalf("got %+v, want 201", a)
+			}
+			p.stop(t)
+			p = serving(t, dir).start(t).ready(t)
+			if got := p.tables(t); !slices.Contains(got, "kept") {
+				t.Errorf("got tables %v, want kept among them", got)
+			}
+			serving(t, dir).start(t).refused(t, "already serves", fmt.Sprint(p.Process.Pid))
+			p.stop(t)
+		})
+	}
+}
+
+// Postgres runs as another user, who may not pass through the folder.
+func TestServesBelowAFolderThatOnlyItsOwnerEnters(t *testing.T) {
+	t.Parallel()
+	home := filepath.Join(openFolder(t), "home")
+	if err := os.Mkdir(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(home, "project")
+	p := serving(t, dir).start(t).ready(t)
+	if a := p.createTable(t, "kept"); a.Status != http.StatusCreated {
+		t.Fatalf("got %+v, want 201", a)
+	}
+	p.stop(t)
+	serving(t, dir).start(t).ready(t).stop(t)
+	if info, err := os.Stat(home); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("got mode %v (%v), want 0700 as before", info.Mode(), err)
+	}
+}
+
+func TestServesThroughALinkToTheDataDirectory(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	link := filepath.Join(base, "link")
+	if err := os.Mkdir(filepath.Join(base, "real"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("real", link); err != nil {
+		t.Fatal(err)
+	}
+	p := serving(t, link).start(t).ready(t)
+	serving(t, filepath.Join(base, "real")).start(t).refused(t, "already serves")
+	p.stop(t)
+}
