@@ -288,16 +288,14 @@ func (s *scanner) logicFilter() (Filter, result) {
 func (s *scanner) group(node *Logic) result {
 	var q, not sequence
 	start := s.pos
-	r := result{ok: true}
 	if not.add(s.literal("not")) && not.add(s.delimiter()) {
 		node.Not = true
-		r = not.done()
 	} else {
-		r = optional(s.try(start, not.result))
+		not.result = optional(s.try(start, not.result))
 	}
-	q.add(s.label(r, "negation operator (not)"))
+	q.add(s.label(not.result, "negation operator (not)"))
 	start = s.pos
-	r = s.try(start, s.literal("and"))
+	r := s.try(start, s.literal("and"))
 	if !r.ok {
 		node.Or = true
 		r = or(r, s.literal("or"))

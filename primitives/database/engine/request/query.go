@@ -165,56 +165,32 @@ type keyedRange struct {
 }
 
 // parseQuery parses the raw query string. isCall is true for a function
-// called by GET, where a parameter without an operator is an argument.
+// called by GET, where a parameter without an operator is an argument. Errors
+// are reported in PostgREST's order: by kind of parameter, then by position.
 func parseQuery(raw string, isCall bool) (*queryParser, *Error) {
 	pairs := splitQuery(raw)
 	p := &queryParser{isCall: isCall}
 	p.Canonical = canonical(pairs)
-	selectText, columns, onConflict := "*", pair{}, pair{}
-	var seen struct{ sel, columns, conflict bool }
-	// Errors are reported in PostgREST's order: by kind, then by position.
-	for _, q := range pairs {
-		if !q.hasValue {
-			continue
-		}
-		switch last := lastWord(q.key); last {
-		case "order":
-			if err := p.addOrder(q); err != nil {
-				return nil, err
+	for _, step := range []struct {
+		is  func(pair) bool
+		add func(pair) *Error
+	}{
+		{func(q pair) bool { return lastWord(q.key) == "order" }, p.addOrder},
+		{func(q pair) bool { last := lastWord(q.key); return last == "and" || last == "or" }, p.addLogic},
+	} {
+		for _, q := range pairs {
+			if !q.hasValue || !step.is(q) {
+				continue
 			}
-		case "limit", "offset":
-			p.HasRanges = true
-		}
-		switch {
-		case q.key == "select" && !seen.sel:
-			selectText, seen.sel = q.value, true
-		case q.key == "columns" && !seen.columns:
-			columns, seen.columns = q, true
-		case q.key == "on_conflict" && !seen.conflict:
-			onConflict, seen.conflict = q, true
-		}
-	}
-	for _, q := range pairs {
-		if last := lastWord(q.key); q.hasValue && (last == "and" || last == "or") {
-			if err := p.addLogic(q); err != nil {
+			if err := step.add(q); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if seen.columns {
-		err := parsed("columns parameter", columns.value, func(s *scanner) (r result) {
-			p.Columns, r = s.columns()
-			return r
-		})
-		if err != nil {
-			return nil, err
-		}
+	if err := p.addColumns(pairs, "columns", &p.Columns); err != nil {
+		return nil, err
 	}
-	err := parsed("select parameter", selectText, func(s *scanner) (r result) {
-		p.Select, r = s.forest()
-		return r
-	})
-	if err != nil {
+	if err := p.addSelect(pairs); err != nil {
 		return nil, err
 	}
 	for _, q := range pairs {
@@ -222,16 +198,39 @@ func parseQuery(raw string, isCall bool) (*queryParser, *Error) {
 			return nil, err
 		}
 	}
-	if seen.conflict {
-		err := parsed("on_conflict parameter", onConflict.value, func(s *scanner) (r result) {
-			p.OnConflict, r = s.columns()
-			return r
-		})
-		if err != nil {
-			return nil, err
+	return p, p.addColumns(pairs, "on_conflict", &p.OnConflict)
+}
+
+// first is the value of the first parameter of that name.
+func first(pairs []pair, key string) (value string, ok bool) {
+	for _, q := range pairs {
+		if q.key == key && q.hasValue {
+			return q.value, true
 		}
 	}
-	return p, nil
+	return "", false
+}
+
+func (p *queryParser) addColumns(pairs []pair, key string, to *[]string) *Error {
+	text, ok := first(pairs, key)
+	if !ok {
+		return nil
+	}
+	return parsed(key+" parameter", text, func(s *scanner) (r result) {
+		*to, r = s.columns()
+		return r
+	})
+}
+
+func (p *queryParser) addSelect(pairs []pair) *Error {
+	text, ok := first(pairs, "select")
+	if !ok {
+		text = "*"
+	}
+	return parsed("select parameter", text, func(s *scanner) (r result) {
+		p.Select, r = s.forest()
+		return r
+	})
 }
 
 func lastWord(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
@@ -315,6 +314,7 @@ func (p *queryParser) addRest(q pair) *Error {
 }
 
 func (p *queryParser) addRange(q pair) *Error {
+	p.HasRanges = true
 	var path []string
 	if err := p.treePath(q.key, func(embed []string, _ Field) { path = embed }); err != nil {
 		return err

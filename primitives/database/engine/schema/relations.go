@@ -18,7 +18,6 @@ type foreignKey struct {
 	name            string
 	table, target   uint32
 	columns, refs   []int16
-	schema          string
 	unique          bool
 	tableN, targetN Name
 }
