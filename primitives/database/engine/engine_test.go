@@ -411,3 +411,28 @@ CREATE FUNCTION tags(items) RETURNS text[] LANGUAGE sql STABLE AS $$ SELECT ARRA
 		}
 	}
 }
+
+// What the database's code reads of a request is set; the rest is not sent.
+func TestSettingsOfTheRequest(t *testing.T) {
+	t.Parallel()
+	s := start(t, `CREATE FUNCTION plain() RETURNS json LANGUAGE sql STABLE AS 'SELECT ''1''::json'`)
+	if r := s.do("GET", "/rpc/plain", ""); r.body != "1" {
+		t.Fatalf("got %d %s", r.status, r.body)
+	}
+	s.sql(`CREATE FUNCTION seen(name text) RETURNS text LANGUAGE sql STABLE AS $$ SELECT current_setting('request.' || name, true) $$;
+NOTIFY pgrst, 'reload schema'`)
+	for name, want := range map[string]string{"method": `"GET"`, "path": `"/rpc/seen"`, "cookies": `"{\"a\":\"b\"}"`} {
+		if r := s.do("GET", "/rpc/seen?name="+name, "", "Cookie: a=b"); r.body != want {
+			t.Errorf("%s: got %d %s, want %s", name, r.status, r.body, want)
+		}
+	}
+	r := s.do("GET", "/rpc/seen?name=headers", "", "X-Own: v")
+	if !strings.Contains(r.body, `\"x-own\":\"v\"`) {
+		t.Errorf("headers: got %s", r.body)
+	}
+	s.sql(`CREATE FUNCTION answer() RETURNS void LANGUAGE sql AS $$
+SELECT set_config('response.headers', '[{"X-Made": "by SQL"}]', true), set_config('response.status', '418', true) $$`)
+	if r := s.do("POST", "/rpc/answer", "{}"); r.status != http.StatusTeapot || r.header.Get("X-Made") != "by SQL" {
+		t.Errorf("got %d %v", r.status, r.header)
+	}
+}

@@ -331,8 +331,8 @@ ORDER BY 1, 2`
 }
 
 // uses looks through the code in the database for the settings it reads, so
-// that a request need not set what nobody asks for. Code that builds a
-// setting's name counts as reading all.
+// that a request need not set what nobody asks for. Code that asks for a
+// setting by anything but a constant counts as reading all.
 func (l *loader) uses(ctx context.Context) error {
 	const q = `
 WITH code AS (
@@ -345,6 +345,8 @@ WITH code AS (
 	UNION ALL
 	SELECT pg_catalog.pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef
 	UNION ALL
+	SELECT pg_catalog.pg_get_expr(conbin, conrelid) FROM pg_catalog.pg_constraint WHERE conbin IS NOT NULL
+	UNION ALL
 	SELECT pg_catalog.pg_get_viewdef(c.oid)
 	FROM pg_catalog.pg_class c
 	WHERE c.relkind = 'v'
@@ -353,7 +355,9 @@ WITH code AS (
 	SELECT text FROM code WHERE text ILIKE '%current_setting%' OR text ILIKE '%pg_settings%'
 		OR text ILIKE '%show%request.%' OR text ILIKE '%response.%'
 ), flags AS (
-	SELECT text, text ~* 'current_setting\s*\(\s*(?!'')' OR text ILIKE '%pg_settings%' AS any_name FROM settings
+	SELECT text, text ILIKE '%pg_settings%' OR
+		regexp_replace(text, 'current_setting\s*\(\s*''+[^'']*''+\s*(::\s*text)?\s*[,)]', '', 'gi') ILIKE '%current_setting%' AS any_name
+	FROM settings
 )
 SELECT coalesce(bool_or(any_name OR text ILIKE '%request.method%'), false),
 	coalesce(bool_or(any_name OR text ILIKE '%request.path%'), false),
