@@ -1,6 +1,7 @@
 // Package logging writes the product's structured logs: to the terminal, and
 // as JSON lines to size-capped files in the form that the logs API reads.
-// Everything passes a redactor, so that a secret in a message stays out.
+// Everything passes a redactor, so that a secret in a message stays out. Lines
+// are written in the background; Close writes the last ones.
 package logging
 
 import (
@@ -27,6 +28,9 @@ const (
 	oldFiles      = 1 // two files a source, with the current one
 )
 
+// timestampFormat is ISO 8601 in UTC with milliseconds.
+const timestampFormat = "2006-01-02T15:04:05.000Z"
+
 // Options say where logs go.
 type Options struct {
 	Dir string
@@ -44,6 +48,7 @@ type Options struct {
 type Logs struct {
 	// Product is the product's own log, Postgres that of the database it runs.
 	Product, Postgres zerolog.Logger
+	queues            []*queue
 	files             []*lumberjack.Logger
 }
 
@@ -62,9 +67,15 @@ func Open(o Options) (*Logs, error) {
 	if o.Terminal != nil {
 		product = append(product, terminal(o))
 	}
-	l.Product = logger(redact.writer(zerolog.MultiLevelWriter(product...)), level)
-	l.Postgres = logger(redact.writer(l.file(o.Dir, postgresFile)), level)
+	l.Product = logger(l.queue(redact, product...), level)
+	l.Postgres = logger(l.queue(redact, l.file(o.Dir, postgresFile)), level)
 	return l, nil
+}
+
+func (l *Logs) queue(r redactor, sinks ...io.Writer) io.Writer {
+	q := newQueue(r.clean, sinks...)
+	l.queues = append(l.queues, q)
+	return q
 }
 
 func (l *Logs) file(dir, name string) io.Writer {
@@ -73,10 +84,13 @@ func (l *Logs) file(dir, name string) io.Writer {
 	return f
 }
 
-// Close closes the files.
+// Close writes what is pending and closes the files.
 func (l *Logs) Close() {
+	for _, q := range l.queues {
+		q.Close()
+	}
 	for _, f := range l.files {
-		_ = f.Close() // nothing is buffered
+		_ = f.Close() // a failed write was lost already
 	}
 }
 
@@ -84,7 +98,7 @@ func terminal(o Options) io.Writer {
 	if !o.Color {
 		return o.Terminal
 	}
-	return zerolog.ConsoleWriter{Out: o.Terminal, TimeFormat: time.TimeOnly, FieldsExclude: []string{"id", "userAgent"}}
+	return lineByLine{zerolog.ConsoleWriter{Out: o.Terminal, TimeFormat: time.TimeOnly, FieldsExclude: []string{"id", "userAgent"}}}
 }
 
 func logger(w io.Writer, level zerolog.Level) zerolog.Logger {
@@ -98,5 +112,5 @@ type stamp struct{ count atomic.Uint64 }
 func (s *stamp) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
 	now := time.Now()
 	e.Str("id", strconv.FormatInt(now.UnixMilli(), 10)+"-"+strconv.FormatUint(s.count.Add(1), 36))
-	e.Str("timestamp", now.UTC().Format("2006-01-02T15:04:05.000Z"))
+	e.Str("timestamp", now.UTC().Format(timestampFormat))
 }

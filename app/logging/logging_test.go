@@ -35,9 +35,11 @@ func capture(t *testing.T, o logging.Options) (*logging.Logs, *bytes.Buffer) {
 	return logs, &terminal
 }
 
-// messageOf returns the message of the only line in out, which must be JSON.
-func messageOf(t *testing.T, out *bytes.Buffer) string {
+// messageOf closes the logs and returns the message of the only line in out,
+// which must be JSON.
+func messageOf(t *testing.T, logs *logging.Logs, out *bytes.Buffer) string {
 	t.Helper()
+	logs.Close()
 	var line struct{ Message string }
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 		t.Fatalf("the line is no JSON any more: %v\n%s", err, out)
@@ -67,7 +69,7 @@ func TestSecretsAreBlottedOutOfMessages(t *testing.T) {
 			t.Parallel()
 			logs, out := capture(t, logging.Options{})
 			logs.Product.Info().Msg(tt.message)
-			if got := messageOf(t, out); got != tt.want {
+			if got := messageOf(t, logs, out); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -94,7 +96,7 @@ func TestNormalTextIsLeftAlone(t *testing.T) {
 			t.Parallel()
 			logs, out := capture(t, logging.Options{})
 			logs.Product.Info().Str("before", "a").Msg(message)
-			if got := messageOf(t, out); got != message {
+			if got := messageOf(t, logs, out); got != message {
 				t.Errorf("got %q, want %q", got, message)
 			}
 		})
@@ -125,7 +127,7 @@ func TestConfiguredSecretsAreBlottedOutInEverySpelling(t *testing.T) {
 			t.Parallel()
 			logs, out := capture(t, logging.Options{Secrets: []string{secret}})
 			tt.log(logs)
-			messageOf(t, out)
+			messageOf(t, logs, out)
 			for _, part := range []string{"rd &", "wörd", "w%C3%B6rd", `ss\\w`} {
 				if strings.Contains(out.String(), part) {
 					t.Errorf("%q of the secret is in %s", part, out)
@@ -142,7 +144,7 @@ func TestASecretThatBeginsWithAnotherLeavesNoTail(t *testing.T) {
 	t.Parallel()
 	logs, out := capture(t, logging.Options{Secrets: []string{"correct horse", "correct horse battery"}})
 	logs.Product.Info().Msg("it is: correct horse battery")
-	if got, want := messageOf(t, out), "it is: [redacted]"; got != want {
+	if got, want := messageOf(t, logs, out), "it is: [redacted]"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -154,6 +156,7 @@ func TestBothSourcesGoToTheirFilesWithoutSecrets(t *testing.T) {
 	logs.Product.Warn().Msg("product a secret value")
 	logs.Postgres.Info().Msg("postgres a secret value")
 	logs.Product.Debug().Msg("below the level")
+	logs.Close()
 	for file, source := range map[string]string{"insforge": "product", "postgres": "postgres"} {
 		path := filepath.Join(dir, file+".logs.jsonl")
 		text, err := os.ReadFile(path)
@@ -183,7 +186,6 @@ func TestConcurrentLinesStayWholeAndHaveDifferentIDs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer logs.Close()
 	const writers, lines = 8, 50
 	var group sync.WaitGroup
 	for range writers {
@@ -194,6 +196,7 @@ func TestConcurrentLinesStayWholeAndHaveDifferentIDs(t *testing.T) {
 		})
 	}
 	group.Wait()
+	logs.Close()
 	text, err := os.ReadFile(filepath.Join(dir, "insforge.logs.jsonl"))
 	if err != nil {
 		t.Fatal(err)

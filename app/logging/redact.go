@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"io"
 	"net/url"
 	"regexp"
 	"slices"
@@ -100,21 +99,4 @@ func (r redactor) clean(line []byte) []byte {
 		}
 	}
 	return line
-}
-
-func (r redactor) writer(w io.Writer) io.Writer { return redactingWriter{redactor: r, next: w} }
-
-// redactingWriter gets whole lines from zerolog, so no secret is split over
-// two writes.
-type redactingWriter struct {
-	redactor
-	next io.Writer
-}
-
-// Write implements io.Writer.
-func (w redactingWriter) Write(line []byte) (int, error) {
-	if _, err := w.next.Write(w.clean(line)); err != nil {
-		return 0, err
-	}
-	return len(line), nil
 }
