@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -134,8 +137,27 @@ func (d *database) port() int {
 	return d.server.Port
 }
 
+// findPostgres returns the programs to run the data directory with: of its
+// major where they are here.
+func findPostgres(ctx context.Context, cfg config.Config) (bundle.Runtime, error) {
+	return bundle.FindPostgres(ctx, bundle.Options{
+		FallbackDir: filepath.Join(cfg.DataDir, runtimeDir),
+		Major:       clusterMajor(cfg),
+	})
+}
+
+// clusterMajor is the major of the existing data directory, 0 without one.
+func clusterMajor(cfg config.Config) int {
+	text, err := os.ReadFile(filepath.Join(cfg.DataDir, postgresDir, "PG_VERSION"))
+	if err != nil {
+		return 0
+	}
+	major, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return major
+}
+
 func startPostgres(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) (*postgres.Server, error) {
-	runtime, err := bundle.FindPostgres(ctx, bundle.Options{FallbackDir: filepath.Join(cfg.DataDir, runtimeDir)})
+	runtime, err := findPostgres(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/insforge/insforge-go/app/config"
@@ -138,7 +137,7 @@ func checkPort(ctx context.Context, cfg config.Config, serving bool) Finding {
 func checkRuntime(ctx context.Context, cfg config.Config) Finding {
 	const subject = "postgres"
 	have := clusterMajor(cfg)
-	rt, err := bundle.FindPostgres(ctx, bundle.Options{FallbackDir: filepath.Join(cfg.DataDir, runtimeDir), Major: have})
+	rt, err := findPostgres(ctx, cfg)
 	if err != nil {
 		return Finding{Wrong, subject, err.Error()}
 	}
@@ -146,16 +145,6 @@ func checkRuntime(ctx context.Context, cfg config.Config) Finding {
 		return Finding{Wrong, subject, fmt.Sprintf("the data directory is of Postgres %d but only %d is here; set %s to an installation of %d", have, rt.Major, bundle.PostgresDirEnv, have)}
 	}
 	return Finding{Fine, subject, fmt.Sprintf("Postgres %s (%s)", rt.Version, rt.Source)}
-}
-
-// clusterMajor is the major of the existing data directory, 0 without one.
-func clusterMajor(cfg config.Config) int {
-	text, err := os.ReadFile(filepath.Join(cfg.DataDir, postgresDir, "PG_VERSION"))
-	if err != nil {
-		return 0
-	}
-	major, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-	return major
 }
 
 func checkProcess(ctx context.Context, cfg config.Config, serving bool) Finding {

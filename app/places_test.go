@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/insforge/insforge-go/embed/bundle"
 )
 
 func TestServesAndRestartsAsAnUnprivilegedUser(t *testing.T) {
@@ -103,4 +105,27 @@ func TestServesThroughALinkToTheDataDirectory(t *testing.T) {
 	p := serving(t, link).start(t).ready(t)
 	serving(t, filepath.Join(base, "real")).start(t).refused(t, "already serves")
 	p.stop(t)
+}
+
+// A project made with a Postgres of the machine goes on with that major, also
+// once there is a newer one.
+func TestAProjectKeepsItsMajor(t *testing.T) {
+	t.Parallel()
+	for _, rt := range servers(t) {
+		t.Run("Postgres "+rt.Version, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			p := serving(t, dir, bundle.PostgresDirEnv+"="+rt.BinDir).start(t).ready(t)
+			p.works(t, "kept")
+			p.stop(t)
+			p = serving(t, dir).start(t).ready(t)
+			if got := p.rows(t, "kept"); got != 1 {
+				t.Errorf("got %d rows, want 1", got)
+			}
+			if got := readFile(t, dir, "postgres", "PG_VERSION"); got != fmt.Sprintln(rt.Major) {
+				t.Errorf("got major %s, want %d", got, rt.Major)
+			}
+			p.stop(t)
+		})
+	}
 }

@@ -238,6 +238,23 @@ func (p *process) tables(t *testing.T) (names []string) {
 	return names
 }
 
+// insert adds a row to a table through the API.
+func (p *process) insert(t *testing.T, table string) answer {
+	t.Helper()
+	return p.call(t, http.MethodPost, "/api/database/records/"+table, []any{map[string]int{"n": 7}})
+}
+
+// rows counts the rows of a table through the API.
+func (p *process) rows(t *testing.T, table string) int {
+	t.Helper()
+	a := p.call(t, http.MethodGet, "/api/database/records/"+table+"?select=n", nil)
+	var rows []struct{ N int }
+	if err := json.Unmarshal([]byte(a.Body), &rows); a.Status != http.StatusOK || err != nil {
+		t.Fatalf("got %+v, want rows", a)
+	}
+	return len(rows)
+}
+
 // openFolder returns a new folder that everybody may enter and that nobody
 // owns, unlike those of testing.
 func openFolder(t *testing.T) string {
