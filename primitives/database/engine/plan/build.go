@@ -58,7 +58,7 @@ func (b *builder) build() (*Plan, *request.Error) {
 	p.Read = read
 	switch b.r.Kind {
 	case request.Call:
-		p.Call.Returning = neededColumns(read, nil)
+		p.Call.Returning = neededColumns(read, conditionColumns(read))
 	case request.Create, request.Update, request.Upsert, request.Delete:
 		if p.Mutation, err = b.mutation(p, read); err != nil {
 			return nil, err
@@ -80,7 +80,7 @@ func (b *builder) mutation(p *Plan, read *Read) (*Mutation, *request.Error) {
 		m.PK = p.Table.PK
 	}
 	if prefer.Full() || prefer.Representation == "headers-only" && b.r.Kind == request.Create {
-		m.Returning = neededColumns(read, m.PK)
+		m.Returning = neededColumns(read, append(conditionColumns(read), m.PK...))
 	}
 	b.addConditions(m, p.Target)
 	if b.r.Kind == request.Delete {
@@ -169,8 +169,8 @@ func (b *builder) put(m *Mutation) (*Mutation, *request.Error) {
 }
 
 // neededColumns are the columns that a mutation or call must return for the
-// select list, the embeds and the Location header.
-func neededColumns(read *Read, pk []string) []string {
+// select list, the embeds and whatever else needs more.
+func neededColumns(read *Read, more []string) []string {
 	var names []string
 	for _, s := range read.Select {
 		names = append(names, s.Field.Name)
@@ -193,9 +193,32 @@ func neededColumns(read *Read, pk []string) []string {
 			}
 		}
 	}
-	names = append(names, pk...)
+	names = append(names, more...)
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// conditionColumns are the root's columns that its filters and order use.
+func conditionColumns(read *Read) []string {
+	var names []string
+	var walk func(Logic)
+	walk = func(l Logic) {
+		if l.Filter != nil && l.Filter.EmbedAlias == "" {
+			names = append(names, l.Filter.Field.Name)
+		}
+		for _, c := range l.Children {
+			walk(c)
+		}
+	}
+	for _, l := range read.Where {
+		walk(l)
+	}
+	for _, o := range read.Order {
+		if o.Relation == "" {
+			names = append(names, o.Field.Name)
+		}
+	}
+	return names
 }
 
 // negotiate picks the media type of the answer: the first accepted one that

@@ -90,8 +90,9 @@ func (b *builder) addFilters(root *Read) *request.Error {
 	return nil
 }
 
+// addOrders orders the rows that are read; of a mutation, those it returns.
 func (b *builder) addOrders(root *Read) *request.Error {
-	if b.isMutation() {
+	if b.isMutation() && !b.r.Prefer.Full() {
 		return nil
 	}
 	for _, o := range b.r.Query.Order {

@@ -35,7 +35,16 @@ func (b *builder) input(f Field) Field {
 }
 
 func (b *builder) filter(table schema.Name, f request.Filter) *Filter {
-	return &Filter{Field: b.input(b.field(table, f.Field.Name, f.Field.Path)), Op: f.Op}
+	return b.resolveFilter(table, &Filter{Field: Field{Name: f.Field.Name, Path: f.Field.Path}, Op: f.Op})
+}
+
+// resolveFilter resolves the field of a filter. Text and tsvector are searched
+// as they are; what Postgres would refuse to search is made a tsvector.
+func (b *builder) resolveFilter(table schema.Name, f *Filter) *Filter {
+	f.Field = b.input(b.field(table, f.Field.Name, f.Field.Path))
+	f.Field.ToText = f.Op.Kind == request.OpFullText && len(f.Field.Path) == 0 &&
+		(f.Field.Type == "json" || f.Field.Type == "jsonb")
+	return f
 }
 
 func (b *builder) logic(table schema.Name, l request.Logic) Logic {
@@ -88,7 +97,7 @@ func (b *builder) resolveTree(node *Read, under bool) {
 
 func (b *builder) resolveLogic(l *Logic, table schema.Name) {
 	if l.Filter != nil {
-		l.Filter.Field = b.input(b.field(table, l.Filter.Field.Name, l.Filter.Field.Path))
+		b.resolveFilter(table, l.Filter)
 		return
 	}
 	for i := range l.Children {

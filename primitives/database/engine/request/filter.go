@@ -125,13 +125,13 @@ func (s *scanner) is(op *Operation, _ value) result {
 	op.Kind = OpIs
 	start := s.pos
 	var r result
-	for i, word := range []string{"null", "unknown", "true", "false"} {
+	for i, word := range []string{"null", "not_null", "unknown", "true", "false"} {
 		next := s.try(start, s.word(word))
 		if i > 0 {
 			next = or(r, next)
 		}
 		if r = next; r.ok {
-			op.Value = strings.ToUpper(word)
+			op.Value = strings.ToUpper(strings.ReplaceAll(word, "_", " "))
 			break
 		}
 	}
@@ -146,7 +146,7 @@ func (s *scanner) word(text string) result {
 	var q sequence
 	for _, c := range []byte(text) {
 		r := s.char(c)
-		if !r.ok {
+		if !r.ok && c >= 'a' {
 			r = or(r, s.char(c-'a'+'A'))
 		}
 		if !q.add(r) {

@@ -63,7 +63,7 @@ const (
 	OpSimple   OpKind = iota // Operator Value
 	OpQuant                  // Operator [ANY|ALL] Value
 	OpIn                     // = ANY Values
-	OpIs                     // IS Value: NULL, TRUE, FALSE, UNKNOWN
+	OpIs                     // IS Value: NULL, NOT NULL, TRUE, FALSE, UNKNOWN
 	OpDistinct               // IS DISTINCT FROM Value
 	OpFullText               // @@ Operator(Language, Value)
 	OpNone                   // no operator: an argument of a function

@@ -134,7 +134,7 @@ func flat(p *plan.Plan) bool {
 		return false
 	}
 	if p.Mutation != nil {
-		return !slices.ContainsFunc(p.Read.Select, func(s plan.Select) bool { return !known(p.Table, s) })
+		return len(p.Read.Order) == 0 && !slices.ContainsFunc(p.Read.Select, func(s plan.Select) bool { return !known(p.Table, s) })
 	}
 	for _, s := range p.Read.Select {
 		if s.Field.Name == "*" && s.Aggregate == "" && p.Table != nil && !p.Table.AllPlain {

@@ -198,7 +198,17 @@ func (w *writer) filter(table schema.Name, f *plan.Filter) {
 		w.s("NOT ")
 	}
 	// Only the bare column is compared: the cast is applied to the value.
-	w.field(table, f.Field)
+	if f.Field.ToText {
+		w.s("to_tsvector(")
+		if op.Language != "" {
+			w.text(op.Language)
+			w.s(", ")
+		}
+		w.field(table, f.Field)
+		w.s(")")
+	} else {
+		w.field(table, f.Field)
+	}
 	switch op.Kind {
 	case request.OpSimple:
 		w.s(" ", op.Operator, " ")
