@@ -89,6 +89,7 @@ func New(d Deps) *Server {
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       d.KeepAlive,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnContext:       withCork,
 		ErrorLog:          standardLogger(d.Log),
 	}
 	return s
@@ -97,6 +98,8 @@ func New(d Deps) *Server {
 // ServeHTTP serves one request. It stands in for the framework's own, which
 // builds the chain anew for every request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w, pull := corked(w, r)
+	defer pull()
 	c := s.echo.AcquireContext()
 	c.Reset(r, w)
 	if err := s.chain(c); err != nil {

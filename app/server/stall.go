@@ -24,7 +24,7 @@ func (l patientListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return patientConn{conn}, nil
+	return &corkedConn{patientConn: patientConn{conn}}, nil
 }
 
 type patientConn struct{ net.Conn }
