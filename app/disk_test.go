@@ -18,16 +18,22 @@ import (
 )
 
 // onSmallDisk makes a command run where dir, which must exist, is a disk of a
-// few megabytes that nobody else sees. Mounting one needs root, who gets a
+// few megabytes that nobody else sees.
+func onSmallDisk(t *testing.T, cmd *exec.Cmd, dir string, megabytes int) {
+	t.Helper()
+	onDisk(t, cmd, dir, fmt.Sprintf("mode=0777,size=%dm", megabytes))
+}
+
+// onDisk mounts a disk with these options on dir. That needs root, who gets a
 // mount namespace of its own, or a user namespace in which one is root; there
 // the product runs as an ordinary user again.
-func onSmallDisk(t *testing.T, cmd *exec.Cmd, dir string, megabytes int) {
+func onDisk(t *testing.T, cmd *exec.Cmd, dir, options string) {
 	t.Helper()
 	unshare, err := exec.LookPath("unshare")
 	if err != nil {
 		t.Fatalf("a small disk needs the program unshare (package util-linux): %v", err)
 	}
-	script := `mount -t tmpfs -o mode=0777,size=` + strconv.Itoa(megabytes) + `m small "$1" && shift && `
+	script := `mount -t tmpfs -o ` + options + ` disk "$1" && shift && `
 	namespaces := "-m"
 	if os.Geteuid() == 0 {
 		script += `exec "$@"`
@@ -124,6 +130,25 @@ func megabytesOf(t *testing.T, dir string) int {
 		t.Fatal(err)
 	}
 	return int(blocks * 512 >> 20)
+}
+
+func TestADiskThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	for _, below := range []string{".", "project"} {
+		disk := openFolder(t)
+		dir := filepath.Join(disk, below)
+		p := serving(t, dir)
+		onDisk(t, p.Cmd, disk, "ro,size=1m")
+		p.start(t).refused(t, "data directory "+dir+" cannot be written", "read-only file system", "--data-dir")
+
+		cmd := apptest.Command(t, "doctor", "--data-dir", dir)
+		cmd.Env = append(cmd.Env, "PORT="+strconv.Itoa(freePort(t)))
+		onDisk(t, cmd, disk, "ro,size=1m")
+		out, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(out), "WRONG data") || !strings.Contains(string(out), "cannot be written") {
+			t.Errorf("got exit code %d and %s, want 1 and a line about data", code, out)
+		}
+	}
 }
 
 func TestDoctorSeesASmallDisk(t *testing.T) {

@@ -275,7 +275,9 @@ func TestAnExternalDatabaseThatCannotWorkIsExplained(t *testing.T) {
 			`CREATE ROLE heir LOGIN CREATEROLE PASSWORD 'p'`, `CREATE DATABASE heir OWNER heir`,
 			`CREATE DATABASE latin ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`+onlyLibc(s),
 			`CREATE DATABASE frozen`, `ALTER DATABASE frozen SET default_transaction_read_only = on`,
-			`CREATE DATABASE lost`, `CREATE DATABASE alien`, `CREATE DATABASE newer`)
+			`CREATE DATABASE alien`, `CREATE DATABASE newer`, `CREATE DATABASE old`, `ALTER DATABASE old SET search_path = old, pg_catalog`)
+		s.exec(t, "old", `CREATE SCHEMA old`, `CREATE FUNCTION old.current_setting(name text) RETURNS text LANGUAGE sql
+			RETURN CASE name WHEN 'server_version_num' THEN '140011' ELSE pg_catalog.current_setting(name) END`)
 		s.exec(t, "heir", `ALTER SCHEMA public OWNER TO postgres`)
 		s.exec(t, "alien", `CREATE SCHEMA auth`, `CREATE TABLE auth.sessions (id int)`, `CREATE FUNCTION auth.uid() RETURNS int RETURN 1`)
 		s.exec(t, "newer", `CREATE SCHEMA system`,
@@ -293,6 +295,7 @@ func TestAnExternalDatabaseThatCannotWorkIsExplained(t *testing.T) {
 			{"a schema public of another user", s.URL("heir", "p", "heir"), []string{`ALTER SCHEMA public OWNER TO "heir"`}},
 			{"an encoding without the world's letters", admin("latin"), []string{"encoding is SQL_ASCII", "CREATE DATABASE"}},
 			{"a database that takes no writes", admin("frozen"), []string{"read-only", "primary"}},
+			{"a server of a major that is too old", admin("old"), []string{"Postgres 14", "15 to 18"}},
 			{"a schema auth of something else", admin("alien"), []string{"auth.sessions, auth.uid()", "nothing was changed"}},
 			{"a database of a newer release", admin("newer"), []string{"newer release", "9999", "nothing was changed"}},
 			{"a server that is not there", "postgres://127.0.0.1:1/x", []string{"127.0.0.1:1 refuses connections"}},

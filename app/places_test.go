@@ -107,6 +107,32 @@ func TestServesThroughALinkToTheDataDirectory(t *testing.T) {
 	p.stop(t)
 }
 
+func TestOneOfManyStartsOnAFolderServes(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "project")
+	var all []*process
+	for range 5 {
+		all = append(all, serving(t, dir).start(t))
+	}
+	served := 0
+	for _, p := range all {
+		if p.getsReady(t) {
+			served++
+			p.ready(t)
+			p.works(t, "kept")
+			defer p.stop(t)
+		}
+	}
+	if served != 1 {
+		t.Fatalf("got %d that serve, want one", served)
+	}
+	for _, p := range all {
+		if p.url == "" {
+			p.refused(t, "already serves", dir)
+		}
+	}
+}
+
 // A project made with a Postgres of the machine goes on with that major, also
 // once there is a newer one.
 func TestAProjectKeepsItsMajor(t *testing.T) {

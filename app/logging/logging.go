@@ -61,6 +61,16 @@ func Open(o Options) (*Logs, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create log directory: %w", err)
 	}
+	// Files are opened by their first line, which has nobody to complain to.
+	for _, name := range []string{backendFile, postgresFile} {
+		f, err := os.OpenFile(filepath.Join(o.Dir, name), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("open log file: %w; make the folder writable or choose another with LOGS_DIR", err)
+		}
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("open log file: %w", err)
+		}
+	}
 	l := &Logs{}
 	redact := newRedactor(o.Secrets)
 	product := []io.Writer{l.file(o.Dir, backendFile)}
