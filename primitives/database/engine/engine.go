@@ -98,14 +98,14 @@ func (e *Engine) loadSchema(ctx context.Context) (*schema.Snapshot, error) {
 	return schema.Load(ctx, conn.Conn(), c)
 }
 
-// firstSchemaWait bounds how long a request waits for the very first schema.
-const firstSchemaWait = 5 * time.Second
+// schemaWait bounds how long a request waits for a schema that it needs.
+const schemaWait = 5 * time.Second
 
 func (e *Engine) snapshot(ctx context.Context) (*schema.Snapshot, error) {
 	if s := e.cache.Current(); s != nil {
 		return s, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, firstSchemaWait)
+	ctx, cancel := context.WithTimeout(ctx, schemaWait)
 	defer cancel()
 	if s, err := e.cache.Refresh(ctx); err == nil {
 		return s, nil
@@ -232,18 +232,28 @@ func (j *job) build(ctx context.Context) error {
 	p, err := plan.Build(j.request, j.snapshot, o)
 	unknown := err == nil && p.Table == nil && p.Mutation != nil && len(j.request.Payload.Keys) > 0
 	if unknown || plan.Missing(err) {
-		newer, rerr := j.cache.Refresh(ctx)
-		if rerr != nil {
-			return rerr
+		if newer := j.newer(ctx); newer != nil {
+			j.snapshot = newer
+			p, err = plan.Build(j.request, newer, o)
 		}
-		j.snapshot = newer
-		p, err = plan.Build(j.request, newer, o)
 		if unknown && err == nil && p.Table == nil && j.options.BareNotFound {
 			return plan.NotFound()
 		}
 	}
 	j.plan = p
 	return err
+}
+
+// newer waits for a snapshot taken after this call. It is nil when there is
+// none in time: then the old one has the last word.
+func (j *job) newer(ctx context.Context) *schema.Snapshot {
+	ctx, cancel := context.WithTimeout(ctx, schemaWait)
+	defer cancel()
+	s, err := j.cache.Refresh(ctx)
+	if err != nil {
+		return nil
+	}
+	return s
 }
 
 func (j *job) answer(w http.ResponseWriter, result *respond.Result) error {

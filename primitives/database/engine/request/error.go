@@ -9,12 +9,9 @@ import (
 // Error is a failure in PostgREST's shape. It is what respond writes as
 // {"code","details","hint","message"}.
 type Error struct {
-	Status int
-	// StatusText replaces the standard reason phrase when a SQL function
-	// raised one; empty otherwise.
-	StatusText string
-	Code       string
-	Message    string
+	Status  int
+	Code    string
+	Message string
 	// Details is nil, a string, or a value that encodes as JSON.
 	Details any
 	// Hint is nil or a string.

@@ -161,7 +161,6 @@ func raised(pg *pgconn.PgError) *request.Error {
 	}
 	var answer struct {
 		Status  *int              `json:"status"`
-		Text    *string           `json:"status_text"`
 		Headers map[string]string `json:"headers"`
 	}
 	bad := request.NewError(http.StatusInternalServerError, "PGRST121",

@@ -98,6 +98,9 @@ func (c *Cache) Run(ctx context.Context) error {
 		if c.Current() != nil && !sleep(ctx, debounce, nil) {
 			return nil
 		}
+		// Whatever was asked until now is answered by this reload.
+		drain(c.change)
+		drain(c.miss)
 		started := time.Now()
 		err := c.reload(ctx)
 		rest := min(restFactor*time.Since(started), restLimit)
@@ -130,6 +133,13 @@ func (c *Cache) reload(ctx context.Context) error {
 	close(c.changed)
 	c.changed = make(chan struct{})
 	return nil
+}
+
+func drain(wake chan struct{}) {
+	select {
+	case <-wake:
+	default:
+	}
 }
 
 // sleep waits for d, or until early has something, which stays in it. It

@@ -23,7 +23,7 @@ SELECT p.oid, n.nspname, p.proname, coalesce(d.description, ''),
 	ARRAY(SELECT pg_catalog.format_type(a, NULL) FROM unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY AS x(a, i) ORDER BY i),
 	p.pronargs, p.pronargdefaults, tn.nspname, coalesce(c.relname, t.typname), p.proretset,
 	t.typtype = 'c' OR coalesce(p.proargmodes::text[] && '{t,b,o}', false),
-	b.oid <> b.base, p.provolatile::text, p.provariadic > 0, coalesce(p.proconfig, '{}')
+	p.provolatile::text, coalesce(p.proconfig, '{}')
 FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 JOIN bases b ON b.oid = p.prorettype AND b.typbasetype = 0
@@ -38,7 +38,7 @@ WHERE p.prokind = 'f' AND t.oid <> 'trigger'::pg_catalog.regtype AND n.nspname =
 	var volatility string
 	_, err := l.each(ctx, q, []any{l.config.Schemas}, []any{
 		&f.oid, &f.Name.Schema, &f.Name.Name, &f.Description, &names, &modes, &types, &inputs, &defaults,
-		&f.Returns.Schema, &f.Returns.Name, &f.SetOf, &f.Composite, &f.CompositeAlias, &volatility, &f.Variadic, &config,
+		&f.Returns.Schema, &f.Returns.Name, &f.SetOf, &f.Composite, &volatility, &config,
 	}, func() error {
 		made := f
 		made.Parameters = parameters(names, modes, types, inputs-defaults)

@@ -135,14 +135,13 @@ type Function struct {
 	Description string
 	Parameters  []Parameter
 	// Returns is the type of the result, or the table of its rows.
-	Returns        Name
-	SetOf          bool
-	Composite      bool
-	CompositeAlias bool
-	Volatility     Volatility
-	Variadic       bool
-	Isolation      string
-	Settings       []Setting
+	Returns    Name
+	SetOf      bool
+	Composite  bool
+	Volatility Volatility
+	// Isolation and Settings apply to the whole transaction.
+	Isolation string
+	Settings  []Setting
 	// oid orders functions that are otherwise alike.
 	oid uint32
 }

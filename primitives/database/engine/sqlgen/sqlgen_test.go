@@ -59,7 +59,7 @@ func films() *schema.Snapshot {
 		{Name: name("add"), Parameters: []schema.Parameter{{Name: "a", Type: "integer", Wide: "integer", Required: true}, {Name: "b", Type: "integer", Wide: "integer"}},
 			Returns: schema.Name{Schema: "pg_catalog", Name: "int4"}, Volatility: 'i'},
 		{Name: name("best"), Parameters: []schema.Parameter{{Name: "of", Type: "text[]", Wide: "text[]", Required: true, Variadic: true}},
-			Returns: name("films"), SetOf: true, Composite: true, Volatility: 's', Variadic: true},
+			Returns: name("films"), SetOf: true, Composite: true, Volatility: 's'},
 		{Name: name("take"), Parameters: []schema.Parameter{{Type: "jsonb", Wide: "jsonb", Required: true}},
 			Returns: schema.Name{Schema: "pg_catalog", Name: "void"}, Volatility: 'v'},
 	})
