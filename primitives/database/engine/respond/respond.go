@@ -93,6 +93,10 @@ func (a *answer) content(r *request.Request, p *plan.Plan) {
 func (a *answer) window(r *request.Request, res *Result) {
 	first := r.Range.First
 	last := first + res.Rows - 1
+	if res.Total >= 0 && res.Rows > 0 {
+		// Rows may have come between the count and the read.
+		res.Total = max(res.Total, last+1)
+	}
 	a.header.Set("Content-Range", ContentRange(first, last, res.Total))
 	switch {
 	case res.Total < 0:
