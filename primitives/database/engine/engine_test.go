@@ -436,3 +436,29 @@ SELECT set_config('response.headers', '[{"X-Made": "by SQL"}]', true), set_confi
 		t.Errorf("got %d %v", r.status, r.header)
 	}
 }
+
+// Behind a pooler in transaction mode, what was prepared may be gone, or be
+// there already under another client's name.
+func TestPreparedStatementsMayVanish(t *testing.T) {
+	t.Parallel()
+	s := start(t, `CREATE TABLE items (id int PRIMARY KEY); GRANT ALL ON items TO anon; INSERT INTO items VALUES (1)`)
+	for round := range 6 {
+		for range 3 {
+			if r := s.do("GET", "/items?id=eq.1", ""); r.body != `[{"id":1}]` {
+				t.Fatalf("round %d: got %d %s", round, r.status, r.body)
+			}
+			if r := s.do("PATCH", "/items?id=eq.1", `{"id":1}`, full, one); r.body != `{"id":1}` {
+				t.Fatalf("round %d: got %d %s", round, r.status, r.body)
+			}
+		}
+		conn, err := s.db.AcquireCaller(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = conn.Conn().PgConn().Exec(t.Context(), "DEALLOCATE ALL").ReadAll()
+		conn.Release()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,7 +41,10 @@ func (j *job) run(ctx context.Context) (*respond.Result, error) {
 		switch {
 		case errors.Is(err, errNotPlain), x.namedTooMuch(err):
 			x.options.NoColumns = true
-		case stale(err):
+		case hasState(err, "26000", "42P05"):
+			x.statements.forget()
+			x.statements.unnamed = true
+		case planChanged(err):
 			if err := x.deallocate(ctx); err != nil {
 				return x.result, err
 			}
@@ -66,21 +70,22 @@ func (j *job) roleSetsDates() bool {
 	return false
 }
 
-// stale tells that a prepared statement no longer fits the schema.
-func stale(err error) bool {
+// planChanged tells that a prepared statement no longer fits the schema.
+func planChanged(err error) bool {
 	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return false
-	}
-	return pg.Code == "26000" || pg.Code == "0A000" && strings.HasPrefix(pg.Message, "cached plan")
+	return errors.As(err, &pg) && pg.Code == "0A000" && strings.HasPrefix(pg.Message, "cached plan")
+}
+
+// hasState tells that err is an error of Postgres with one of the SQLSTATEs.
+func hasState(err error, states ...string) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && slices.Contains(states, pg.Code)
 }
 
 // namedTooMuch tells that a write failed because its RETURNING named a column
 // that the snapshot still has. The other form asks for all there are.
 func (x *execution) namedTooMuch(err error) bool {
-	var pg *pgconn.PgError
-	return x.plan.Mutation != nil && x.query.Output == sqlgen.Columns && !x.options.NoColumns &&
-		errors.As(err, &pg) && pg.Code == "42703"
+	return x.plan.Mutation != nil && x.query.Output == sqlgen.Columns && !x.options.NoColumns && hasState(err, "42703")
 }
 
 // execution is one attempt to run a plan.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"container/list"
+	"math/rand/v2"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,7 +21,13 @@ const statementsKey = "insforge engine statements"
 type statements struct {
 	byKey map[statementKey]*list.Element
 	order *list.List // most recently used first
-	next  uint64
+	// prefix and next make names that no other client of the same session
+	// has: behind a pooler there are some.
+	prefix string
+	next   uint64
+	// unnamed is set when what was prepared is not there the next time, as
+	// behind a pooler in transaction mode. Nothing is prepared then.
+	unnamed bool
 }
 
 type statementKey struct{ role, sql string }
@@ -37,7 +44,9 @@ func statementsOf(conn *pgconn.PgConn) *statements {
 	if s, ok := data[statementsKey].(*statements); ok {
 		return s
 	}
-	s := &statements{byKey: map[statementKey]*list.Element{}, order: list.New()}
+	s := &statements{
+		byKey: map[statementKey]*list.Element{}, order: list.New(), prefix: "e" + formatUint(rand.Uint64()) + "_",
+	}
 	data[statementsKey] = s
 	return s
 }
@@ -52,6 +61,10 @@ type sent struct {
 
 // send puts a statement into the pipeline, prepared if it has been seen.
 func (s *statements) send(p *pgconn.Pipeline, role string, st sqlgen.Statement, results []int16) sent {
+	if s.unnamed {
+		p.SendQueryParams(st.SQL, st.Args, nil, nil, results)
+		return sent{}
+	}
 	key := statementKey{role, st.SQL}
 	e, seen := s.byKey[key]
 	if !seen {
@@ -70,7 +83,7 @@ func (s *statements) send(p *pgconn.Pipeline, role string, st sqlgen.Statement, 
 		return sent{}
 	}
 	s.next++
-	entry.name = "e" + formatUint(s.next)
+	entry.name = s.prefix + formatUint(s.next)
 	p.SendPrepare(entry.name, st.SQL, nil)
 	p.SendQueryPrepared(entry.name, st.Args, nil, results)
 	return sent{preparing: entry}
