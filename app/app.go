@@ -147,7 +147,8 @@ func (p *product) serve(ctx context.Context, l net.Listener, ready func()) error
 	select {
 	case <-ctx.Done():
 		p.log.Info().Msg("stopping: finishing requests in progress")
-	case <-alive.Done(): // something failed; group.Wait tells what
+	case <-alive.Done():
+		p.log.Error().Err(context.Cause(alive)).Msg("stopping: a part of the product failed")
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()

@@ -386,18 +386,24 @@ func TestTwoProjectsOnOneServerLeaveEachOtherAlone(t *testing.T) {
 	})
 }
 
-const sharedKey = "ik_0123456789abcdef0123456789abcdef"
+const (
+	sharedKey     = "ik_0123456789abcdef0123456789abcdef"
+	sharedSecrets = `{"jwtSecret":"one-jwt-secret-for-all-of-them!!","encryptionKey":"one-encryption-key-for-all-of-them",
+		"adminPassword":"one-password","apiKey":"` + sharedKey + `","anonKey":"anon_0123456789abcdef0123456789"}`
+)
 
 func TestProcessesThatShareADatabase(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, s *theirs) {
 		dsn := s.managed(t, "shared")
-		env := []string{"DATABASE_URL=" + dsn, "ENCRYPTION_KEY=one-encryption-key-for-all-of-them",
-			"JWT_SECRET=one-jwt-secret-for-all-of-them!!", "ACCESS_API_KEY=" + sharedKey}
-		// All start at once on the empty database.
+		// All start at once on the empty database, with the same secrets.
 		var all []*process
 		for range 3 {
-			all = append(all, serving(t, t.TempDir(), env...).start(t))
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "secrets.json"), []byte(sharedSecrets), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, serving(t, dir, "DATABASE_URL="+dsn).start(t))
 		}
 		for _, p := range all {
 			p.ready(t)

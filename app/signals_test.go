@@ -173,15 +173,17 @@ func TestASecondSignalEndsItAtOnce(t *testing.T) {
 	p.signal(t, syscall.SIGTERM)
 	p.awaitClosedPort(t)
 	p.signal(t, syscall.SIGTERM)
-	if code := p.exitCode(t); code != -1 {
-		t.Errorf("got exit code %d, want death by the signal", code)
+	p.exitCode(t)
+	if s := p.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != syscall.SIGTERM {
+		t.Errorf("got %v, want death by the signal", p.ProcessState)
 	}
 	if a := <-done; a.Err == nil {
 		t.Errorf("got %+v for the request that was cut off, want none", a)
 	}
 	p.awaitNoPostgres(t)
 	again := serving(t, p.dir).start(t).ready(t)
-	if got := again.rows(t, "kept"); got != 1 {
+	// Whether the row of the request that was cut off is there nobody knows.
+	if got := again.rows(t, "kept"); got != 1 && got != 2 {
 		t.Errorf("got %d rows, want the one that was acknowledged", got)
 	}
 	again.stop(t)

@@ -33,11 +33,8 @@ func (e codedError) Unwrap() error { return e.error }
 
 // Main runs the command line and returns the exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
-	// The first signal ends the command gracefully; stop() gives the second
-	// one its default effect, so that nobody is locked in.
-	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
+	ctx, stop := stopOnSignal()
 	defer stop()
-	context.AfterFunc(ctx, stop)
 
 	root := newRoot()
 	root.SetArgs(args)
@@ -62,6 +59,23 @@ func Main(args []string, stdout, stderr io.Writer) int {
 func complain(stderr io.Writer, err error) {
 	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
 	fmt.Fprintln(stderr, "insforge:", strings.Join(lines, "; "))
+}
+
+// stopOnSignal returns a context that the first signal ends. By then the second
+// one has its default effect, so that nobody is locked in.
+func stopOnSignal() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	arrived := make(chan os.Signal, 1)
+	signal.Notify(arrived, stopSignals()...)
+	go func() {
+		select {
+		case <-arrived:
+		case <-ctx.Done():
+		}
+		signal.Stop(arrived) // first, so that whoever sees us stop can hurry us
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // stopSignals end a command. A closed terminal does too, unless nohup started
