@@ -15,6 +15,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 )
 
 // Channel is the notification channel that reloads the schema: payload
@@ -45,6 +46,8 @@ type Engine struct {
 	options Options
 	cache   *schema.Cache
 	buffers respond.Buffers
+	// generics knows which plans fit all values.
+	generics *generics
 }
 
 // New checks and stores. The engine answers once Run has read the schema.
@@ -55,7 +58,7 @@ func New(d Deps) (*Engine, error) {
 	if err := d.Options.setDefaults(); err != nil {
 		return nil, err
 	}
-	e := &Engine{acquire: d.Acquire, log: d.Log, options: d.Options}
+	e := &Engine{acquire: d.Acquire, log: d.Log, options: d.Options, generics: newGenerics()}
 	e.cache = schema.NewCache(e.loadSchema, d.Log)
 	if d.Listener != nil {
 		d.Listener.On(Channel, func(payload string) {
@@ -69,8 +72,13 @@ func New(d Deps) (*Engine, error) {
 	return e, nil
 }
 
-// Run keeps the schema up to date until ctx ends.
-func (e *Engine) Run(ctx context.Context) error { return e.cache.Run(ctx) }
+// Run keeps the schema up to date, and watches plans, until ctx ends.
+func (e *Engine) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return e.cache.Run(ctx) })
+	group.Go(func() error { return e.explainSamples(ctx) })
+	return group.Wait()
+}
 
 // Invalidate asks for the schema to be read again, soon.
 func (e *Engine) Invalidate() { e.cache.Invalidate() }

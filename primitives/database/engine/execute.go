@@ -130,6 +130,17 @@ func (x *execution) choose() {
 	x.query = sqlgen.Build(x.plan, x.options)
 }
 
+// planMode is the plan_cache_mode of a read, as far as it is known.
+func (x *execution) planMode() string {
+	if x.plan.Kind != request.Read || x.plan.Media.Media == request.Plan || x.statements.unnamed || len(x.query.Main.Args) == 0 {
+		return ""
+	}
+	key := statementKey{x.caller.Role, x.query.Main.SQL}
+	return x.generics.use(key, x.snapshot, func() sample {
+		return sample{key, x.snapshot, x.prologue(false, ""), x.query.Main.Args}
+	})
+}
+
 // decides tells that the result decides between commit and rollback.
 func (x *execution) decides() bool {
 	if x.plan.Media.Media == request.Plan {

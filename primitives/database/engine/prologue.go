@@ -14,8 +14,8 @@ import (
 
 // prologue is the statement that sets up the transaction. The settings of
 // the role come before the role: setting them may need a right that the login
-// has and the role has not.
-func (j *job) prologue(readOnly bool) sqlgen.Statement {
+// has and the role has not. planMode is a plan_cache_mode, or empty.
+func (j *job) prologue(readOnly bool, planMode string) sqlgen.Statement {
 	var b strings.Builder
 	args := make([][]byte, 0, 8)
 	set := func(name, value string) {
@@ -63,6 +63,9 @@ func (j *job) prologue(readOnly bool) sqlgen.Statement {
 	}
 	for _, s := range j.options.AppSettings {
 		dynamic(s)
+	}
+	if planMode != "" {
+		set("plan_cache_mode", planMode)
 	}
 	if readOnly {
 		set("transaction_read_only", "on")
