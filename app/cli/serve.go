@@ -9,6 +9,7 @@ import (
 
 	"github.com/insforge/insforge-go/app"
 	"github.com/insforge/insforge-go/app/config"
+	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 )
 
@@ -73,9 +74,5 @@ func printBanner(w io.Writer, b app.Banner) {
 // isTerminal reports whether a person is looking at w.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return ok && isatty.IsTerminal(f.Fd())
 }
