@@ -2,6 +2,9 @@ package app
 
 import "github.com/insforge/insforge-go/primitives/kernel/rest"
 
+// plainMount is where client libraries of PostgREST are pointed to.
+const plainMount = "/rest/v1"
+
 // mount is the list of what serves which part of the interface. Each line
 // leads to the routes.go of a primitive.
 func (s services) mount(root rest.Router) {
@@ -12,4 +15,5 @@ func (s services) mount(root rest.Router) {
 	database := root.Group("/api/database")
 	s.tables.Mount(database)
 	s.records.Mount(database)
+	s.records.MountPlain(root.Group(plainMount))
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"io/fs"
+	"net/url"
 	"time"
 
 	"github.com/insforge/insforge-go/app/config"
@@ -113,6 +114,7 @@ func build(ctx context.Context, in parts) (*product, error) {
 			AnonRole:       string(identity.RoleAnon),
 			Aggregates:     true,
 			MaxBodyBytes:   int64(in.config.MaxJSONBody),
+			OpenAPI:        openAPI(in.config),
 		},
 	})
 	if err != nil {
@@ -145,6 +147,17 @@ func exposedSchemas(ctx context.Context, db *pg.DB) (names []string, err error) 
 		return err
 	})
 	return names, err
+}
+
+// openAPI is how the root of the plain mount describes itself.
+func openAPI(c config.Config) engine.OpenAPI {
+	u, err := url.Parse(c.APIBaseURL)
+	if err != nil { // Validate has parsed it
+		panic("app: API_BASE_URL was not validated: " + err.Error())
+	}
+	return engine.OpenAPI{
+		Version: Version(), Scheme: u.Scheme, Host: u.Host, BasePath: u.Path + plainMount, Security: true,
+	}
 }
 
 func newServer(in parts, s services, bus *events.Bus, dashboard fs.FS) *server.Server {

@@ -17,6 +17,7 @@ func whoami(c rest.Context) error {
 func gatedRoutes(r rest.Router) {
 	r.GET("/pub", rest.Public, whoami)
 	r.GET("/usr", rest.User, whoami)
+	r.GET("/lib", rest.LibraryUser, whoami)
 	r.GET("/jwt", rest.JWT, whoami)
 	r.GET("/adm", rest.Admin, whoami)
 	r.GET("/key", rest.Key, whoami)
@@ -41,6 +42,12 @@ func TestGatesLetInWhoMayEnter(t *testing.T) {
 		{"a user route with an administrator's token", "/usr", []string{"Authorization: Bearer " + adminToken}, "project_admin local:admin"},
 		{"the API key header wins over a bearer token", "/usr", []string{"Authorization: Bearer " + userToken, "x-api-key: " + apiKey}, "project_admin api-key"},
 		{"an empty API key header counts as none", "/usr", []string{"Authorization: Bearer " + userToken, "x-api-key: "}, user},
+		{"a library's route with a user's token", "/lib", []string{"Authorization: Bearer " + userToken}, user},
+		{"a library's route with the anon key as apikey", "/lib", []string{"apikey: " + anonKey}, "anon "},
+		{"a library's route with the API key as apikey", "/lib", []string{"apikey: " + apiKey}, "project_admin api-key"},
+		{"a library's route with a token as apikey", "/lib", []string{"apikey: " + userToken}, user},
+		{"Authorization wins over apikey", "/lib", []string{"Authorization: Bearer " + userToken, "apikey: " + apiKey}, user},
+		{"x-api-key wins over apikey", "/lib", []string{"x-api-key: " + apiKey, "apikey: " + anonKey}, "project_admin api-key"},
 		{"a token route with a user's token", "/jwt", []string{"Authorization: Bearer " + userToken}, user},
 		{"a token route ignores the API key header", "/jwt", []string{"Authorization: Bearer " + userToken, "x-api-key: " + apiKey}, user},
 		{"an admin route with the API key", "/adm", []string{"x-api-key: " + apiKey}, "project_admin api-key"},
@@ -82,6 +89,11 @@ func TestGatesRefuseInTheWordsOfTheContract(t *testing.T) {
 		{"admin: a bad API key", "/adm", "x-api-key: ik_bad", 401, "AUTH_INVALID_API_KEY", "Invalid API key"},
 		{"key: a bad API key", "/key", "x-api-key: ik_bad", 401, "AUTH_INVALID_API_KEY", "Invalid API key"},
 		{"key: a user's token is no key", "/key", "Authorization: Bearer " + userToken, 401, "AUTH_INVALID_API_KEY", "No API key provided"},
+		{"user: apikey is no credential", "/usr", "apikey: " + apiKey, 401, "AUTH_INVALID_CREDENTIALS", noUser},
+		{"library: no credential", "/lib", "", 401, "AUTH_INVALID_CREDENTIALS", noUser},
+		{"library: a bad anon key", "/lib", "apikey: anon_bad", 401, "AUTH_INVALID_CREDENTIALS", "Invalid anon key"},
+		{"library: a bad API key", "/lib", "apikey: ik_bad", 401, "AUTH_INVALID_API_KEY", "Invalid API key"},
+		{"library: any other text", "/lib", "apikey: nonsense", 401, "AUTH_UNAUTHORIZED", "Invalid token"},
 		{"user: a bad anon key", "/usr", "Authorization: Bearer anon_bad", 401, "AUTH_INVALID_CREDENTIALS", "Invalid anon key"},
 		{"admin: a bad anon key", "/adm", "Authorization: Bearer anon_bad", 401, "AUTH_UNAUTHORIZED", "Invalid token"},
 		{"admin: the anon key", "/adm", "Authorization: Bearer " + anonKey, 401, "AUTH_UNAUTHORIZED", "Invalid token"},
@@ -103,5 +115,15 @@ func TestGatesRefuseInTheWordsOfTheContract(t *testing.T) {
 				t.Errorf("got %d %s %q, want %d %s %q", a.StatusCode, e.Error, e.Message, tt.status, tt.code, tt.message)
 			}
 		})
+	}
+}
+
+func TestABadAuthorizationIsNotRepairedByApikey(t *testing.T) {
+	t.Parallel()
+	s := serve(t, gatedRoutes)
+	for _, header := range []string{"Bearer x.y.z", "Bearer ", "Basic dTpw", userToken} {
+		if a := s.do(t, "GET", "/lib", nil, "Authorization: "+header, "apikey: "+apiKey); a.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%q: got %d %q, want 401", header, a.StatusCode, a.body)
+		}
 	}
 }

@@ -1,12 +1,18 @@
-// Package records serves rows of tables and function calls:
+// Package records serves rows of tables and function calls, twice:
 //
-//	ALL /records/:tableName
-//	ALL /rpc/:functionName
+//	ALL /api/database/records/:tableName
+//	ALL /api/database/rpc/:functionName
 //
-// It is the mount of the query engine with the rules of the InsForge API: the
-// schema parameter, empty strings in bodies, a body where PostgREST has none,
-// and the event after a write. It owns no table; row-level security of the
-// tables that are asked for decides what a caller sees.
+//	ALL /rest/v1/
+//	ALL /rest/v1/:tableName
+//	ALL /rest/v1/rpc/:functionName
+//
+// The first mount has the rules of the InsForge API: the schema parameter,
+// empty strings in bodies, a body where PostgREST has none. The second is
+// plain PostgREST as it answers behind a proxy that takes the prefix off, with
+// the OpenAPI document at its root; only failures of gates and limits keep the
+// product's envelope. Both announce writes. It owns no table; row-level
+// security of the tables that are asked for decides what a caller sees.
 //
 // Events: events.DataUpdate with a change of type "records" after every
 // successful write to a table.

@@ -36,17 +36,18 @@ func New(d Deps) (*Service, error) {
 
 // Mount registers the routes below the database's path.
 func (s *Service) Mount(r rest.Router) {
-	r.GET("/records/:tableName", rest.User, s.handleRecords)
-	r.POST("/records/:tableName", rest.User, s.handleRecords)
-	r.PATCH("/records/:tableName", rest.User, s.handleRecords)
-	r.PUT("/records/:tableName", rest.User, s.handleRecords)
-	r.DELETE("/records/:tableName", rest.User, s.handleRecords)
+	every(r, "/records/:tableName", rest.User, s.handleRecords)
+	every(r, "/rpc/:functionName", rest.User, s.handleCall)
+}
 
-	r.GET("/rpc/:functionName", rest.User, s.handleCall)
-	r.POST("/rpc/:functionName", rest.User, s.handleCall)
-	r.PATCH("/rpc/:functionName", rest.User, s.handleCall)
-	r.PUT("/rpc/:functionName", rest.User, s.handleCall)
-	r.DELETE("/rpc/:functionName", rest.User, s.handleCall)
+// every registers h for all methods that the engine tells apart. It answers
+// those that a target does not support.
+func every(r rest.Router, path string, g rest.Gate, h rest.Handler) {
+	r.GET(path, g, h)
+	r.POST(path, g, h)
+	r.PATCH(path, g, h)
+	r.PUT(path, g, h)
+	r.DELETE(path, g, h)
 }
 
 // handleRecords serves "ALL /records/:tableName".

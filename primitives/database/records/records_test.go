@@ -68,7 +68,8 @@ func start(t *testing.T, setup string) product {
 	}
 	e, err := engine.New(engine.Deps{
 		Acquire: db.AcquireCaller, Log: zerolog.Nop(),
-		Options: engine.Options{Schemas: []string{"public", "extra"}, AnonRole: "anon", MaxBodyBytes: 1 << 16},
+		Options: engine.Options{Schemas: []string{"public", "extra"}, AnonRole: "anon", MaxBodyBytes: 1 << 16,
+			OpenAPI: engine.OpenAPI{Scheme: "https", Host: "api.example:443", BasePath: "/rest/v1"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -92,13 +93,20 @@ func start(t *testing.T, setup string) product {
 		_ = c.JSON(f.Status, map[string]any{"error": f.Code})
 	}
 	s.Mount(rest.NewRouter(p.echo.Group("/api/database"), callers{}))
+	s.MountPlain(rest.NewRouter(p.echo.Group("/rest/v1"), callers{}))
 	return p
 }
 
-// do sends a request with a JSON body; token is a Bearer credential.
+// do sends a request to the mount of the InsForge API.
 func (p product) do(method, path, body, token string, headers ...string) *httptest.ResponseRecorder {
 	p.Helper()
-	r := httptest.NewRequest(method, "/api/database"+path, strings.NewReader(body))
+	return p.send(method, "/api/database"+path, body, token, headers...)
+}
+
+// send sends a request with a JSON body; token is a Bearer credential.
+func (p product) send(method, path, body, token string, headers ...string) *httptest.ResponseRecorder {
+	p.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)

@@ -43,10 +43,18 @@ type credentials struct {
 func credentialsOf(r *http.Request) credentials {
 	var c credentials
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), bearer); ok {
-		c.token = token
+		c = bearerCredential(token)
 	}
-	if c.apiKey = r.Header.Get("X-Api-Key"); c.apiKey == "" && strings.HasPrefix(c.token, apiKeyPrefix) {
-		c.apiKey = c.token
+	if key := r.Header.Get("X-Api-Key"); key != "" {
+		c.apiKey = key
+	}
+	return c
+}
+
+func bearerCredential(token string) credentials {
+	c := credentials{token: token}
+	if strings.HasPrefix(token, apiKeyPrefix) {
+		c.apiKey = token
 	}
 	return c
 }
@@ -63,16 +71,31 @@ func Public(*http.Request, Authenticator) (identity.Principal, error) {
 
 // User lets in the API key, the anon key and access tokens.
 func User(r *http.Request, auth Authenticator) (identity.Principal, error) {
+	return credentialsOf(r).user(r.Context(), auth)
+}
+
+// LibraryUser is User for the client libraries of PostgREST: where neither
+// Authorization nor x-api-key is sent, the header apikey, which those
+// libraries add on their own, is as good as a Bearer credential. It is no
+// cookie: no browser sends it unless a script that has the key says so.
+func LibraryUser(r *http.Request, auth Authenticator) (identity.Principal, error) {
 	c := credentialsOf(r)
+	if key := r.Header.Get("Apikey"); key != "" && r.Header.Get("Authorization") == "" && c.apiKey == "" {
+		c = bearerCredential(key)
+	}
+	return c.user(r.Context(), auth)
+}
+
+func (c credentials) user(ctx context.Context, auth Authenticator) (identity.Principal, error) {
 	switch {
 	case c.apiKey != "":
-		return auth.APIKey(r.Context(), c.apiKey)
+		return auth.APIKey(ctx, c.apiKey)
 	case c.token == "":
 		return identity.Principal{}, noToken("No token provided")
 	case strings.HasPrefix(c.token, anonKeyPrefix):
-		return auth.AnonKey(r.Context(), c.token)
+		return auth.AnonKey(ctx, c.token)
 	}
-	return auth.AccessToken(r.Context(), c.token)
+	return auth.AccessToken(ctx, c.token)
 }
 
 // JWT lets in access tokens only; keys fail as invalid tokens.
