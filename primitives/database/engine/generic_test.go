@@ -1,9 +1,9 @@
 package engine_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -21,11 +21,11 @@ const planUses = `
 func (s *site) genericUses() int {
 	s.Helper()
 	r := s.do(http.MethodGet, "/plan_uses?select=generic", "")
-	n, err := strconv.Atoi(strings.Trim(r.body, `[]{}":generic`))
-	if r.status != http.StatusOK || err != nil {
+	var rows []struct{ Generic int }
+	if err := json.Unmarshal([]byte(r.body), &rows); err != nil || len(rows) != 1 {
 		s.Fatalf("got %d %s", r.status, r.body)
 	}
-	return n
+	return rows[0].Generic
 }
 
 func TestAListWhosePlanFitsAllValuesIsPlannedOnce(t *testing.T) {
@@ -50,15 +50,16 @@ func TestAListWhosePlanFitsAllValuesIsPlannedOnce(t *testing.T) {
 		}
 		return s.genericUses() > 0
 	})
-	// From here on every request uses it, with the right answers.
-	before := s.genericUses()
-	for range 20 {
-		i++
-		ask(i)
-	}
-	if got := s.genericUses() - before; got < 20 {
-		t.Errorf("got %d uses of the generic plan for 20 requests, want all", got)
-	}
+	// Then every request uses it, with the right answers. While a sample is
+	// explained requests run on another connection, whose uses are not seen.
+	s.until("every request uses the generic plan", func() bool {
+		before := s.genericUses()
+		for range 20 {
+			i++
+			ask(i)
+		}
+		return s.genericUses()-before == 20
+	})
 	// A new schema has to prove itself anew.
 	s.sql(`DROP INDEX public.items_kind_made; NOTIFY pgrst, 'reload schema'`)
 	if err := s.engine.Refresh(t.Context()); err != nil {
@@ -105,7 +106,7 @@ func TestAListWhosePlanDependsOnTheValueIsPlannedEachTime(t *testing.T) {
 	for range 100 {
 		ask()
 	}
-	if got := s.genericUses() - before; got != 0 {
+	if got := s.genericUses() - before; got > 0 { // another connection has had fewer
 		t.Errorf("got %d uses of the generic plan for 100 requests, want none", got)
 	}
 }
