@@ -114,6 +114,7 @@ func build(ctx context.Context, in parts) (*product, error) {
 			AnonRole:       string(identity.RoleAnon),
 			Aggregates:     true,
 			MaxBodyBytes:   int64(in.config.MaxJSONBody),
+			TempDir:        in.config.DataDir, // the system's may be memory
 			OpenAPI:        openAPI(in.config),
 		},
 	})
