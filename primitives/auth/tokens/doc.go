@@ -8,5 +8,8 @@
 // HMAC over a public key) is refused. A refresh token is never an access
 // token, nor the other way round.
 //
+// A Verifier checks tokens of other issuers instead, by PostgREST's rules, for
+// the query engine that runs alone.
+//
 // It is the only package that imports the JWT library.
 package tokens

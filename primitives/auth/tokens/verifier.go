@@ -1,0 +1,191 @@
+package tokens
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jwk"
+	"github.com/lestrrat-go/jwx/v2/jws"
+)
+
+const (
+	// minSecretBytes is the least that PostgREST takes as a secret.
+	minSecretBytes = 32
+	// maxKeys bounds how many signatures one token can make us check.
+	maxKeys = 64
+	// leeway is by how much clocks may differ.
+	leeway = 30 * time.Second
+)
+
+// Verifier checks tokens that somebody else issued, by the rules and in the
+// words of PostgREST 12. It is safe for concurrent use.
+type Verifier struct {
+	keys     []jwk.Key
+	audience string
+	now      func() time.Time
+}
+
+// NewVerifier returns a Verifier for PostgREST's setting jwt-secret: the text
+// of a JWK set or of one JWK (RFC 7517), or else the secret of HS256 itself.
+// Tokens for another audience are refused; an empty one takes every token. Its
+// errors do not repeat the secret.
+func NewVerifier(secret []byte, audience string, now func() time.Time) (*Verifier, error) {
+	v := &Verifier{audience: audience, now: now}
+	var err error
+	if v.keys, err = parseKeys(secret); err != nil {
+		return nil, err
+	}
+	if len(v.keys) > maxKeys {
+		return nil, fmt.Errorf("the JWK set has %d keys; at most %d are taken", len(v.keys), maxKeys)
+	}
+	return v, nil
+}
+
+func parseKeys(secret []byte) ([]jwk.Key, error) {
+	if !json.Valid(secret) || !bytes.HasPrefix(bytes.TrimSpace(secret), []byte("{")) {
+		return secretKey(secret)
+	}
+	set, err := jwk.Parse(secret)
+	if err != nil {
+		// Not the library's message: it may quote what it read.
+		return nil, errors.New("the JWT secret is JSON but neither a JWK nor a JWK set that can be read")
+	}
+	var keys []jwk.Key
+	for i := range set.Len() {
+		key, _ := set.Key(i)
+		if key.KeyUsage() == string(jwk.ForEncryption) {
+			continue
+		}
+		if public, err := jwk.PublicKeyOf(key); err == nil && key.KeyType() != jwa.OctetSeq {
+			key = public // the other half is none of our business
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("the JWK set has no key that signs")
+	}
+	return keys, nil
+}
+
+func secretKey(secret []byte) ([]jwk.Key, error) {
+	if len(secret) < minSecretBytes {
+		return nil, errors.New("The JWT secret must be at least 32 characters long.") //nolint:staticcheck // PostgREST's words
+	}
+	key, err := jwk.FromRaw(secret)
+	if err != nil {
+		return nil, errors.New("the JWT secret cannot be used")
+	}
+	if err := key.Set(jwk.AlgorithmKey, jwa.HS256); err != nil {
+		return nil, err
+	}
+	return []jwk.Key{key}, nil
+}
+
+// Verify returns the payload of a token, a JSON object. The text of its error
+// is what PostgREST answers.
+func (v *Verifier) Verify(token string) ([]byte, error) {
+	if len(token) > maxTokenBytes {
+		return nil, errors.New("JWSError JWSInvalidSignature")
+	}
+	if parts := strings.Count(token, ".") + 1; parts != 3 {
+		return nil, fmt.Errorf("JWSError (CompactDecodeError Invalid number of parts: Expected 3 parts; got %d)", parts)
+	}
+	alg, err := algorithmOf(token)
+	if err != nil {
+		return nil, err
+	}
+	offer := func(_ context.Context, sink jws.KeySink, sig *jws.Signature, _ *jws.Message) error {
+		if len(sig.ProtectedHeaders().Critical()) > 0 { // extensions we must understand and do not
+			return ErrInvalid
+		}
+		for _, key := range v.keys {
+			if fits(key, alg) {
+				sink.Key(alg, key)
+			}
+		}
+		return nil
+	}
+	payload, err := jws.Verify([]byte(token), jws.WithCompact(), jws.WithKeyProvider(jws.KeyProviderFunc(offer)))
+	if err != nil {
+		return nil, errors.New("JWSError JWSInvalidSignature")
+	}
+	if err := v.checkClaims(payload); err != nil {
+		return nil, err
+	}
+	return payload, nil
+}
+
+// algorithmOf reads the header of a token, and refuses one that nobody signed.
+func algorithmOf(token string) (jwa.SignatureAlgorithm, error) {
+	var header struct {
+		Algorithm string `json:"alg"`
+	}
+	encoded, _, _ := strings.Cut(token, ".")
+	text, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil || json.Unmarshal(text, &header) != nil {
+		return "", errors.New("JWSError (JSONDecodeError \"the header is not a JSON object\")")
+	}
+	var alg jwa.SignatureAlgorithm
+	if err := alg.Accept(header.Algorithm); err != nil || alg == jwa.NoSignature {
+		return "", errors.New("JWSError JWSNoSignatures")
+	}
+	return alg, nil
+}
+
+// fits reports whether a token with this algorithm may be checked with key:
+// the type of the key and, where it names one, its algorithm decide, so that a
+// public key is never taken for a shared secret.
+func fits(key jwk.Key, alg jwa.SignatureAlgorithm) bool {
+	if named := key.Algorithm().String(); named != "" && named != alg.String() {
+		return false
+	}
+	algorithms, err := jws.AlgorithmsForKey(key)
+	return err == nil && slices.Contains(algorithms, alg)
+}
+
+// checkClaims looks at the times, with leeway, and at the audience. A claim of
+// a wrong type is as good as absent.
+func (v *Verifier) checkClaims(payload []byte) error {
+	var claims map[string]any
+	if err := json.Unmarshal(payload, &claims); err != nil || claims == nil {
+		return errors.New("Parsing claims failed") //nolint:staticcheck // PostgREST's words
+	}
+	now := float64(v.now().Unix())
+	seconds := func(claim string, otherwise float64) float64 {
+		if n, ok := claims[claim].(float64); ok {
+			return n
+		}
+		return otherwise
+	}
+	switch {
+	case now > seconds("exp", now)+leeway.Seconds():
+		return errors.New("JWT expired")
+	case now < seconds("nbf", now)-leeway.Seconds():
+		return errors.New("JWTNotYetValid")
+	case now < seconds("iat", now)-leeway.Seconds():
+		return errors.New("JWTIssuedAtFuture")
+	case v.audience != "" && !forAudience(claims["aud"], v.audience):
+		return errors.New("JWTNotInAudience")
+	}
+	return nil
+}
+
+// forAudience reports whether the claim aud, absent, a string or a list, names
+// the audience. RFC 7519 §4.1.3.
+func forAudience(claim any, audience string) bool {
+	switch aud := claim.(type) {
+	case string:
+		return aud == audience
+	case []any:
+		return len(aud) == 0 || slices.Contains(aud, any(audience))
+	}
+	return true
+}
