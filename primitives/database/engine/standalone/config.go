@@ -3,6 +3,7 @@ package standalone
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"strconv"
@@ -13,44 +14,73 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 )
 
-// Config is the part of PostgREST's configuration that is not about tokens'
-// cryptography.
+// Config is PostgREST's configuration.
 type Config struct {
 	DatabaseURI string
 	Engine      engine.Options
 	// AnonRole runs requests without a token; empty refuses them.
 	AnonRole string
+	// RootSpec is the function that answers the root; the zero Name leaves it
+	// to the engine.
+	RootSpec schema.Name
 	// RoleClaim is the path of the role in the token's claims.
 	RoleClaim []string
-	// Pool is the number of connections.
-	Pool int32
-	// Address is where to listen.
-	Address string
+	// JWTSecret is decoded, or the text of a JWK or JWK set; empty for none.
+	// Audience is whom tokens must be meant for; empty does not ask.
+	JWTSecret []byte
+	Audience  string
+	// Pool is the number of connections, PoolLifetime and PoolIdle how long
+	// one is kept and kept unused.
+	Pool                   int32
+	PoolLifetime, PoolIdle time.Duration
+	// Address is where to listen, unless UnixSocket names a path instead.
+	Address    string
+	UnixSocket string
+	// UnixSocketMode is the permissions of that path.
+	UnixSocketMode fs.FileMode
+	// AdminAddress serves /live and /ready; empty does not.
+	AdminAddress string
 	// Origins are the allowed CORS origins; none means all.
 	Origins []string
 	// TraceHeader is a request header that is repeated in the answer.
 	TraceHeader string
-	// Listen reloads the schema on notifications.
-	Listen bool
+	// Listen reloads the schema on notifications of Channel.
+	Listen  bool
+	Channel string
+	// LogLevel is crit, error, warn, info or debug.
+	LogLevel string
+	// Unknown are settings that were given and do not exist.
+	Unknown []string
 }
 
-// FromEnvironment reads the settings PGRST_*. get is os.LookupEnv or its
-// like; all lists the environment for PGRST_APP_SETTINGS_*. Every bad value is
-// part of the error, named by its setting.
-func FromEnvironment(get func(string) (string, bool), all []string) (Config, error) {
-	e := environment{get: get}
-	c := Config{
-		DatabaseURI: e.text("PGRST_DB_URI", "postgresql://"),
-		AnonRole:    e.text("PGRST_DB_ANON_ROLE", ""),
-		Pool:        int32(e.number("PGRST_DB_POOL", 10)),
-		Address: net.JoinHostPort(host(e.text("PGRST_SERVER_HOST", "!4")),
-			strconv.FormatInt(e.number("PGRST_SERVER_PORT", 3000), 10)),
-		Origins:     e.list("PGRST_SERVER_CORS_ALLOWED_ORIGINS", ""),
-		TraceHeader: e.text("PGRST_SERVER_TRACE_HEADER", ""),
-		Listen:      e.flag("PGRST_DB_CHANNEL_ENABLED", true),
+// Read reads the settings PGRST_* of an environment, a list of name=value,
+// over those of a configuration file; path may be empty. Every bad value is
+// part of the error, named by its setting; no secret is.
+func Read(environ []string, path string) (Config, error) {
+	e, err := readSettings(environ, path)
+	if err != nil {
+		return Config{}, err
 	}
+	c := Config{
+		DatabaseURI:    e.fileOrText("PGRST_DB_URI", "postgresql://"),
+		AnonRole:       e.text("PGRST_DB_ANON_ROLE", ""),
+		RootSpec:       parseName(e.text("PGRST_DB_ROOT_SPEC", "")),
+		JWTSecret:      e.secret(),
+		Audience:       e.audience(),
+		Pool:           int32(e.number("PGRST_DB_POOL", 10)),
+		PoolLifetime:   e.seconds("PGRST_DB_POOL_MAX_LIFETIME", 1800),
+		PoolIdle:       e.seconds("PGRST_DB_POOL_MAX_IDLETIME", 30),
+		UnixSocket:     e.text("PGRST_SERVER_UNIX_SOCKET", ""),
+		UnixSocketMode: e.socketMode(),
+		Origins:        e.list("PGRST_SERVER_CORS_ALLOWED_ORIGINS", ""),
+		TraceHeader:    e.text("PGRST_SERVER_TRACE_HEADER", ""),
+		Listen:         e.flag("PGRST_DB_CHANNEL_ENABLED", true),
+		Channel:        e.text("PGRST_DB_CHANNEL", engine.Channel),
+		LogLevel:       e.oneOf("PGRST_LOG_LEVEL", "error", "crit", "warn", "info", "debug"),
+	}
+	c.Address, c.AdminAddress = e.addresses()
 	c.Engine = engine.Options{
-		Schemas:         e.list("PGRST_DB_SCHEMAS", e.text("PGRST_DB_SCHEMA", "public")),
+		Schemas:         e.list("PGRST_DB_SCHEMAS", "public"),
 		ExtraSearchPath: e.list("PGRST_DB_EXTRA_SEARCH_PATH", "public"),
 		AnonRole:        c.AnonRole,
 		MaxRows:         e.number("PGRST_DB_MAX_ROWS", 0),
@@ -60,77 +90,46 @@ func FromEnvironment(get func(string) (string, bool), all []string) (Config, err
 		BareNotFound:    true,
 		PreRequest:      parseName(e.text("PGRST_DB_PRE_REQUEST", "")),
 		ServerTiming:    e.flag("PGRST_SERVER_TIMING_ENABLED", false),
-		AcquireTimeout:  time.Duration(e.number("PGRST_DB_POOL_ACQUISITION_TIMEOUT", 10)) * time.Second,
+		AcquireTimeout:  e.seconds("PGRST_DB_POOL_ACQUISITION_TIMEOUT", 10),
 		OpenAPI:         e.openAPI(),
+		AppSettings:     e.appSettings(),
 		HoistedSettings: e.list("PGRST_DB_HOISTED_TX_SETTINGS",
 			"statement_timeout, plan_filter.statement_cost_limit, default_transaction_isolation"),
 	}
 	if e.flag("PGRST_DB_CONFIG", true) {
 		c.Engine.ExposedSchemas = engine.SchemasOfLogin(c.Engine.Schemas...)
 	}
-	var err error
 	if c.RoleClaim, err = parseClaimPath(e.text("PGRST_JWT_ROLE_CLAIM_KEY", ".role")); err != nil {
 		e.errs = append(e.errs, err)
 	}
-	for _, entry := range all {
-		name, value, _ := strings.Cut(entry, "=")
-		if setting, ok := strings.CutPrefix(name, "PGRST_APP_SETTINGS_"); ok {
-			c.Engine.AppSettings = append(c.Engine.AppSettings, schema.Setting{Name: "app.settings." + strings.ToLower(setting), Value: value})
-		}
+	// These change nothing here, but their values are checked.
+	e.flag("PGRST_DB_PREPARED_STATEMENTS", true)
+	e.flag("PGRST_DB_POOL_AUTOMATIC_RECOVERY", true)
+	e.number("PGRST_JWT_CACHE_MAX_LIFETIME", 0)
+	if e.text("PGRST_DB_PRE_CONFIG", "") != "" {
+		e.errs = append(e.errs, errors.New("PGRST_DB_PRE_CONFIG is not supported; give the settings in the environment or a file"))
 	}
+	c.Unknown = e.unknown()
 	return c, errors.Join(e.errs...)
 }
 
-type environment struct {
-	get  func(string) (string, bool)
-	errs []error
+// addresses are where to listen, and where for the administrator.
+func (e *settings) addresses() (server, admin string) {
+	name := e.text("PGRST_SERVER_HOST", "!4")
+	port := e.port("PGRST_SERVER_PORT", 3000)
+	server = net.JoinHostPort(host(name), strconv.FormatInt(port, 10))
+	adminHost := e.text("PGRST_ADMIN_SERVER_HOST", name)
+	adminPort := e.port("PGRST_ADMIN_SERVER_PORT", -1)
+	switch {
+	case adminPort < 0:
+		return server, ""
+	case adminPort == port && port != 0:
+		e.errs = append(e.errs, errors.New("PGRST_ADMIN_SERVER_PORT cannot be the same as PGRST_SERVER_PORT"))
+	}
+	return server, net.JoinHostPort(host(adminHost), strconv.FormatInt(adminPort, 10))
 }
 
-func (e *environment) text(name, fallback string) string {
-	if v, ok := e.get(name); ok {
-		return v
-	}
-	return fallback
-}
-
-func (e *environment) list(name, fallback string) []string {
-	var out []string
-	for part := range strings.SplitSeq(e.text(name, fallback), ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			out = append(out, part)
-		}
-	}
-	return out
-}
-
-func (e *environment) number(name string, fallback int64) int64 {
-	v, ok := e.get(name)
-	if !ok || v == "" {
-		return fallback
-	}
-	n, err := strconv.ParseInt(v, 10, 64)
-	if err != nil || n < 0 {
-		e.errs = append(e.errs, fmt.Errorf("%s must be a number of zero or more, not %q", name, v))
-		return fallback
-	}
-	return n
-}
-
-func (e *environment) flag(name string, fallback bool) bool {
-	switch v := strings.ToLower(e.text(name, "")); v {
-	case "":
-		return fallback
-	case "true", "yes", "on", "1":
-		return true
-	case "false", "no", "off", "0":
-		return false
-	default:
-		e.errs = append(e.errs, fmt.Errorf("%s must be true or false, not %q", name, v))
-		return fallback
-	}
-}
-
-func (e *environment) txEnd(name string) engine.TxEnd {
+func (e *settings) txEnd(name string) engine.TxEnd {
 	switch v := e.text(name, "commit"); v {
 	case "commit":
 		return engine.TxCommit
@@ -198,7 +197,7 @@ func parseClaimPath(text string) ([]string, error) {
 
 // openAPI reads how the root is described. The proxy's URL wins over the
 // address of the server itself.
-func (e *environment) openAPI() engine.OpenAPI {
+func (e *settings) openAPI() engine.OpenAPI {
 	o := engine.OpenAPI{
 		Security: e.flag("PGRST_OPENAPI_SECURITY_ACTIVE", false), Version: "12.2.12", Scheme: "http", BasePath: "/",
 		Host: net.JoinHostPort(host(e.text("PGRST_SERVER_HOST", "!4")), e.text("PGRST_SERVER_PORT", "3000")),

@@ -1,6 +1,10 @@
 package standalone_test
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,39 +15,32 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/standalone"
 )
 
-func fromPairs(pairs ...string) (standalone.Config, error) {
-	get := func(name string) (string, bool) {
-		for _, p := range pairs {
-			if k, v, _ := strings.Cut(p, "="); k == name {
-				return v, true
-			}
-		}
-		return "", false
-	}
-	return standalone.FromEnvironment(get, pairs)
-}
-
 func TestSettingsAreReadAsPostgRESTReadsThem(t *testing.T) {
 	t.Parallel()
-	c, err := fromPairs(
+	c, err := standalone.Read([]string{
 		"PGRST_DB_URI=postgres://x", "PGRST_DB_SCHEMAS=api, other", "PGRST_DB_ANON_ROLE=web_anon", "PGRST_DB_PRE_REQUEST=api.check",
 		"PGRST_DB_EXTRA_SEARCH_PATH=public, ext", "PGRST_DB_MAX_ROWS=100", "PGRST_DB_AGGREGATES_ENABLED=true",
 		"PGRST_DB_PLAN_ENABLED=1", "PGRST_DB_TX_END=rollback-allow-override", "PGRST_SERVER_HOST=127.0.0.1", "PGRST_SERVER_PORT=3333",
-		`PGRST_JWT_ROLE_CLAIM_KEY=.realm."the roles"[0]`, "PGRST_APP_SETTINGS_JWT_LIFETIME=60", "PGRST_DB_CONFIG=false",
+		`PGRST_JWT_ROLE_CLAIM_KEY=.realm."the roles"[0]`, "PGRST_APP_SETTINGS_JWT_LIFETIME=60", "PGRST_APP_SETTINGS_EMPTY=", "PGRST_DB_CONFIG=false",
 		"PGRST_DB_POOL=3", "PGRST_SERVER_CORS_ALLOWED_ORIGINS=https://a.example, https://b.example", "PGRST_OPENAPI_MODE=disabled",
-		"PGRST_OPENAPI_SERVER_PROXY_URI=https://api.example/v1",
-	)
+		"PGRST_OPENAPI_SERVER_PROXY_URI=https://api.example/v1", "PGRST_JWT_SECRET=c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA..",
+		"PGRST_JWT_SECRET_IS_BASE64=true", "PGRST_JWT_AUD=https://api.example", "PGRST_ADMIN_SERVER_PORT=3334", "PGRST_LOG_LEVEL=info",
+		"PGRST_SERVER_UNIX_SOCKET_MODE=600", "PGRST_DB_ROOT_SPEC=root", "PGRST_DB_CHANNEL=news", "PGRST_DB_MAXROWS=1", "PGRST_DB_PREPARED_STATEMENTS=false",
+	}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := standalone.Config{
 		DatabaseURI: "postgres://x", AnonRole: "web_anon", RoleClaim: []string{"realm", "the roles", "0"}, Pool: 3,
 		Address: "127.0.0.1:3333", Origins: []string{"https://a.example", "https://b.example"}, Listen: true,
+		AdminAddress: "127.0.0.1:3334", JWTSecret: []byte("secret-secret-secret-secret-secret"), Audience: "https://api.example",
+		PoolLifetime: 30 * time.Minute, PoolIdle: 30 * time.Second, UnixSocketMode: 0o600, LogLevel: "info", Channel: "news",
+		RootSpec: schema.Name{Name: "root"}, Unknown: []string{"PGRST_DB_MAXROWS"},
 		Engine: engine.Options{
 			Schemas: []string{"api", "other"}, ExtraSearchPath: []string{"public", "ext"}, AnonRole: "web_anon", MaxRows: 100,
 			Aggregates: true, PlanOutput: true, TxEnd: engine.TxRollbackAllowOverride, BareNotFound: true,
 			PreRequest:      schema.Name{Schema: "api", Name: "check"},
-			AppSettings:     []schema.Setting{{Name: "app.settings.jwt_lifetime", Value: "60"}},
+			AppSettings:     []schema.Setting{{Name: "app.settings.empty"}, {Name: "app.settings.jwt_lifetime", Value: "60"}},
 			HoistedSettings: []string{"statement_timeout", "plan_filter.statement_cost_limit", "default_transaction_isolation"},
 			AcquireTimeout:  10 * time.Second,
 			OpenAPI: engine.OpenAPI{
@@ -61,12 +58,14 @@ func TestBadSettingsAreAllNamed(t *testing.T) {
 	names := []string{
 		"PGRST_DB_MAX_ROWS", "PGRST_DB_AGGREGATES_ENABLED", "PGRST_DB_TX_END", "PGRST_JWT_ROLE_CLAIM_KEY", "PGRST_OPENAPI_MODE",
 		"PGRST_OPENAPI_SERVER_PROXY_URI", "PGRST_SERVER_PORT",
+		"PGRST_LOG_LEVEL", "PGRST_SERVER_UNIX_SOCKET_MODE", "PGRST_JWT_SECRET_IS_BASE64", "PGRST_DB_POOL", "PGRST_DB_PRE_CONFIG",
+		"PGRST_DB_PREPARED_STATEMENTS", "PGRST_ADMIN_SERVER_PORT",
 	}
 	var pairs []string
 	for _, n := range names {
 		pairs = append(pairs, n+"=nonsense")
 	}
-	_, err := fromPairs(pairs...)
+	_, err := standalone.Read(pairs, "")
 	if err == nil {
 		t.Fatal("nonsense was accepted")
 	}
@@ -74,5 +73,61 @@ func TestBadSettingsAreAllNamed(t *testing.T) {
 		if !strings.Contains(err.Error(), n) {
 			t.Errorf("%s is not named in: %v", n, err)
 		}
+	}
+}
+
+func TestFilesOfSettings(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	uri := write("uri", "postgres://from-a-file\n")
+	secret := write("secret", "secret-secret-secret-secret-secret\n")
+	file := write("postgrest.conf", `
+# a comment
+db-uri = "@`+uri+`"   # and another
+jwt-secret = "@`+secret+`"
+db-schema = "api, \"odd\""
+db-anon-role = "from_the_file"
+server-port = 3333 # a number
+db-plan-enabled = true
+app.settings.Name = ""
+openapi-mode = ""
+`)
+	c, err := standalone.Read([]string{"PGRST_DB_ANON_ROLE=from_the_environment", "PGRST_SERVER_HOST=", "HOME=/x"}, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []any{c.DatabaseURI, string(c.JWTSecret), c.Engine.Schemas, c.AnonRole, c.Address, c.Engine.PlanOutput, c.Engine.AppSettings, c.Unknown}
+	want := []any{"postgres://from-a-file", "secret-secret-secret-secret-secret", []string{"api", `"odd"`}, "from_the_environment", "0.0.0.0:3333", true,
+		[]schema.Setting{{Name: "app.settings.name"}}, []string(nil)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+
+	for name, text := range map[string]string{
+		"no value": "\nhunter2", "an open quote": "\njwt-secret = \"hunter2",
+		"more after it": "\njwt-secret = \"hunter2\" hunter2", "a list": "\ndb-schemas = [\"hunter2\"]",
+	} {
+		_, err := standalone.Read(nil, write("bad", text))
+		if err == nil || !strings.Contains(err.Error(), "line 2") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: got %v, want line 2 and nothing of it", name, err)
+		}
+	}
+	for _, pairs := range [][]string{{"PGRST_JWT_SECRET=@" + dir + "/none"}, {"PGRST_DB_URI=@" + dir}} {
+		if _, err := standalone.Read(pairs, ""); err == nil || !strings.Contains(err.Error(), "names a file") {
+			t.Errorf("%v: got %v", pairs, err)
+		}
+	}
+	if _, err := standalone.Read(nil, filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is not there: got %v", err)
+	}
+	if _, err := standalone.Read(nil, write("large", strings.Repeat("#", 2<<20))); err == nil {
+		t.Error("a file of 2 MB was accepted")
 	}
 }

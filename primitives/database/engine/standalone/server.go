@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/engine"
@@ -26,7 +27,10 @@ type Deps struct {
 	// Verify checks a token and returns its claims, a JSON object. The text
 	// of its error is the message of the 401; nil refuses every token.
 	Verify func(token string) (claims []byte, err error)
-	Log    zerolog.Logger
+	// ReloadConfig is called when a notification asks to read the settings
+	// again. It must not block. Nil ignores that.
+	ReloadConfig func()
+	Log          zerolog.Logger
 }
 
 // Server is an http.Handler that answers as PostgREST does.
@@ -36,6 +40,7 @@ type Server struct {
 	engine   *engine.Engine
 	pool     *pgxpool.Pool
 	listener *pg.Listener
+	loaded   atomic.Bool
 }
 
 // New opens no connection before Run.
@@ -46,6 +51,12 @@ func New(ctx context.Context, d Deps) (*Server, error) {
 		return nil, errors.New("PGRST_DB_URI cannot be parsed; expected postgres://user:password@host:port/database")
 	}
 	pc.MaxConns = max(d.Config.Pool, 1)
+	if d.Config.PoolLifetime > 0 {
+		pc.MaxConnLifetime = d.Config.PoolLifetime
+	}
+	if d.Config.PoolIdle > 0 {
+		pc.MaxConnIdleTime = d.Config.PoolIdle
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, err
@@ -54,7 +65,13 @@ func New(ctx context.Context, d Deps) (*Server, error) {
 	deps := engine.Deps{Acquire: pool.Acquire, Log: d.Log, Options: d.Config.Engine}
 	if d.Config.Listen {
 		s.listener = pg.NewListener(d.Config.DatabaseURI, d.Log)
-		deps.Listener = s.listener
+		news := channel{s.listener, d.Config.Channel}
+		news.On(engine.Channel, func(payload string) {
+			if payload == "reload config" && d.ReloadConfig != nil {
+				d.ReloadConfig()
+			}
+		})
+		deps.Listener = news
 	}
 	if s.engine, err = engine.New(deps); err != nil {
 		pool.Close()
@@ -63,10 +80,29 @@ func New(ctx context.Context, d Deps) (*Server, error) {
 	return s, nil
 }
 
+// channel listens where the configuration says instead of on the engine's own
+// channel.
+type channel struct {
+	*pg.Listener
+	name string
+}
+
+// On implements engine.Listener.
+func (c channel) On(name string, f func(payload string)) {
+	if c.name != "" {
+		name = c.name
+	}
+	c.Listener.On(name, f)
+}
+
 // Run keeps the schema up to date until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.engine.Run(ctx) })
+	g.Go(func() error {
+		s.loaded.Store(s.engine.Refresh(ctx) == nil)
+		return nil
+	})
 	if s.listener != nil {
 		g.Go(func() error { return s.listener.Run(ctx) })
 	}
@@ -75,6 +111,15 @@ func (s *Server) Run(ctx context.Context) error {
 
 // Refresh waits until the schema has been read after this call.
 func (s *Server) Refresh(ctx context.Context) error { return s.engine.Refresh(ctx) }
+
+// Invalidate asks for the schema to be read again, soon.
+func (s *Server) Invalidate() { s.engine.Invalidate() }
+
+// Loaded reports whether the schema has been read once.
+func (s *Server) Loaded() bool { return s.loaded.Load() }
+
+// Ping asks whether the database answers.
+func (s *Server) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 
 // Close closes the connections. It waits for those in use.
 func (s *Server) Close() { s.pool.Close() }
@@ -101,6 +146,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := engine.Target{Target: target, As: &caller, JWTDuration: time.Since(started)}
+	if root := s.config.RootSpec; root.Name != "" && target.Kind == request.Root {
+		t.Target, t.Schema = request.Target{Kind: request.Function, Name: root.Name}, root.Schema
+	}
 	if err := s.engine.Serve(w, r, t); err != nil {
 		s.fail(w, r, err)
 	}

@@ -1,0 +1,275 @@
+package standalone
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/insforge/insforge-go/primitives/database/engine/schema"
+)
+
+// settings are the values by their names in the environment. Reading one
+// makes it known; what is never read is no setting.
+type settings struct {
+	values map[string]string
+	known  map[string]bool
+	errs   []error
+}
+
+const (
+	prefix    = "PGRST_"
+	appPrefix = prefix + "APP_SETTINGS_"
+)
+
+// aliases are older names.
+var aliases = map[string]string{
+	"PGRST_DB_SCHEMA":        "PGRST_DB_SCHEMAS",
+	"PGRST_DB_POOL_TIMEOUT":  "PGRST_DB_POOL_MAX_IDLETIME",
+	"PGRST_MAX_ROWS":         "PGRST_DB_MAX_ROWS",
+	"PGRST_PRE_REQUEST":      "PGRST_DB_PRE_REQUEST",
+	"PGRST_ROOT_SPEC":        "PGRST_DB_ROOT_SPEC",
+	"PGRST_ROLE_CLAIM_KEY":   "PGRST_JWT_ROLE_CLAIM_KEY",
+	"PGRST_SECRET_IS_BASE64": "PGRST_JWT_SECRET_IS_BASE64",
+	"PGRST_SERVER_PROXY_URI": "PGRST_OPENAPI_SERVER_PROXY_URI",
+}
+
+// readSettings puts the environment over the file. Like PostgREST it takes an
+// empty value for none, but in app.settings.
+func readSettings(environ []string, path string) (*settings, error) {
+	e := &settings{values: map[string]string{}, known: map[string]bool{}}
+	if path != "" {
+		var err error
+		if e.values, err = parseFile(path); err != nil {
+			return nil, err
+		}
+	}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, prefix) && (value != "" || strings.HasPrefix(name, appPrefix)) {
+			e.values[name] = value
+		}
+	}
+	for old, name := range aliases {
+		value, ok := e.values[old]
+		delete(e.values, old)
+		if _, newer := e.values[name]; ok && !newer {
+			e.values[name] = value
+		}
+	}
+	return e, nil
+}
+
+func (e *settings) text(name, fallback string) string {
+	e.known[name] = true
+	if v, ok := e.values[name]; ok {
+		return v
+	}
+	return fallback
+}
+
+// unknown are the names that nobody asked for.
+func (e *settings) unknown() (names []string) {
+	for name := range e.values {
+		if !e.known[name] && !strings.HasPrefix(name, appPrefix) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (e *settings) complain(name, format string, args ...any) {
+	e.errs = append(e.errs, fmt.Errorf(name+" "+format, args...))
+}
+
+func (e *settings) list(name, fallback string) []string {
+	var out []string
+	for part := range strings.SplitSeq(e.text(name, fallback), ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+func (e *settings) number(name string, fallback int64) int64 {
+	v := e.text(name, "")
+	if v == "" {
+		return fallback
+	}
+	n, err := strconv.ParseInt(v, 10, 32)
+	if err != nil || n < 0 {
+		e.complain(name, "must be a number of zero or more, not %q", v)
+		return fallback
+	}
+	return n
+}
+
+func (e *settings) seconds(name string, fallback int64) time.Duration {
+	return time.Duration(e.number(name, fallback)) * time.Second
+}
+
+func (e *settings) port(name string, fallback int64) int64 {
+	n := e.number(name, fallback)
+	if n > 65535 {
+		e.complain(name, "%d is not a port number", n)
+		return fallback
+	}
+	return n
+}
+
+func (e *settings) flag(name string, fallback bool) bool {
+	switch v := strings.ToLower(e.text(name, "")); v {
+	case "":
+		return fallback
+	case "true", "yes", "on", "1":
+		return true
+	case "false", "no", "off", "0":
+		return false
+	default:
+		e.complain(name, "must be true or false, not %q", v)
+		return fallback
+	}
+}
+
+// oneOf reads a word; the first of the allowed ones is the default.
+func (e *settings) oneOf(name string, allowed ...string) string {
+	v := e.text(name, allowed[0])
+	if !slices.Contains(allowed, v) {
+		e.complain(name, "must be one of %s, not %q", strings.Join(allowed, ", "), v)
+	}
+	return v
+}
+
+// socketMode reads octal permissions.
+func (e *settings) socketMode() fs.FileMode {
+	const name = "PGRST_SERVER_UNIX_SOCKET_MODE"
+	v := e.text(name, "660")
+	mode, err := strconv.ParseUint(v, 8, 32)
+	if err != nil || mode < 0o600 || mode > 0o777 {
+		e.complain(name, "must be octal and between 600 and 777, not %q", v)
+	}
+	return fs.FileMode(mode)
+}
+
+func (e *settings) appSettings() (all []schema.Setting) {
+	for name, value := range e.values {
+		if setting, ok := strings.CutPrefix(name, appPrefix); ok {
+			all = append(all, schema.Setting{Name: "app.settings." + strings.ToLower(setting), Value: value})
+		}
+	}
+	slices.SortFunc(all, func(a, b schema.Setting) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// audience reads whom tokens must be meant for: any text, or a URI if it has
+// a colon. RFC 7519 §2, StringOrURI.
+func (e *settings) audience() string {
+	const name = "PGRST_JWT_AUD"
+	v := e.text(name, "")
+	if u, err := url.Parse(v); strings.Contains(v, ":") && (err != nil || u.Scheme == "") {
+		e.complain(name, "has a colon but is no URI")
+	}
+	return v
+}
+
+// secret reads what tokens are checked with.
+func (e *settings) secret() []byte {
+	const name = "PGRST_JWT_SECRET"
+	text := e.fileOrText(name, "")
+	if !e.flag("PGRST_JWT_SECRET_IS_BASE64", false) || text == "" {
+		return []byte(text)
+	}
+	standard := strings.NewReplacer("_", "/", "-", "+", ".", "=").Replace(strings.TrimSpace(text))
+	secret, err := base64.StdEncoding.DecodeString(standard)
+	if err != nil { // not the decoder's message: it is about the secret
+		e.complain(name, "is not base64, as PGRST_JWT_SECRET_IS_BASE64 says")
+	}
+	return secret
+}
+
+// fileOrText reads a value that may be @ and the path of a file that holds
+// it, in one line or without a line end.
+func (e *settings) fileOrText(name, fallback string) string {
+	v := e.text(name, fallback)
+	path, ok := strings.CutPrefix(v, "@")
+	if !ok {
+		return v
+	}
+	text, err := readBounded(path)
+	if err != nil {
+		e.complain(name, "names a file: %w", err)
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+}
+
+// maxFile bounds files of settings.
+const maxFile = 1 << 20
+
+func readBounded(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("%s is larger than %d bytes", path, maxFile)
+	}
+	return string(text), err
+}
+
+// parseFile reads a configuration file of PostgREST: lines of the form
+// db-schemas = "api, other", and comments that begin with #.
+func parseFile(path string) (map[string]string, error) {
+	text, err := readBounded(path)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]string{}
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		value, err := parseValue(strings.TrimSpace(value))
+		if !ok || err != nil { // never the line: it may hold a secret
+			return nil, fmt.Errorf(`%s: line %d is not of the form name = "text"`, path, number)
+		}
+		name := prefix + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(strings.TrimSpace(key)))
+		if value != "" || strings.HasPrefix(name, appPrefix) {
+			values[name] = value
+		}
+	}
+	return values, nil
+}
+
+// parseValue reads text in quotes, a number or a boolean, and a comment after
+// it.
+func parseValue(text string) (string, error) {
+	if !strings.HasPrefix(text, `"`) {
+		word, _, _ := strings.Cut(text, "#")
+		if word = strings.TrimSpace(word); word == "" || strings.ContainsAny(word, " \t\"[]{}") {
+			return "", errors.New("no value")
+		}
+		return word, nil
+	}
+	quoted, err := strconv.QuotedPrefix(text)
+	if err != nil {
+		return "", err
+	}
+	if after := strings.TrimSpace(text[len(quoted):]); after != "" && after[0] != '#' {
+		return "", errors.New("text after the value")
+	}
+	return strconv.Unquote(quoted)
+}
