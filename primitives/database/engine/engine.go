@@ -46,6 +46,7 @@ type Engine struct {
 	options Options
 	cache   *schema.Cache
 	buffers respond.Buffers
+	lanes   lanes
 	// generics knows which plans fit all values.
 	generics *generics
 }
@@ -58,7 +59,7 @@ func New(d Deps) (*Engine, error) {
 	if err := d.Options.setDefaults(); err != nil {
 		return nil, err
 	}
-	e := &Engine{acquire: d.Acquire, log: d.Log, options: d.Options, generics: newGenerics()}
+	e := &Engine{acquire: d.Acquire, log: d.Log, options: d.Options, lanes: newLanes(), generics: newGenerics()}
 	e.cache = schema.NewCache(e.loadSchema, d.Log)
 	if d.Listener != nil {
 		d.Listener.On(Channel, func(payload string) {
