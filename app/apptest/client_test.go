@@ -34,25 +34,31 @@ const clientTimeout = 5 * time.Minute
 // table through the API, its policies through SQL.
 func TestPublishedClient(t *testing.T) {
 	t.Parallel()
-	script := clientProject(t)
+	scripts := clientProject(t)
 	p := apptest.Start(t, t.TempDir())
 	makeTodos(t, p)
+	runScript(t, p, filepath.Join(scripts, "todos.test.mjs"),
+		"INSFORGE_URL="+p.URL, "INSFORGE_ANON_KEY="+p.AnonKey, "EXPIRED_TOKENS="+expiredTokens(t, p))
+	p.Stop(t)
+}
 
+// runScript runs a client script, which must succeed.
+func runScript(t *testing.T, p *apptest.Product, script string, env ...string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), clientTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", "--test-reporter=spec", script)
-	cmd.Env = append(os.Environ(),
-		"INSFORGE_URL="+p.URL, "INSFORGE_ANON_KEY="+p.AnonKey, "EXPIRED_TOKENS="+expiredTokens(t, p), "NO_COLOR=1")
+	cmd.Env = append(append(os.Environ(), "NO_COLOR=1"), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("client: %v\n%s\nproduct:\n%s", err, out, p.Log())
 	}
 	t.Logf("%s", out)
-	p.Stop(t)
 }
 
-// clientProject returns the path of the client script, beside its installed
-// dependencies. They are installed once for each content of the lock file.
+// clientProject returns a folder with the client scripts beside their
+// installed dependencies, which are installed once for each content of the
+// lock file.
 func clientProject(t *testing.T) string {
 	t.Helper()
 	needNode(t)
@@ -79,7 +85,7 @@ func clientProject(t *testing.T) string {
 		t.Fatalf("install the client's packages: %v", err)
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"todos.test.mjs", "browser.mjs"} {
+	for _, name := range []string{"todos.test.mjs", "browser.mjs", "postgrest.test.mjs"} {
 		if err := os.WriteFile(filepath.Join(dir, name), read(t, "client/"+name), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +93,7 @@ func clientProject(t *testing.T) string {
 	if err := os.Symlink(filepath.Join(installed, "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, "todos.test.mjs")
+	return dir
 }
 
 func read(t *testing.T, path string) []byte {
