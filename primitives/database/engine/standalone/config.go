@@ -164,37 +164,6 @@ func parseName(text string) schema.Name {
 	return schema.Name{Name: text}
 }
 
-// parseClaimPath reads .a."b c"[0].
-func parseClaimPath(text string) ([]string, error) {
-	bad := fmt.Errorf("PGRST_JWT_ROLE_CLAIM_KEY: %q is no path such as .role or .realm.roles[0]", text)
-	var path []string
-	for text != "" {
-		switch {
-		case strings.HasPrefix(text, `."`):
-			name, rest, ok := strings.Cut(text[2:], `"`)
-			if !ok {
-				return nil, bad
-			}
-			path, text = append(path, name), rest
-		case text[0] == '.':
-			end := strings.IndexAny(text[1:], ".[")
-			if end < 0 {
-				end = len(text) - 1
-			}
-			path, text = append(path, text[1:1+end]), text[1+end:]
-		case text[0] == '[':
-			name, rest, ok := strings.Cut(text[1:], "]")
-			if !ok {
-				return nil, bad
-			}
-			path, text = append(path, name), rest
-		default:
-			return nil, bad
-		}
-	}
-	return path, nil
-}
-
 // openAPI reads how the root is described. The proxy's URL wins over the
 // address of the server itself.
 func (e *settings) openAPI() engine.OpenAPI {

@@ -215,25 +215,6 @@ func (s *Server) authenticate(r *http.Request) (engine.Caller, *request.Error) {
 	return engine.Caller{Role: role, Claims: string(text)}, nil
 }
 
-func lookup(v any, path []string) (string, bool) {
-	for _, step := range path {
-		switch node := v.(type) {
-		case map[string]any:
-			v = node[step]
-		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(node) {
-				return "", false
-			}
-			v = node[i]
-		default:
-			return "", false
-		}
-	}
-	s, ok := v.(string)
-	return s, ok
-}
-
 // cors sets the CORS headers and answers preflight requests.
 func (s *Server) cors(w http.ResponseWriter, r *http.Request) (answered bool) {
 	origin := r.Header.Get("Origin")

@@ -1,0 +1,37 @@
+package standalone
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+func TestTheRoleIsFoundByItsPath(t *testing.T) {
+	t.Parallel()
+	var claims any
+	if err := json.Unmarshal([]byte(`{
+		"role": "a", "n": 5, "none": null, "https://x.example/role": "b",
+		"realm": {"the roles": [{"name": "c"}, "d"], "list": ["guest", 7, "team_a", "a_admin", "x_mid_y"]}}`), &claims); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		`.role`: "a", `.n`: "5", `.none`: "null", `."https://x.example/role"`: "b",
+		`.realm."the roles"[0].name`: "c", `.realm."the roles"[1]`: "d",
+		`.realm.list[?(@ == "guest")]`: "guest", `.realm.list[?(@ != "guest")]`: "team_a", `.realm.list[?(@ ^== "team")]`: "team_a",
+		`.realm.list[?(@ ==^ "_admin")]`: "a_admin", `.realm.list[?(@ *== "mid")]`: "x_mid_y", `.realm.list[?(@=="a_admin")]`: "a_admin",
+		`.nope`: "", `.role.deeper`: "", `.realm.list[9]`: "", `.realm.list[-1]`: "", `.realm.list[x]`: "", `.realm.list[?(@ == "nope")]`: "",
+	} {
+		steps, err := parseClaimPath(path)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if got, ok := lookup(claims, steps); got != want || ok != (want != "") {
+			t.Errorf("%s: got %q, %v, want %q", path, got, ok, want)
+		}
+	}
+	for _, bad := range []string{`role`, `."open`, `.a[1`, `.a[?(@ == x)]`, `.a[?(@ ~ "x")]`, `.a[?(@ == "x"]`, `.a[?(@ == ")]`, `.a[?(@ == "x")].b`} {
+		if steps, err := parseClaimPath(bad); err == nil {
+			t.Errorf("%s was accepted as %q", bad, steps)
+		}
+	}
+}
