@@ -25,6 +25,24 @@ const (
 	leeway = 30 * time.Second
 )
 
+// refusal is an error in PostgREST's words, which are what its callers compare.
+type refusal string
+
+// Error implements error.
+func (r refusal) Error() string { return string(r) }
+
+const (
+	shortSecret    refusal = "The JWT secret must be at least 32 characters long."
+	badHeader      refusal = `JWSError (JSONDecodeError "the header is not a JSON object")`
+	badSignature   refusal = "JWSError JWSInvalidSignature"
+	noSignature    refusal = "JWSError JWSNoSignatures"
+	badClaims      refusal = "Parsing claims failed"
+	expired        refusal = "JWT expired"
+	notYetValid    refusal = "JWTNotYetValid"
+	issuedInFuture refusal = "JWTIssuedAtFuture"
+	notInAudience  refusal = "JWTNotInAudience"
+)
+
 // Verifier checks tokens that somebody else issued, by the rules and in the
 // words of PostgREST 12. It is safe for concurrent use.
 type Verifier struct {
@@ -77,7 +95,7 @@ func parseKeys(secret []byte) ([]jwk.Key, error) {
 
 func secretKey(secret []byte) ([]jwk.Key, error) {
 	if len(secret) < minSecretBytes {
-		return nil, errors.New("The JWT secret must be at least 32 characters long.") //nolint:staticcheck // PostgREST's words
+		return nil, shortSecret
 	}
 	key, err := jwk.FromRaw(secret)
 	if err != nil {
@@ -93,7 +111,7 @@ func secretKey(secret []byte) ([]jwk.Key, error) {
 // is what PostgREST answers.
 func (v *Verifier) Verify(token string) ([]byte, error) {
 	if len(token) > maxTokenBytes {
-		return nil, errors.New("JWSError JWSInvalidSignature")
+		return nil, badSignature
 	}
 	if parts := strings.Count(token, ".") + 1; parts != 3 {
 		return nil, fmt.Errorf("JWSError (CompactDecodeError Invalid number of parts: Expected 3 parts; got %d)", parts)
@@ -115,7 +133,7 @@ func (v *Verifier) Verify(token string) ([]byte, error) {
 	}
 	payload, err := jws.Verify([]byte(token), jws.WithCompact(), jws.WithKeyProvider(jws.KeyProviderFunc(offer)))
 	if err != nil {
-		return nil, errors.New("JWSError JWSInvalidSignature")
+		return nil, badSignature
 	}
 	if err := v.checkClaims(payload); err != nil {
 		return nil, err
@@ -131,11 +149,11 @@ func algorithmOf(token string) (jwa.SignatureAlgorithm, error) {
 	encoded, _, _ := strings.Cut(token, ".")
 	text, err := base64.RawURLEncoding.DecodeString(encoded)
 	if err != nil || json.Unmarshal(text, &header) != nil {
-		return "", errors.New("JWSError (JSONDecodeError \"the header is not a JSON object\")")
+		return "", badHeader
 	}
 	var alg jwa.SignatureAlgorithm
 	if err := alg.Accept(header.Algorithm); err != nil || alg == jwa.NoSignature {
-		return "", errors.New("JWSError JWSNoSignatures")
+		return "", noSignature
 	}
 	return alg, nil
 }
@@ -156,7 +174,7 @@ func fits(key jwk.Key, alg jwa.SignatureAlgorithm) bool {
 func (v *Verifier) checkClaims(payload []byte) error {
 	var claims map[string]any
 	if err := json.Unmarshal(payload, &claims); err != nil || claims == nil {
-		return errors.New("Parsing claims failed") //nolint:staticcheck // PostgREST's words
+		return badClaims
 	}
 	now := float64(v.now().Unix())
 	seconds := func(claim string, otherwise float64) float64 {
@@ -167,13 +185,13 @@ func (v *Verifier) checkClaims(payload []byte) error {
 	}
 	switch {
 	case now > seconds("exp", now)+leeway.Seconds():
-		return errors.New("JWT expired")
+		return expired
 	case now < seconds("nbf", now)-leeway.Seconds():
-		return errors.New("JWTNotYetValid")
+		return notYetValid
 	case now < seconds("iat", now)-leeway.Seconds():
-		return errors.New("JWTIssuedAtFuture")
+		return issuedInFuture
 	case v.audience != "" && !forAudience(claims["aud"], v.audience):
-		return errors.New("JWTNotInAudience")
+		return notInAudience
 	}
 	return nil
 }
