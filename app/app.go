@@ -14,6 +14,7 @@ import (
 
 	"github.com/insforge/insforge-go/app/config"
 	"github.com/insforge/insforge-go/app/logging"
+	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -95,7 +96,12 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 	}
 	defer listener.Close() // closed already after a served life
 
-	key := generateSigningKey()
+	// A project that has a database has a key; for a new one it is made while
+	// Postgres starts.
+	var key func() (tokens.KeyPair, error)
+	if !cfg.Postgres.External() && !dir.hasCluster() {
+		key = generateSigningKey()
+	}
 	db, err := openDatabase(ctx, cfg, secrets.Secrets, logs)
 	if err != nil {
 		return err

@@ -119,6 +119,12 @@ func (d *dataDir) owesPassword() bool {
 
 func (d *dataDir) passwordShown() { _ = os.Remove(filepath.Join(d.path, unshownFile)) } // at worst it is shown again
 
+// hasCluster reports whether the directory holds a database of ours.
+func (d *dataDir) hasCluster() bool {
+	_, err := os.Stat(filepath.Join(d.path, postgresDir))
+	return err == nil
+}
+
 // announce leaves a note for status, doctor and a second starter.
 func (d *dataDir) announce(i Instance) error {
 	text, err := json.Marshal(i)

@@ -28,9 +28,10 @@ import (
 
 // parts are what build composes the product from.
 type parts struct {
-	config     config.Config
-	secrets    config.Secrets
-	db         *database
+	config  config.Config
+	secrets config.Secrets
+	db      *database
+	// signingKey waits for the first key pair; nil makes it when one is needed.
 	signingKey func() (tokens.KeyPair, error)
 	log        zerolog.Logger
 }

@@ -139,7 +139,8 @@ func withCork(ctx context.Context, c net.Conn) context.Context {
 }
 
 // corked returns a writer that holds the answer to r back until the returned
-// function is called; w itself and nil where nothing can be held.
+// function is called. Where nothing can be held that is w itself, and the
+// function does nothing.
 func corked(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, func()) {
 	conn, ok := r.Context().Value(corkKey{}).(*corkedConn)
 	if !ok || r.Body != http.NoBody {
