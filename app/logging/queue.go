@@ -15,14 +15,16 @@ const (
 	// maxPending bounds the lines that wait. Beyond it they are dropped and
 	// counted: a full or stuck disk must not stop the product.
 	maxPending = 8 << 20
-	// writeSize is how much is written at once.
+	// writeSize is how much is cleaned and written at once.
 	writeSize = 64 << 10
+	// keepSize is the largest buffer that is used again.
+	keepSize = 1 << 20
 )
 
 // queue takes lines at the speed of memory and hands them on, cleaned, in the
 // background. A process that is killed loses those of the last moment.
 type queue struct {
-	clean func(line []byte) []byte
+	clean func(lines []byte) []byte
 	sinks []io.Writer
 
 	mu      sync.Mutex
@@ -96,29 +98,31 @@ func (q *queue) drain(spare []byte) []byte {
 		q.write(fmt.Appendf(nil, "{\"level\":\"warn\",\"timestamp\":%q,\"message\":\"%d log lines were dropped: the log could not keep up\"}\n",
 			time.Now().UTC().Format(timestampFormat), dropped))
 	}
-	if cap(lines) > writeSize {
+	if cap(lines) > keepSize {
 		return nil // a burst is over; give its memory back
 	}
 	return lines
 }
 
-// write cleans each line and hands them on in large writes. A sink that fails
+// write cleans the lines and hands them on in large writes. A sink that fails
 // loses its lines: there is nowhere to complain.
 func (q *queue) write(lines []byte) {
-	out := make([]byte, 0, min(len(lines)+len(lines)/8, writeSize+len(lines)/8))
 	for len(lines) > 0 {
-		end := bytes.IndexByte(lines, '\n') + 1
+		end := len(lines)
+		if end > writeSize {
+			end = bytes.LastIndexByte(lines[:writeSize], '\n') + 1
+		}
+		if end == 0 { // one long line
+			end = bytes.IndexByte(lines, '\n') + 1
+		}
 		if end == 0 {
 			end = len(lines)
 		}
-		out = append(out, q.clean(lines[:end])...)
-		lines = lines[end:]
-		if len(out) >= writeSize || len(lines) == 0 {
-			for _, sink := range q.sinks {
-				_, _ = sink.Write(out)
-			}
-			out = out[:0]
+		out := q.clean(lines[:end])
+		for _, sink := range q.sinks {
+			_, _ = sink.Write(out)
 		}
+		lines = lines[end:]
 	}
 }
 

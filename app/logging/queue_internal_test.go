@@ -46,14 +46,20 @@ func TestAStuckDiskHoldsNobodyUpAndWhatIsLostIsCounted(t *testing.T) {
 	}
 }
 
-func TestLinesKeepTheirOrderAndAreCleanedOneByOne(t *testing.T) {
+func TestLinesKeepTheirOrderAndAreCleanedInWholeLines(t *testing.T) {
 	t.Parallel()
 	var got bytes.Buffer
-	q := newQueue(func(line []byte) []byte { return append([]byte("> "), line...) }, &got)
+	q := newQueue(func(lines []byte) []byte {
+		if !bytes.HasPrefix(lines, []byte("line ")) || !bytes.HasSuffix(lines, []byte("\n")) {
+			t.Errorf("got a part of a line: %.20q … %.20q", lines, lines[max(0, len(lines)-20):])
+		}
+		return bytes.ReplaceAll(lines, []byte("line"), []byte("LINE"))
+	}, &got)
 	var want strings.Builder
-	for i := range 10_000 {
-		fmt.Fprintf(q, "line %d\n", i)
-		fmt.Fprintf(&want, "> line %d\n", i)
+	for i := range 1_500 {
+		long := strings.Repeat("x", (i%997)*(i%7)) // now and then longer than one write
+		fmt.Fprintf(q, "line %d %s\n", i, long)
+		fmt.Fprintf(&want, "LINE %d %s\n", i, long)
 	}
 	q.Close()
 	if got.String() != want.String() {

@@ -11,14 +11,17 @@ import (
 
 const blot = "[redacted]"
 
-// shapes are secrets that can be told by their form: keys, JWTs, bearer
-// tokens, passwords in connection strings, JSON and SQL, password hashes.
-// Lines are JSON, so quotes within a message appear as \".
-var shapes = []struct {
+// shape is a kind of secret that can be told by its form.
+type shape struct {
 	hints   []string // one must occur in the line before the pattern is tried
 	pattern *regexp.Regexp
 	with    []byte
-}{
+}
+
+// shapes are keys, JWTs, bearer tokens, passwords in connection strings, JSON
+// and SQL, password hashes. Lines are JSON, so quotes within a message appear
+// as \".
+var shapes = []shape{
 	{[]string{"ik_"}, regexp.MustCompile(`\bik_[A-Za-z0-9-]{20,}`), []byte("ik_" + blot)},
 	{[]string{"anon_"}, regexp.MustCompile(`\banon_[A-Za-z0-9-]{20,}`), []byte("anon_" + blot)},
 	{[]string{"eyJ"}, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?`), []byte(blot)},
@@ -87,16 +90,34 @@ func escape(s string, html bool) string {
 	return string(quoted[1 : len(quoted)-1])
 }
 
-func (r redactor) clean(line []byte) []byte {
+// clean returns lines without secrets. Secrets and hints are looked for in all
+// lines at once, which is cheap; patterns are tried line by line, where one
+// cannot reach into the next line.
+func (r redactor) clean(lines []byte) []byte {
 	for _, s := range r.secrets {
-		if bytes.Contains(line, s) {
-			line = bytes.ReplaceAll(line, s, []byte(blot))
+		if bytes.Contains(lines, s) {
+			lines = bytes.ReplaceAll(lines, s, []byte(blot))
 		}
 	}
 	for _, s := range shapes {
-		if slices.ContainsFunc(s.hints, func(hint string) bool { return bytes.Contains(line, []byte(hint)) }) {
-			line = s.pattern.ReplaceAll(line, s.with)
+		if s.hinted(lines) {
+			lines = s.clean(lines)
 		}
 	}
-	return line
+	return lines
+}
+
+func (s shape) hinted(b []byte) bool {
+	return slices.ContainsFunc(s.hints, func(hint string) bool { return bytes.Contains(b, []byte(hint)) })
+}
+
+func (s shape) clean(lines []byte) []byte {
+	out := make([]byte, 0, len(lines))
+	for line := range bytes.Lines(lines) {
+		if s.hinted(line) {
+			line = s.pattern.ReplaceAll(line, s.with)
+		}
+		out = append(out, line...)
+	}
+	return out
 }

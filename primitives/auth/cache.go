@@ -2,15 +2,15 @@ package auth
 
 import (
 	"crypto/sha256"
-	"sync"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/insforge/insforge-go/primitives/kernel/recent"
 )
 
 const (
-	// generationSize is how many verified tokens one generation of the cache
-	// holds; there are two.
+	// generationSize bounds the verified tokens that are remembered: there
+	// are two generations.
 	generationSize = 2048
 	// maxCachedToken is the longest token worth remembering: the cache's
 	// memory is bounded by it too.
@@ -18,11 +18,9 @@ const (
 )
 
 // cache remembers verified tokens by digest. Only tokens that are good get
-// in, so a flood of bad ones leaves it alone. When a generation is full the
-// one before it is forgotten; a token that is still in use moves on.
+// in, so a flood of bad ones leaves it alone.
 type cache struct {
-	mu         sync.Mutex
-	young, old map[[sha256.Size]byte]verified
+	tokens *recent.Map[[sha256.Size]byte, verified]
 }
 
 type verified struct {
@@ -31,37 +29,22 @@ type verified struct {
 }
 
 func newCache() *cache {
-	return &cache{young: map[[sha256.Size]byte]verified{}}
+	return &cache{recent.New[[sha256.Size]byte, verified](generationSize)}
 }
 
 // get returns the principal of a token that is still valid at now.
 func (c *cache) get(digest [sha256.Size]byte, now time.Time) (identity.Principal, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	v, ok := c.young[digest]
+	v, ok := c.tokens.Get(digest)
 	if !ok {
-		if v, ok = c.old[digest]; !ok {
-			return identity.Principal{}, false
-		}
-		c.add(digest, v)
+		return identity.Principal{}, false
 	}
 	if !v.expires.IsZero() && !now.Before(v.expires) {
-		delete(c.young, digest)
-		delete(c.old, digest)
+		c.tokens.Delete(digest)
 		return identity.Principal{}, false
 	}
 	return v.principal, true
 }
 
 func (c *cache) put(digest [sha256.Size]byte, p identity.Principal, expires time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.add(digest, verified{principal: p, expires: expires})
-}
-
-func (c *cache) add(digest [sha256.Size]byte, v verified) {
-	if len(c.young) >= generationSize {
-		c.old, c.young = c.young, make(map[[sha256.Size]byte]verified, generationSize)
-	}
-	c.young[digest] = v
+	c.tokens.Put(digest, verified{principal: p, expires: expires})
 }

@@ -20,15 +20,18 @@ type conversation struct {
 // when only failure counts.
 type step struct {
 	sent
-	read func(*pgconn.ResultReader) error
+	read reader
 }
+
+// reader takes in the answer to a statement.
+type reader func(*conversation, *prepared, *pgconn.ResultReader) error
 
 func (c *conversation) plainStep(sql string) {
 	c.pipeline.SendQueryParams(sql, nil, nil, nil, nil)
 	c.steps = append(c.steps, step{})
 }
 
-func (c *conversation) step(role string, st sqlgen.Statement, results []int16, read func(*pgconn.ResultReader) error) {
+func (c *conversation) step(role string, st sqlgen.Statement, results []int16, read reader) {
 	c.steps = append(c.steps, step{c.statements.send(c.pipeline, role, st, results), read})
 }
 
@@ -101,21 +104,21 @@ func (c *conversation) end(explicit, rollback bool) {
 func (c *conversation) sendMain() {
 	x, role := c.execution, c.caller.Role
 	if x.query.Count != nil {
-		c.step(role, *x.query.Count, nil, c.readCount)
+		c.step(role, *x.query.Count, nil, (*conversation).readCount)
 	}
 	if prefer := x.request.Prefer.Count; x.plan.Kind == request.Read && (prefer == "planned" || prefer == "estimated") {
-		c.step(role, sqlgen.CountRows(x.plan), nil, c.readPlanned)
+		c.step(role, sqlgen.CountRows(x.plan), nil, (*conversation).readPlanned)
 	}
 	var formats []int16
 	if x.query.Output == sqlgen.Body {
 		formats = []int16{pgTextFormat, pgTextFormat, pgBinaryFormat}
 	}
-	c.step(role, x.query.Main, formats, c.readMain)
+	c.step(role, x.query.Main, formats, (*conversation).readMain)
 	counts := x.plan.Mutation != nil && x.plan.Mutation.CountsInserts()
 	if counts || x.snapshot.Uses.Response {
 		const q = `SELECT current_setting('response.headers', true), current_setting('response.status', true),
 	nullif(current_setting('pgrst.inserted', true), '')`
-		c.step("", sqlgen.Statement{SQL: q}, nil, c.readSettings)
+		c.step("", sqlgen.Statement{SQL: q}, nil, (*conversation).readSettings)
 	}
 }
 
@@ -181,15 +184,15 @@ func (c *conversation) readStep(s step) error {
 			return err
 		}
 	}
-	if s.preparing != nil {
+	if s.preparing {
 		r, err := c.pipeline.GetResults()
 		if err != nil {
 			return err
 		}
 		if d, ok := r.(*pgconn.StatementDescription); ok {
-			d.Name = s.preparing.name
-			d.SQL = s.preparing.key.sql
-			s.preparing.description = d
+			d.Name = s.prepared.name
+			d.SQL = s.prepared.key.sql
+			s.prepared.description = d
 		}
 	}
 	r, err := c.pipeline.GetResults()
@@ -202,7 +205,7 @@ func (c *conversation) readStep(s step) error {
 	}
 	var failed error
 	if s.read != nil {
-		failed = s.read(reader)
+		failed = s.read(c, s.prepared, reader)
 	}
 	if _, err := reader.Close(); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/insforge/insforge-go/primitives/kernel/recent"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
@@ -47,8 +48,11 @@ type Engine struct {
 	cache   *schema.Cache
 	buffers respond.Buffers
 	lanes   lanes
+	memory  *recent.Map[request.Key, *made]
 	// generics knows which plans fit all values.
 	generics *generics
+	// prologues are the texts of prologue.
+	prologues texts
 }
 
 // New checks and stores. The engine answers once Run has read the schema.
@@ -59,7 +63,7 @@ func New(d Deps) (*Engine, error) {
 	if err := d.Options.setDefaults(); err != nil {
 		return nil, err
 	}
-	e := &Engine{acquire: d.Acquire, log: d.Log, options: d.Options, lanes: newLanes(), generics: newGenerics()}
+	e := &Engine{acquire: d.Acquire, log: d.Log, options: d.Options, lanes: newLanes(), memory: recent.New[request.Key, *made](generationSize), generics: newGenerics()}
 	e.cache = schema.NewCache(e.loadSchema, d.Log)
 	if d.Listener != nil {
 		d.Listener.On(Channel, func(payload string) {
@@ -132,7 +136,12 @@ type job struct {
 	snapshot *schema.Snapshot
 	request  *request.Request
 	plan     *plan.Plan
-	timing   timing
+	// key is what the request is remembered by, if keep is set.
+	key  request.Key
+	keep bool
+	// made is what was made of such a request before; nil if there was none.
+	made   *made
+	timing timing
 }
 
 // Serve answers r. Failures that PostgREST knows are written in its shape.
@@ -203,19 +212,34 @@ func (j *job) parse() error {
 		Schemas: j.snapshot.Schemas, Profile: j.target.Schema, AllowTx: j.options.TxEnd.allowsOverride(),
 		IsTimezone: j.snapshot.IsTimezone, DefaultContentType: j.options.DefaultContentType,
 	}
-	r, err := request.Parse(j.http.Method, query, j.http.Header, j.target.Target, o)
-	if err != nil {
-		return err
+	if j.recall(query); j.made != nil {
+		j.request = j.made.request
+	} else {
+		r, err := request.Parse(j.http.Method, query, j.http.Header, j.target.Target, o)
+		if err != nil {
+			return err
+		}
+		j.request = r
 	}
-	j.request = r
-	if !r.HasBody() {
+	if !j.request.HasBody() {
 		return nil
 	}
+	r := j.ownRequest()
 	body, err := io.ReadAll(http.MaxBytesReader(nil, j.http.Body, j.options.MaxBodyBytes))
 	if err != nil {
 		return err
 	}
 	return r.SetBody(j.adapt(body))
+}
+
+// ownRequest makes the request the job's own, to add a body to it.
+func (j *job) ownRequest() *request.Request {
+	if j.made == nil {
+		j.remember(made{snapshot: j.snapshot, request: j.request})
+	}
+	own := *j.request
+	j.request = &own
+	return &own
 }
 
 // adapt applies the mount's rules to a body.
@@ -237,6 +261,10 @@ func (j *job) adapt(body []byte) []byte {
 // build plans the request. What the snapshot lacks may have been made a
 // moment ago: then a newer snapshot decides.
 func (j *job) build(ctx context.Context) error {
+	if j.made != nil && j.made.plan != nil {
+		j.plan = j.made.plan
+		return nil
+	}
 	o := plan.Options{MaxRows: j.options.MaxRows, Aggregates: j.options.Aggregates, PlanOutput: j.options.PlanOutput}
 	p, err := plan.Build(j.request, j.snapshot, o)
 	unknown := err == nil && p.Table == nil && p.Mutation != nil && len(j.request.Payload.Keys) > 0

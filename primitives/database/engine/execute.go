@@ -40,6 +40,8 @@ func (j *job) run(ctx context.Context) (*respond.Result, error) {
 	err = x.once(ctx)
 	for range 2 {
 		switch {
+		case err == nil:
+			return x.result, nil
 		case errors.Is(err, errNotPlain), x.namedTooMuch(err):
 			x.options.NoColumns = true
 		case hasState(err, "26000", "42P05"):
@@ -128,7 +130,14 @@ func (x *execution) choose() {
 	if count == "estimated" && x.Engine.options.MaxRows > 0 {
 		x.options.CountLimit = x.Engine.options.MaxRows + 1
 	}
+	if x.made != nil && x.made.plan != nil && x.made.options == x.options {
+		x.query = x.made.query
+		return
+	}
 	x.query = sqlgen.Build(x.plan, x.options)
+	if !x.request.HasBody() {
+		x.remember(made{snapshot: x.snapshot, request: x.request, plan: x.plan, query: x.query, options: x.options})
+	}
 }
 
 // planMode is the plan_cache_mode of a read, as far as it is known.

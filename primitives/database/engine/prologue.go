@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
@@ -16,64 +17,118 @@ import (
 // the role come before the role: setting them may need a right that the login
 // has and the role has not. planMode is a plan_cache_mode, or empty.
 func (j *job) prologue(readOnly bool, planMode string) sqlgen.Statement {
-	var b strings.Builder
-	args := make([][]byte, 0, 8)
-	set := func(name, value string) {
-		if len(args) > 0 {
-			b.WriteString(", ")
-		}
-		args = append(args, []byte(value))
-		b.WriteString("set_config('" + name + "', $" + strconv.Itoa(len(args)) + ", true)")
-	}
-	dynamic := func(s schema.Setting) {
-		b.WriteString(", set_config($" + strconv.Itoa(len(args)+1) + ", $" + strconv.Itoa(len(args)+2) + ", true)")
-		args = append(args, []byte(s.Name), []byte(s.Value))
-	}
-	b.Grow(256)
-	b.WriteString("SELECT ")
-	set("search_path", j.searchPath())
-	for _, s := range j.snapshot.Role(j.caller.Role).Settings {
-		dynamic(s)
-	}
-	set("role", j.caller.Role)
-	set("request.jwt.claims", j.caller.Claims)
+	p := settings{args: make([][]byte, 0, 12), values: make([]byte, 0, 64+len(j.caller.Claims))}
+	text := make([]byte, 0, 512)
+	p.sql = append(text, "SELECT "...)
+	p.set("search_path", j.searchPath())
+	p.setAll(j.snapshot.Role(j.caller.Role).Settings)
+	p.set("role", j.caller.Role)
+	p.set("request.jwt.claims", j.caller.Claims)
 	if name := identity.CallFrom(j.http.Context()).ApplicationName(); name != "" {
-		set("application_name", name)
+		p.set("application_name", name)
 	}
 	uses := j.snapshot.Uses
 	if uses.Method {
-		set("request.method", j.http.Method)
+		p.set("request.method", j.http.Method)
 	}
 	if uses.Path {
-		set("request.path", j.path())
+		p.set("request.path", j.path())
 	}
 	if uses.Headers {
-		set("request.headers", headersJSON(j.http))
+		p.set("request.headers", headersJSON(j.http))
 	}
 	if uses.Cookies {
-		set("request.cookies", cookiesJSON(j.http))
+		p.set("request.cookies", cookiesJSON(j.http))
 	}
 	if tz := j.request.Prefer.Timezone; tz != "" {
-		set("timezone", tz)
+		p.set("timezone", tz)
 	}
 	if j.plan.Call != nil {
-		for _, s := range j.plan.Call.Function.Settings {
-			dynamic(s)
-		}
+		p.setAll(j.plan.Call.Function.Settings)
 	}
-	for _, s := range j.options.AppSettings {
-		dynamic(s)
-	}
+	p.setAll(j.options.AppSettings)
 	if planMode != "" {
-		set("plan_cache_mode", planMode)
+		p.set("plan_cache_mode", planMode)
 	}
 	if readOnly {
-		set("transaction_read_only", "on")
+		p.set("transaction_read_only", "on")
 	}
-	return sqlgen.Statement{SQL: b.String(), Args: args}
+	return sqlgen.Statement{SQL: j.prologues.of(p.sql), Args: p.args}
+}
+
+// settings is a statement of set_config calls being written.
+type settings struct {
+	sql    []byte
+	args   [][]byte
+	values []byte // memory of args
+}
+
+// set adds a setting of the transaction whose name is one of ours.
+func (p *settings) set(name, value string) {
+	p.begin()
+	p.sql = append(append(append(p.sql, '\''), name...), '\'')
+	p.value(value)
+}
+
+// setAll adds settings with names from elsewhere.
+func (p *settings) setAll(all []schema.Setting) {
+	for _, s := range all {
+		p.begin()
+		p.parameter(s.Name)
+		p.value(s.Value)
+	}
+}
+
+func (p *settings) begin() {
+	if len(p.args) > 0 {
+		p.sql = append(p.sql, ", "...)
+	}
+	p.sql = append(p.sql, "set_config("...)
+}
+
+func (p *settings) value(value string) {
+	p.sql = append(p.sql, ", "...)
+	p.parameter(value)
+	p.sql = append(p.sql, ", true)"...)
+}
+
+func (p *settings) parameter(value string) {
+	at := len(p.values)
+	p.values = append(p.values, value...) // may move; what was cut off before stays
+	p.args = append(p.args, p.values[at:len(p.values):len(p.values)])
+	p.sql = strconv.AppendInt(append(p.sql, '$'), int64(len(p.args)), 10)
+}
+
+// maxTexts bounds the texts that are kept.
+const maxTexts = 200
+
+// texts makes strings of bytes that are often the same.
+type texts struct {
+	mu  sync.RWMutex
+	all map[string]string
+}
+
+func (t *texts) of(b []byte) string {
+	t.mu.RLock()
+	s, ok := t.all[string(b)]
+	t.mu.RUnlock()
+	if ok {
+		return s
+	}
+	s = string(b)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all == nil || len(t.all) >= maxTexts {
+		t.all = map[string]string{}
+	}
+	t.all[s] = s
+	return s
 }
 
 func (j *job) searchPath() string {
+	if len(j.options.ExtraSearchPath) == 0 {
+		return quote(j.request.Schema)
+	}
 	quoted := make([]string, 0, 1+len(j.options.ExtraSearchPath))
 	for _, s := range append([]string{j.request.Schema}, j.options.ExtraSearchPath...) {
 		quoted = append(quoted, quote(s))

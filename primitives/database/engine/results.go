@@ -10,10 +10,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-func (c *conversation) readMain(r *pgconn.ResultReader) error {
+func (c *conversation) readMain(st *prepared, r *pgconn.ResultReader) error {
 	switch c.query.Output {
 	case sqlgen.Columns:
-		w, exact := respond.NewRowWriter(r.FieldDescriptions(), c.snapshot.IsPlain)
+		w, exact := st.rowWriter(r, c.snapshot)
 		if !exact && c.plan.Mutation == nil {
 			return errNotPlain
 		}
@@ -134,7 +134,7 @@ func (c *conversation) readExplain(r *pgconn.ResultReader) error {
 	return nil
 }
 
-func (c *conversation) readCount(r *pgconn.ResultReader) error {
+func (c *conversation) readCount(_ *prepared, r *pgconn.ResultReader) error {
 	if r.NextRow() {
 		n, err := strconv.ParseInt(string(r.Values()[0]), 10, 64)
 		if err != nil {
@@ -146,7 +146,7 @@ func (c *conversation) readCount(r *pgconn.ResultReader) error {
 }
 
 // readPlanned takes the planner's number of rows out of an EXPLAIN.
-func (c *conversation) readPlanned(r *pgconn.ResultReader) error {
+func (c *conversation) readPlanned(_ *prepared, r *pgconn.ResultReader) error {
 	if !r.NextRow() {
 		return nil
 	}
@@ -165,7 +165,7 @@ func (c *conversation) readPlanned(r *pgconn.ResultReader) error {
 	return nil
 }
 
-func (c *conversation) readSettings(r *pgconn.ResultReader) error {
+func (c *conversation) readSettings(_ *prepared, r *pgconn.ResultReader) error {
 	if !r.NextRow() {
 		return nil
 	}

@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"math/rand/v2"
 
+	"github.com/insforge/insforge-go/primitives/database/engine/respond"
+	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -37,6 +39,23 @@ type prepared struct {
 	name string
 	// description is nil until Postgres has accepted the statement.
 	description *pgconn.StatementDescription
+	// rows writes the rows of the description, as made with snapshot.
+	rows     *respond.RowWriter
+	exact    bool
+	snapshot *schema.Snapshot
+}
+
+// rowWriter returns respond.NewRowWriter's results for the rows of r, the
+// answer to the statement; p is nil when it was not prepared.
+func (p *prepared) rowWriter(r *pgconn.ResultReader, s *schema.Snapshot) (*respond.RowWriter, bool) {
+	if p == nil || p.description == nil {
+		return respond.NewRowWriter(r.FieldDescriptions(), s.IsPlain)
+	}
+	if p.rows == nil || p.snapshot != s {
+		p.rows, p.exact = respond.NewRowWriter(p.description.Fields, s.IsPlain)
+		p.snapshot = s
+	}
+	return p.rows, p.exact
 }
 
 func statementsOf(conn *pgconn.PgConn) *statements {
@@ -53,8 +72,10 @@ func statementsOf(conn *pgconn.PgConn) *statements {
 
 // sent is a statement on its way, with what to do about its answer.
 type sent struct {
-	// preparing is set when the answer begins with that of a Parse.
-	preparing *prepared
+	// prepared is the statement, nil when it is sent as text. preparing is set
+	// when the answer begins with that of a Parse.
+	prepared  *prepared
+	preparing bool
 	// dropped counts the answers to statements that were given up for it.
 	dropped int
 }
@@ -80,13 +101,13 @@ func (s *statements) send(p *pgconn.Pipeline, role string, st sqlgen.Statement, 
 	entry := e.Value.(*prepared)
 	if entry.description != nil {
 		p.SendQueryStatement(entry.description, st.Args, nil, results)
-		return sent{}
+		return sent{prepared: entry}
 	}
 	s.next++
 	entry.name = s.prefix + formatUint(s.next)
 	p.SendPrepare(entry.name, st.SQL, nil)
 	p.SendQueryPrepared(entry.name, st.Args, nil, results)
-	return sent{preparing: entry}
+	return sent{prepared: entry, preparing: true}
 }
 
 func (s *statements) evict(p *pgconn.Pipeline) int {

@@ -50,17 +50,36 @@ func ContentRange(first, last, total int64) string {
 // answer is a response being put together.
 type answer struct {
 	status int
-	header http.Header
+	header header
 	body   *Spool
+	// own are the headers that SQL set; they come first.
+	own http.Header
 	// text replaces body.
 	text []byte
+}
+
+// header are header fields with names in canonical form, each once.
+type header []struct{ name, value string }
+
+func (h *header) set(name, value string) {
+	*h = append(*h, struct{ name, value string }{name, value})
+}
+
+// addTo adds the fields to an answer's header. Their values share memory:
+// there is one allocation for all of them.
+func (h header) addTo(to http.Header) {
+	values := make([]string, len(h))
+	for i, f := range h {
+		values[i] = f.value
+		to[f.name] = values[i : i+1 : i+1]
+	}
 }
 
 // Write sends the answer for p. The error is a *request.Error when SQL set
 // response.headers or response.status to something that cannot be sent;
 // nothing was written then.
 func Write(w http.ResponseWriter, r *request.Request, p *plan.Plan, res *Result) error {
-	a := answer{status: http.StatusOK, header: http.Header{}, body: res.Body}
+	a := answer{status: http.StatusOK, header: make(header, 0, 8), body: res.Body}
 	switch {
 	case p.Media.Media == request.Plan:
 		a.content(r, p)
@@ -83,9 +102,9 @@ func Write(w http.ResponseWriter, r *request.Request, p *plan.Plan, res *Result)
 }
 
 func (a *answer) content(r *request.Request, p *plan.Plan) {
-	a.header.Set("Content-Type", p.Media.ContentType())
+	a.header.set("Content-Type", p.Media.ContentType())
 	if r.Negotiated {
-		a.header.Set("Content-Profile", r.Schema)
+		a.header.set("Content-Profile", r.Schema)
 	}
 }
 
@@ -97,7 +116,7 @@ func (a *answer) window(r *request.Request, res *Result) {
 		// Rows may have come between the count and the read.
 		res.Total = max(res.Total, last+1)
 	}
-	a.header.Set("Content-Range", ContentRange(first, last, res.Total))
+	a.header.set("Content-Range", ContentRange(first, last, res.Total))
 	switch {
 	case res.Total < 0:
 	case first > res.Total:
@@ -114,7 +133,7 @@ func (a *answer) read(r *request.Request, p *plan.Plan, res *Result) {
 	if r.Query.Canonical != "" {
 		location += "?" + r.Query.Canonical
 	}
-	a.header.Set("Content-Location", location)
+	a.header.set("Content-Location", location)
 	a.content(r, p)
 	a.applied(r, applied{count: true})
 }
@@ -135,20 +154,20 @@ func (a *answer) create(r *request.Request, p *plan.Plan, res *Result) {
 		a.status = http.StatusOK
 	}
 	if len(res.Location) > 0 {
-		a.header.Set("Location", location(r.Target.Name, res.Location))
+		a.header.set("Location", location(r.Target.Name, res.Location))
 	}
 	total := int64(-1)
 	if counts(r) {
 		total = res.Rows
 	}
-	a.header.Set("Content-Range", ContentRange(1, 0, total))
+	a.header.set("Content-Range", ContentRange(1, 0, total))
 	a.applied(r, applied{
 		resolution:     len(p.Mutation.PK) > 0 || r.Query.OnConflict != nil,
 		representation: true, count: true, missing: true,
 	})
 	a.representation(r, p, a.status)
 	if !r.Prefer.Full() && a.body != nil { // the mount's stand-in for an empty answer
-		a.header.Set("Content-Type", "application/json; charset=utf-8")
+		a.header.set("Content-Type", "application/json; charset=utf-8")
 	}
 }
 
@@ -190,7 +209,7 @@ func (a *answer) change(r *request.Request, p *plan.Plan, res *Result) {
 	if r.Kind == request.Delete {
 		first, last = 1, 0
 	}
-	a.header.Set("Content-Range", ContentRange(first, last, total))
+	a.header.set("Content-Range", ContentRange(first, last, total))
 	a.applied(r, applied{representation: true, count: true, missing: r.Kind == request.Update, maxAffected: true})
 	a.representation(r, p, http.StatusOK)
 	if !r.Prefer.Full() {
@@ -234,7 +253,7 @@ func (a *answer) applied(r *request.Request, which applied) {
 		add(which.maxAffected, "max-affected", strconv.FormatInt(p.MaxAffected, 10))
 	}
 	if len(all) > 0 {
-		a.header.Set("Preference-Applied", strings.Join(all, ", "))
+		a.header.set("Preference-Applied", strings.Join(all, ", "))
 	}
 }
 
@@ -265,24 +284,25 @@ func (a *answer) override(res *Result) error {
 			own.Add(name, value)
 		}
 	}
-	for name, values := range own {
-		a.header[name] = values
-	}
+	a.own = own
 	return nil
 }
 
 func (a *answer) send(w http.ResponseWriter, r *request.Request) {
-	h := w.Header()
-	for name, values := range a.header {
-		h[name] = values
-	}
 	hasBody := a.status != http.StatusNoContent && a.status != http.StatusNotModified
 	length := int64(len(a.text))
 	if a.text == nil && a.body != nil {
 		length = a.body.Len()
 	}
 	if hasBody && !r.HeadersOnly {
-		h.Set("Content-Length", strconv.FormatInt(length, 10))
+		a.header.set("Content-Length", strconv.FormatInt(length, 10))
+	}
+	h := w.Header()
+	a.header.addTo(h)
+	for name, values := range a.own {
+		if name != "Content-Length" {
+			h[name] = values
+		}
 	}
 	w.WriteHeader(a.status)
 	switch {
