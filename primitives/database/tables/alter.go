@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/insforge/insforge-go/primitives/database/naming"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
@@ -106,7 +107,7 @@ func lock(ctx context.Context, tx pg.Tx, t Table) (now state, err error) {
 	}
 	if _, err := tx.Exec(ctx, "LOCK TABLE "+t.SQL()+" IN ACCESS EXCLUSIVE MODE"); err != nil {
 		if pg.State(err) == "42P01" { // dropped meanwhile
-			return now, noTable(t).Because(err)
+			return now, naming.NoTable(t).Because(err)
 		}
 		return now, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/insforge/insforge-go/primitives/database/naming"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/jackc/pgx/v5"
 )
@@ -61,7 +62,7 @@ func find(ctx context.Context, tx pg.Tx, t Table) (oid uint32, err error) {
 		   AND c.relname = $2
 		   AND c.relkind IN ('r', 'p')`, string(t.Schema), string(t.Name)).Scan(&oid)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, noTable(t)
+		return 0, naming.NoTable(t)
 	}
 	return oid, err
 }

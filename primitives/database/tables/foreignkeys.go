@@ -1,6 +1,10 @@
 package tables
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/insforge/insforge-go/primitives/database/naming"
+)
 
 // Action is what happens to a row when the row it points to goes or changes.
 type Action string
@@ -52,7 +56,7 @@ func (k ForeignKey) constraint() Name {
 	for _, c := range k.Columns {
 		parts = append(parts, string(c.Target))
 	}
-	return fit(strings.Join(parts, "_"))
+	return naming.Fit(strings.Join(parts, "_"))
 }
 
 // definition returns the key as CREATE TABLE and ADD want it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/insforge/insforge-go/primitives/database/naming"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
@@ -26,7 +27,7 @@ func (s *Service) Mount(r rest.Router) {
 
 // handleList serves "GET /api/database/tables".
 func (s *Service) handleList(c rest.Context) error {
-	schema, err := schemaOf(c)
+	schema, err := naming.SchemaOf(c)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ type created struct {
 
 // handleCreate serves "POST /api/database/tables".
 func (s *Service) handleCreate(c rest.Context) error {
-	schema, err := schemaOf(c)
+	schema, err := naming.SchemaOf(c)
 	if err != nil {
 		return err
 	}
@@ -82,7 +83,7 @@ func (s *Service) handleCreate(c rest.Context) error {
 
 // handleDescribe serves "GET /api/database/tables/:tableName/schema".
 func (s *Service) handleDescribe(c rest.Context) error {
-	t, err := tableOf(c)
+	t, err := naming.TableOf(c)
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ type altered struct {
 
 // handleAlter serves "PATCH /api/database/tables/:tableName/schema".
 func (s *Service) handleAlter(c rest.Context) error {
-	t, err := tableOf(c)
+	t, err := naming.TableOf(c)
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ type dropped struct {
 
 // handleDrop serves "DELETE /api/database/tables/:tableName".
 func (s *Service) handleDrop(c rest.Context) error {
-	t, err := tableOf(c)
+	t, err := naming.TableOf(c)
 	if err != nil {
 		return err
 	}
@@ -252,7 +253,7 @@ func (f *form) name(o *rest.Fields, field string) Name {
 }
 
 func (f *form) checked(field, s string) Name {
-	name, err := parseName(field, s)
+	name, err := naming.Parse(field, s)
 	if err != nil {
 		f.spoil(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/insforge/insforge-go/primitives/database/naming"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -157,7 +158,7 @@ func (spec Spec) statements() []string {
 }
 
 // triggerName is the trigger that keeps updated_at.
-func triggerName(table Name) Name { return fit(string(table) + "_update_timestamp") }
+func triggerName(table Name) Name { return naming.Fit(string(table) + "_update_timestamp") }
 
 // Drop drops a table and all that depends on it. A table that does not exist
 // is no error.
