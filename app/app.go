@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"runtime/debug"
 	"strconv"
 	"syscall"
@@ -20,10 +19,6 @@ import (
 
 // drainTimeout is how long requests in progress have after SIGTERM.
 const drainTimeout = 20 * time.Second
-
-// gcPercent trades a few MB for a third of the collections: the live heap of
-// a busy process is some 5 MB, so the default would collect all the time.
-const gcPercent = 400
 
 // Console is how a process talks to whoever started it.
 type Console struct {
@@ -60,9 +55,7 @@ func Run(ctx context.Context, cfg config.Config, console Console) error {
 
 func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 	began := time.Now()
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	tune()
 	dir, err := openDataDir(cfg.DataDir)
 	if err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -49,9 +48,7 @@ type REST struct {
 // a login that the database refuses. A database that does not answer is waited
 // for.
 func ServeREST(ctx context.Context, r REST) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	tune()
 	h := &restHost{in: r, notified: make(chan struct{}, 1)}
 	config, err := standalone.Read(r.Environ, r.ConfigFile)
 	if err != nil {

@@ -25,7 +25,9 @@ var errNotPlain = errors.New("a column's JSON cannot be made from its text")
 // run executes the plan on a connection. A statement that went stale under a
 // schema change is tried once more: its transaction was rolled back whole.
 func (j *job) run(ctx context.Context) (*respond.Result, error) {
-	defer j.lanes.enter(ctx)()
+	if j.plan.ReadOnly { // writes mostly wait for the disk
+		defer j.lanes.enter(ctx)()
+	}
 	acquire, cancel := context.WithTimeout(ctx, j.options.AcquireTimeout)
 	conn, err := j.acquire(acquire)
 	cancel()

@@ -3,6 +3,7 @@ package plan
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
@@ -145,7 +146,30 @@ func (b *builder) resolvePayload(m *Mutation, t *schema.Table) *request.Error {
 		}
 		m.Columns = append(m.Columns, f)
 	}
+	m.Values = scalars(b.r.Payload, m.Columns, t)
 	return nil
+}
+
+// scalars returns the values of one object as texts, or nil where Postgres
+// must take the body apart.
+func scalars(p request.Payload, fields []Field, t *schema.Table) [][]byte {
+	if len(p.Values) == 0 {
+		return nil
+	}
+	values := make([][]byte, len(fields))
+	for i, f := range fields {
+		c := t.Column(f.Name)
+		// Of a value that is both malformed and too long, bit strings in JSON
+		// report the length.
+		if !c.Plain || f.Transform != "" || strings.HasPrefix(c.Type, "bit") {
+			return nil
+		}
+		var ok bool
+		if values[i], ok = request.ScalarText(p.Values[i], c.Type == "json" || c.Type == "jsonb"); !ok {
+			return nil
+		}
+	}
+	return values
 }
 
 // put checks that an upsert names exactly one row by its primary key.

@@ -155,6 +155,9 @@ type Mutation struct {
 	// Body is the JSON payload, Object whether it is one object.
 	Body   []byte
 	Object bool
+	// Values are the values of Columns as texts, nil for NULL. With them Body
+	// is not needed; they are nil when only Postgres can take it apart.
+	Values [][]byte
 	Where  []Logic
 	// Range and Order limit an update or delete.
 	Range request.Range

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,9 @@ type Payload struct {
 	Object bool
 	// Keys are the payload's columns, sorted, unless columns= says otherwise.
 	Keys []string
+	// Values are those of the Keys as they stand in a JSON object; nil for
+	// other bodies, and where a key comes twice or is chosen by columns=.
+	Values [][]byte
 	// Form are the fields of a form, for a call.
 	Form []Argument
 }
@@ -77,6 +81,13 @@ func (r *Request) setJSON(body []byte) *Error {
 		return InvalidBody("All object keys must match")
 	}
 	r.Payload = Payload{Raw: body, Object: shape.object, Keys: sortedSet(shape.keys)}
+	if shape.object && len(r.Payload.Keys) == len(shape.keys) {
+		r.Payload.Values = make([][]byte, len(shape.keys))
+		for i, key := range shape.keys {
+			at, _ := slices.BinarySearch(r.Payload.Keys, key)
+			r.Payload.Values[at] = shape.values[i]
+		}
+	}
 	if shape.scalar {
 		r.Payload.Raw = []byte("[]")
 	}
@@ -182,4 +193,22 @@ func isObject(body []byte) bool {
 		return c == '{'
 	}
 	return false
+}
+
+// ScalarText returns the text that a JSON value has as the value of a column
+// that is neither an array nor a composite; nil is NULL. ok is false for
+// strings whose text only Postgres can tell: those with escapes that may stand
+// for what its text cannot hold, or that a column of type json would keep.
+func ScalarText(value []byte, isJSON bool) (text []byte, ok bool) {
+	switch {
+	case string(value) == "null":
+		return nil, true
+	case value[0] != '"':
+		return value, true
+	case bytes.IndexByte(value, '\\') >= 0 && (isJSON || bytes.Contains(value, []byte(`\u`))):
+		return nil, false
+	case isJSON:
+		return value, true
+	}
+	return []byte(unquote(value)), true
 }

@@ -17,6 +17,7 @@ type shape struct {
 	object  bool     // one object
 	scalar  bool     // neither object nor array
 	keys    []string // of the first object, decoded
+	values  [][]byte // of the one object, as they stand
 	uniform bool     // all elements are objects with the same keys
 }
 
@@ -30,7 +31,7 @@ func scanJSON(body []byte) (shape, error) {
 	switch s.peek() {
 	case '{':
 		out.object, out.uniform = true, true
-		out.keys, err = s.object(true)
+		out.keys, err = s.object(func(value []byte) { out.values = append(out.values, value) })
 	case '[':
 		out, err = s.rows()
 	default:
@@ -86,7 +87,7 @@ func (s *jsonScanner) rows() (shape, error) {
 			out.uniform = false
 			return s.value()
 		}
-		keys, err := s.object(true)
+		keys, err := s.object(func([]byte) {})
 		if err != nil {
 			return err
 		}
@@ -144,8 +145,9 @@ func (s *jsonScanner) elements(each func() error) error {
 	}
 }
 
-// object scans the object at pos; its keys are decoded when wanted.
-func (s *jsonScanner) object(wantKeys bool) ([]string, error) {
+// object scans the object at pos. When its members are wanted, its keys are
+// decoded and each is called with every value.
+func (s *jsonScanner) object(each func(value []byte)) ([]string, error) {
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
@@ -161,15 +163,19 @@ func (s *jsonScanner) object(wantKeys bool) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if wantKeys {
+		if each != nil {
 			keys = append(keys, unquote(key))
 		}
 		if err := s.expect(':'); err != nil {
 			return nil, err
 		}
 		s.space()
+		start := s.pos
 		if err := s.value(); err != nil {
 			return nil, err
+		}
+		if each != nil {
+			each(s.in[start:s.pos])
 		}
 		s.space()
 		switch s.peek() {
@@ -187,7 +193,7 @@ func (s *jsonScanner) object(wantKeys bool) ([]string, error) {
 func (s *jsonScanner) value() error {
 	switch c := s.peek(); {
 	case c == '{':
-		_, err := s.object(false)
+		_, err := s.object(nil)
 		return err
 	case c == '[':
 		return s.elements(s.value)
@@ -366,7 +372,7 @@ func (s *stripper) run() error {
 // members copies the object at pos without what is to be dropped.
 func (s *stripper) members() error {
 	start := s.pos
-	if _, err := s.object(false); err != nil {
+	if _, err := s.object(nil); err != nil {
 		return err
 	}
 	end := s.pos

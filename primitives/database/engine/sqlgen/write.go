@@ -126,6 +126,22 @@ func (w *writer) insert(m *plan.Mutation) {
 		list(w, ", ", m.Columns, func(f plan.Field) { w.ident(f.Name) })
 		w.s(")")
 	}
+	if m.Values != nil && !m.CountsInserts() {
+		// The parameters have the types of the columns, so that the server
+		// reads the texts as it would read them in JSON, without the JSON.
+		w.s(" VALUES (")
+		list(w, ", ", m.Values, func(text []byte) { w.arg(text) })
+		w.s(")")
+	} else {
+		w.insertPayload(m)
+	}
+	if m.Upsert && len(m.OnConflict) > 0 {
+		w.onConflict(m)
+	}
+}
+
+// insertPayload writes the rows that Postgres takes out of the body.
+func (w *writer) insertPayload(m *plan.Mutation) {
 	w.s(" SELECT ")
 	body := schema.Name{Name: bodyName}
 	list(w, ", ", m.Columns, func(f plan.Field) { w.column(body, f.Name) })
@@ -139,9 +155,6 @@ func (w *writer) insert(m *plan.Mutation) {
 		conditions = append(conditions, w.conditions(body, m.Where)...)
 	}
 	w.where(conditions)
-	if m.Upsert && len(m.OnConflict) > 0 {
-		w.onConflict(m)
-	}
 }
 
 func (w *writer) onConflict(m *plan.Mutation) {
@@ -176,6 +189,21 @@ func (w *writer) emptyUpdate(m *plan.Mutation, returning func()) {
 
 func (w *writer) update(m *plan.Mutation) {
 	body := schema.Name{Name: bodyName}
+	if m.Range.IsAll() && m.Values != nil {
+		w.s("UPDATE ")
+		w.name(m.Table)
+		w.s(" SET ")
+		for i, f := range m.Columns {
+			if i > 0 {
+				w.s(", ")
+			}
+			w.ident(f.Name)
+			w.s(" = ")
+			w.arg(m.Values[i])
+		}
+		w.where(w.conditions(m.Table, m.Where))
+		return
+	}
 	if m.Range.IsAll() {
 		w.s("UPDATE ")
 		w.name(m.Table)
