@@ -1,8 +1,8 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
@@ -167,7 +167,20 @@ func (b *builder) addRelations(node, parent *Read) *request.Error {
 			return err
 		}
 	}
+	tellSpreadsApart(node.Children)
 	return nil
+}
+
+// tellSpreadsApart gives spreads of one resource through several relationships
+// aliases of their own. Other embeds of one name are two members of one name,
+// which Postgres refuses.
+func tellSpreadsApart(children []*Read) {
+	for _, c := range children {
+		taken := func(o *Read) bool { return o != c && o.Alias == c.Alias }
+		for i := 2; c.IsSpread && slices.ContainsFunc(children, taken); i++ {
+			c.Alias = alias(fmt.Sprintf("%s_%s_%d", c.Relation.Table.Name, c.Name(), i), c.Depth)
+		}
+	}
 }
 
 func (b *builder) relate(node, parent *Read) *request.Error {
@@ -179,9 +192,8 @@ func (b *builder) relate(node, parent *Read) *request.Error {
 	if err != nil {
 		return err
 	}
-	depth := "_" + strconv.Itoa(node.Depth)
 	node.Relation, node.From, node.Target = rel, rel.Foreign, rel.Foreign
-	node.Alias = rel.Table.Name + "_" + node.Name() + depth
+	node.Alias = alias(rel.Table.Name+"_"+node.Name(), node.Depth)
 	parentRef := rel.Table
 	if parent.FromAlias != "" {
 		parentRef = schema.Name{Name: parent.FromAlias}
@@ -195,10 +207,10 @@ func (b *builder) relate(node, parent *Read) *request.Error {
 			node.Joins = append(node.Joins, Join{JoinColumn{parentRef, c[0]}, JoinColumn{rel.Junction.Table, c[1]}})
 		}
 	case schema.Computed:
-		node.FromAlias = rel.Foreign.Name + depth
+		node.FromAlias = alias(rel.Foreign.Name, node.Depth)
 		node.ParentRef = parentRef.Name
 	default:
-		node.FromAlias = rel.Foreign.Name + depth
+		node.FromAlias = alias(rel.Foreign.Name, node.Depth)
 		for _, c := range rel.Columns {
 			node.Joins = append(node.Joins, Join{JoinColumn{schema.Name{Name: node.FromAlias}, c[1]}, JoinColumn{parentRef, c[0]}})
 		}

@@ -2,7 +2,7 @@
 // has a statement.
 //
 // Names from the request appear only as quoted identifiers and values only
-// as parameters. Type names of casts are the exception, as in PostgREST: the
-// grammar admits letters, digits, blanks, '_' and '$' there. Type and function
+// as parameters. The type of a cast is a quoted identifier, too, or one of the
+// types that SQL spells as keywords, from a closed list. Type and function
 // names that come from the catalog are printed by Postgres itself.
 package sqlgen

@@ -2,6 +2,7 @@ package sqlgen
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/plan"
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
@@ -44,8 +45,8 @@ func (w *writer) from(r *plan.Read) {
 func (w *writer) read(r *plan.Read) {
 	ref := reference(r)
 	w.s("SELECT ")
-	grouped := w.isGrouped(r)
-	w.selectList(r, ref, grouped)
+	grouped := isGrouped(r)
+	terms := w.selectList(r, ref, grouped)
 	w.from(r)
 	for _, c := range r.Children {
 		w.lateral(c, grouped)
@@ -56,64 +57,77 @@ func (w *writer) read(r *plan.Read) {
 	}
 	w.where(conditions)
 	if grouped {
-		w.groupBy(r, ref)
+		w.groupBy(terms)
 	}
 	w.order(ref, r.Order)
 	w.window(r.Range)
 }
 
-func (w *writer) selectList(r *plan.Read, ref schema.Name, grouped bool) {
+// selectList returns what to group by: all that is no aggregate.
+func (w *writer) selectList(r *plan.Read, ref schema.Name, grouped bool) (terms []string) {
 	if len(r.Select) == 0 && len(r.Children) == 0 {
 		// Nothing was asked for; what is read is left out by the parent.
 		w.column(ref, "*")
-		return
+		return nil
 	}
 	first := true
-	item := func(f func()) {
+	item := func(f func() string) {
 		if !first {
 			w.s(", ")
 		}
 		first = false
-		f()
+		if term := f(); grouped && term != "" {
+			terms = append(terms, term)
+		}
 	}
 	for _, s := range r.Select {
-		item(func() { w.selectItem(ref, s) })
+		item(func() string { return w.selectItem(ref, s) })
 	}
 	for _, e := range r.Embeds {
 		switch {
 		case e.Empty:
 		case e.Mode == plan.EmbedSpread:
 			for _, s := range e.Spread {
-				item(func() { w.spreadItem(e.Alias, s) })
+				item(func() string { return w.spreadItem(e.Alias, s) })
 			}
 		default:
-			item(func() { w.embedItem(e, grouped) })
+			item(func() string { return w.embedItem(e, grouped) })
 		}
 	}
+	return terms
 }
 
-func (w *writer) spreadItem(alias string, s plan.SpreadSelect) {
-	w.aggregate(s.Aggregate, s.AggregateCast, func() { w.column(schema.Name{Name: alias}, s.Name) })
+func (w *writer) spreadItem(alias string, s plan.SpreadSelect) (term string) {
+	term = w.written(func() {
+		w.aggregate(s.Aggregate, s.AggregateCast, func() { w.column(schema.Name{Name: alias}, s.Name) })
+	})
 	w.as(s.Alias)
+	if s.Aggregate != "" {
+		return ""
+	}
+	return term
 }
 
 // embedItem is an embed's column. To group by it, it must be jsonb.
-func (w *writer) embedItem(e plan.EmbedSelect, grouped bool) {
-	if e.Mode == plan.EmbedObject {
+func (w *writer) embedItem(e plan.EmbedSelect, grouped bool) (term string) {
+	term = w.written(func() {
+		if e.Mode != plan.EmbedObject {
+			w.s("COALESCE( ")
+			w.ident(e.Alias)
+			w.s(".")
+			w.ident(e.Alias)
+			w.s(", '[]')")
+			return
+		}
 		w.s("row_to_json(")
 		w.ident(e.Alias)
 		w.s(".*)")
 		if grouped {
 			w.s("::jsonb")
 		}
-	} else {
-		w.s("COALESCE( ")
-		w.ident(e.Alias)
-		w.s(".")
-		w.ident(e.Alias)
-		w.s(", '[]')")
-	}
+	})
 	w.as(e.Name)
+	return term
 }
 
 func (w *writer) lateral(c *plan.Read, grouped bool) {
@@ -154,42 +168,20 @@ func (w *writer) lateral(c *plan.Read, grouped bool) {
 	w.s(" ON TRUE")
 }
 
-func (w *writer) isGrouped(r *plan.Read) bool {
+func isGrouped(r *plan.Read) bool {
 	return slices.ContainsFunc(r.Select, func(s plan.Select) bool { return s.Aggregate != "" }) ||
 		slices.ContainsFunc(r.Embeds, func(e plan.EmbedSelect) bool {
 			return slices.ContainsFunc(e.Spread, func(s plan.SpreadSelect) bool { return s.Aggregate != "" })
 		})
 }
 
-func (w *writer) groupBy(r *plan.Read, ref schema.Name) {
-	var terms []func()
-	for _, s := range r.Select {
-		switch {
-		case s.Aggregate != "":
-		case s.Alias != "":
-			terms = append(terms, func() { w.ident(s.Alias) })
-		default:
-			terms = append(terms, func() { w.field(ref, s.Field) })
-		}
+// groupBy repeats what was selected, parameters and all. A name would be that
+// of a column of the table if there is one, whatever it means in the select
+// list.
+func (w *writer) groupBy(terms []string) {
+	if len(terms) > 0 {
+		w.s(" GROUP BY ", strings.Join(terms, ", "))
 	}
-	for _, e := range r.Embeds {
-		switch {
-		case e.Empty:
-		case e.Mode != plan.EmbedSpread:
-			terms = append(terms, func() { w.ident(e.Name) })
-		default:
-			for _, s := range e.Spread {
-				if s.Aggregate == "" {
-					terms = append(terms, func() { w.column(schema.Name{Name: e.Alias}, s.Name) })
-				}
-			}
-		}
-	}
-	if len(terms) == 0 {
-		return
-	}
-	w.s(" GROUP BY ")
-	list(w, ", ", terms, func(f func()) { f() })
 }
 
 // countRows writes a query with one row for each row of the node, whatever

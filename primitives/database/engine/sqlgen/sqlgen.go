@@ -159,31 +159,38 @@ func (w *writer) columns(p *plan.Plan) {
 	r := p.Read
 	ref := reference(r)
 	w.s("SELECT ")
-	list(w, ", ", r.Select, func(s plan.Select) { w.plainItem(p, ref, s) })
+	var terms []string
+	grouped := isGrouped(r)
+	list(w, ", ", r.Select, func(s plan.Select) {
+		if term := w.plainItem(p, ref, s); grouped && term != "" {
+			terms = append(terms, term)
+		}
+	})
 	w.from(r)
 	w.where(w.conditions(ref, r.Where))
-	if w.isGrouped(r) {
-		w.groupBy(r, ref)
+	if grouped {
+		w.groupBy(terms)
 	}
 	w.order(ref, r.Order)
 	w.window(r.Range)
 }
 
-// plainItem is a select item whose text is, or becomes by to_json, JSON.
-func (w *writer) plainItem(p *plan.Plan, ref schema.Name, s plan.Select) {
+// plainItem is a select item whose text is, or becomes by to_json, JSON. It
+// returns what to group by.
+func (w *writer) plainItem(p *plan.Plan, ref schema.Name, s plan.Select) (term string) {
 	bare := s.Cast == "" && s.Aggregate == "" && len(s.Field.Path) == 0 && s.Field.Transform == ""
 	c := p.Table.Column(s.Field.Name)
 	if !bare || c == nil || c.Plain {
-		w.selectItem(ref, s)
-		return
+		return w.selectItem(ref, s)
 	}
 	w.s("to_json(")
-	w.column(ref, s.Field.Name)
+	term = w.written(func() { w.column(ref, s.Field.Name) })
 	w.s(")")
 	if s.Alias == "" {
 		s.Alias = s.Field.Name
 	}
 	w.as(s.Alias)
+	return term
 }
 
 // rows wraps a query so that every row is one JSON value.

@@ -38,11 +38,18 @@ func (w *writer) arg(value []byte) {
 
 func (w *writer) text(value string) { w.arg([]byte(value)) }
 
+// nameless stands for a name without characters, which would be a syntax
+// error where a caller expects to hear that nothing has that name.
+const nameless = "\ufffd"
+
 // ident writes a quoted identifier. Like Postgres's own clients, it ends at
 // a zero byte, which no name can have.
 func (w *writer) ident(name string) {
 	if i := strings.IndexByte(name, 0); i >= 0 {
 		name = name[:i]
+	}
+	if name == "" {
+		name = nameless
 	}
 	w.sql.WriteByte('"')
 	w.sql.WriteString(strings.ReplaceAll(name, `"`, `""`))
@@ -57,13 +64,20 @@ func (w *writer) name(n schema.Name) {
 	w.ident(n.Name)
 }
 
+// column writes a column, or all of them for *.
 func (w *writer) column(table schema.Name, column string) {
-	w.name(table)
-	w.sql.WriteByte('.')
-	if column == "*" {
-		w.sql.WriteByte('*')
+	if column != "*" {
+		w.member(table, column)
 		return
 	}
+	w.name(table)
+	w.s(".*")
+}
+
+// member writes a column whatever its name is.
+func (w *writer) member(table schema.Name, column string) {
+	w.name(table)
+	w.sql.WriteByte('.')
 	w.ident(column)
 }
 
@@ -92,10 +106,10 @@ func (w *writer) field(table schema.Name, f plan.Field) {
 		return
 	case f.ToJSON:
 		w.s("to_jsonb(")
-		w.column(table, f.Name)
+		w.member(table, f.Name)
 		w.s(")")
 	default:
-		w.column(table, f.Name)
+		w.member(table, f.Name)
 	}
 	for _, step := range f.Path {
 		w.s("->")
@@ -109,18 +123,17 @@ func (w *writer) field(table schema.Name, f plan.Field) {
 	}
 }
 
-// rendered is a field through its output cast.
-func (w *writer) rendered(table schema.Name, f plan.Field) {
+// rendered is a field through its output cast. It returns the field.
+func (w *writer) rendered(table schema.Name, f plan.Field) string {
 	if f.Transform == "" {
-		w.field(table, f)
-		return
+		return w.written(func() { w.field(table, f) })
 	}
 	w.s(f.Transform, "(")
-	w.field(table, f)
-	w.s(")")
+	defer w.s(")")
+	return w.written(func() { w.field(table, f) })
 }
 
-// wrap writes a cast around what f writes.
+// cast writes a cast around what f writes.
 func (w *writer) cast(to string, f func()) {
 	if to == "" {
 		f()
@@ -128,7 +141,9 @@ func (w *writer) cast(to string, f func()) {
 	}
 	w.s("CAST( ")
 	f()
-	w.s(" AS ", to, " )")
+	w.s(" AS ")
+	w.typeName(to)
+	w.s(" )")
 }
 
 func (w *writer) aggregate(name, cast string, f func()) {
@@ -150,18 +165,37 @@ func (w *writer) as(alias string) {
 	}
 }
 
-func (w *writer) selectItem(table schema.Name, s plan.Select) {
-	w.aggregate(s.Aggregate, s.AggregateCast, func() {
-		w.cast(s.Cast, func() {
-			// The grammar lets count() only be of the row.
-			if s.Aggregate != "" && s.Field.Name == "*" && !s.Field.FullRow {
-				w.s("*")
-				return
-			}
-			w.rendered(table, s.Field)
+// written returns what f writes.
+func (w *writer) written(f func()) string {
+	start := w.sql.Len()
+	f()
+	return w.sql.String()[start:]
+}
+
+// selectItem returns what to group by, empty for an aggregate. It is the column
+// itself where that is selected as it is or through its output cast, whose
+// JSON cannot be grouped.
+func (w *writer) selectItem(table schema.Name, s plan.Select) (term string) {
+	column := ""
+	term = w.written(func() {
+		w.aggregate(s.Aggregate, s.AggregateCast, func() {
+			w.cast(s.Cast, func() {
+				if s.Aggregate == "count" && s.Cast == "" && s.Field.Name == "*" && len(s.Field.Path) == 0 && !s.Field.FullRow {
+					w.s("*")
+					return
+				}
+				column = w.rendered(table, s.Field)
+			})
 		})
 	})
 	w.as(s.Alias)
+	switch {
+	case s.Aggregate != "":
+		return ""
+	case len(s.Field.Path) == 0 && (s.Cast == "" || s.Alias == ""):
+		return column
+	}
+	return term
 }
 
 // arrayLiteral is a Postgres array constant of the values.
@@ -245,37 +279,46 @@ func (w *writer) operand(f plan.Field, value string) {
 }
 
 func (w *writer) quantified(f *plan.Filter) {
+	field, value := f.Field, f.Op.Value
+	if f.Op.Operator == "like" || f.Op.Operator == "ilike" {
+		// A pattern is no value of a domain.
+		field.Transform, value = "", strings.ReplaceAll(value, "*", "%")
+	}
 	w.s(" ", f.Op.Operator, " ")
 	switch f.Op.Quant {
+	case request.QuantNone:
+		w.operand(field, value)
+		return
 	case request.QuantAny:
 		w.s("ANY(")
 	case request.QuantAll:
 		w.s("ALL(")
 	}
-	if f.Op.Operator == "like" || f.Op.Operator == "ilike" {
-		w.text(strings.ReplaceAll(f.Op.Value, "*", "%"))
-	} else {
-		w.operand(f.Field, f.Op.Value)
+	w.array(field, []byte(value))
+	w.s(")")
+}
+
+// array is an array constant, its elements through the cast that reads the
+// column's domain.
+func (w *writer) array(f plan.Field, values []byte) {
+	if f.Transform == "" {
+		w.arg(values)
+		return
 	}
-	if f.Op.Quant != request.QuantNone {
-		w.s(")")
-	}
+	w.s("(SELECT ", f.Transform, "(unnest(")
+	w.arg(values)
+	w.s("::text[])))")
 }
 
 func (w *writer) in(f *plan.Filter) {
 	values := f.Op.Values
-	switch {
-	case len(values) == 1 && values[0] == "":
+	if len(values) == 1 && values[0] == "" {
 		w.s(" = ANY('{}')")
-	case f.Field.Transform != "":
-		w.s(" = ANY ((SELECT ", f.Field.Transform, "(unnest(")
-		w.arg(arrayLiteral(values))
-		w.s("::text[]))))")
-	default:
-		w.s(" = ANY (")
-		w.arg(arrayLiteral(values))
-		w.s(")")
+		return
 	}
+	w.s(" = ANY (")
+	w.array(f.Field, arrayLiteral(values))
+	w.s(")")
 }
 
 func (w *writer) logic(table schema.Name, l plan.Logic, filter func(schema.Name, *plan.Filter)) {
