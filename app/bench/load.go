@@ -1,33 +1,25 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
-// request is one kind of request, written to the wire as it stands: the load
-// generator shares the machine with the server, so it must be cheap.
-type request struct{ method, path, token, prefer, body string }
-
-func (r request) wire(host string) []byte {
+// wire writes a request as it goes over the wire. prefer and body may be empty.
+func wire(url, method, path, token, prefer, body string) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n", r.method, r.path, host, r.token)
-	if r.prefer != "" {
-		fmt.Fprintf(&b, "Prefer: %s\r\n", r.prefer)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n", method, path, strings.TrimPrefix(url, "http://"), token)
+	if prefer != "" {
+		fmt.Fprintf(&b, "Prefer: %s\r\n", prefer)
 	}
-	if r.body != "" {
-		fmt.Fprintf(&b, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(r.body))
+	if body != "" {
+		fmt.Fprintf(&b, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(body))
 	}
-	b.WriteString("\r\n" + r.body)
+	b.WriteString("\r\n" + body)
 	return []byte(b.String())
 }
 
@@ -37,99 +29,26 @@ type result struct {
 	perSecond, p50, p99 float64
 }
 
-// load sends requests over n connections for span. Any answer that is not a
-// success ends it with an error.
-func load(url string, n int, span time.Duration, make func(int) request) (result, error) {
-	host := strings.TrimPrefix(url, "http://")
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var all []time.Duration
-	var failed error
-	began := time.Now()
-	for client := range n {
-		wg.Go(func() {
-			took, err := hammer(host, client, began.Add(span), make)
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, took...)
-			if err != nil {
-				failed = err
-			}
-		})
+func newResult(took []time.Duration, lasted time.Duration) result {
+	if len(took) == 0 {
+		return result{}
 	}
-	wg.Wait()
-	if failed != nil {
-		return result{}, failed
-	}
-	slices.Sort(all)
+	slices.Sort(took)
 	return result{
-		count:     len(all),
-		perSecond: float64(len(all)) / time.Since(began).Seconds(),
-		p50:       ms(all[len(all)/2]),
-		p99:       ms(all[len(all)*99/100]),
-	}, nil
+		count:     len(took),
+		perSecond: float64(len(took)) / lasted.Seconds(),
+		p50:       ms(took[len(took)/2]),
+		p99:       ms(took[len(took)*99/100]),
+	}
 }
 
-func hammer(host string, client int, until time.Time, make func(int) request) ([]time.Duration, error) {
-	conn, err := net.Dial("tcp", host)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	in := bufio.NewReaderSize(conn, 64<<10)
-	var took []time.Duration
-	for i := client; time.Now().Before(until); i += 7 {
-		sent := time.Now()
-		if _, err := conn.Write(make(i).wire(host)); err != nil {
-			return nil, err
-		}
-		if err := receive(in); err != nil {
-			return nil, err
-		}
-		took = append(took, time.Since(sent))
-	}
-	return took, nil
-}
+// usage is the CPU time of processes so far, in seconds.
+type usage map[int]float64
 
-// receive reads one answer. net/http's client would take as much of the
-// machine as the server under test.
-func receive(in *bufio.Reader) error {
-	status, err := in.ReadSlice('\n')
-	if err != nil {
-		return err
-	}
-	if !bytes.HasPrefix(status, []byte("HTTP/1.1 2")) {
-		return fmt.Errorf("answer %q", status)
-	}
-	length := -1
-	for {
-		line, err := in.ReadSlice('\n')
-		if err != nil {
-			return err
-		}
-		if len(line) == 2 {
-			break
-		}
-		if v, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
-			if length, err = strconv.Atoi(string(bytes.TrimSpace(v))); err != nil {
-				return err
-			}
-		}
-	}
-	if length < 0 {
-		return errors.New("answer without Content-Length")
-	}
-	_, err = in.Discard(length)
-	return err
-}
-
-// usage is CPU time in seconds.
-type usage struct{ own, rest float64 }
-
-// cpu returns the CPU time of the first process and of the others together.
+// cpu returns the usage of processes.
 func cpu(pids []int) usage {
-	var u usage
-	for i, pid := range pids {
+	u := usage{}
+	for _, pid := range pids {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
 			continue // the process just ended
@@ -140,11 +59,20 @@ func cpu(pids []int) usage {
 		fields := strings.Fields(rest)
 		user, _ := strconv.ParseFloat(fields[11], 64)
 		system, _ := strconv.ParseFloat(fields[12], 64)
-		if i == 0 {
-			u.own = (user + system) / 100
-		} else {
-			u.rest += (user + system) / 100
-		}
+		u[pid] = (user + system) / 100
 	}
 	return u
+}
+
+// since returns what the process pid used since before, and what all others
+// that are still there used.
+func (u usage) since(before usage, pid int) (own, others float64) {
+	for p, seconds := range u {
+		if p == pid {
+			own = seconds - before[p]
+		} else {
+			others += seconds - before[p]
+		}
+	}
+	return own, others
 }
