@@ -105,7 +105,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return codedError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath()), exitUsage}
 	})
-	root.AddCommand(newServe(), newREST(), newStatus(), newDoctor(), newKeys(), newVersion())
+	root.AddCommand(newServe(), newREST(), newStatus(), newDoctor(), newKeys(), newDB(), newGen(), newVersion())
 	usageArgs(root)
 	return root
 }

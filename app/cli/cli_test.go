@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 		WorkdirRoot: root,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("INSFORGE_CACHE_DIR", cache)
+			e.Values[backendKey{}] = &backend{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -70,6 +71,8 @@ func TestScripts(t *testing.T) {
 			"stopped":      stopped,
 			"signal":       sendSignal,
 			"hold":         hold,
+			"backend":      startBackend,
+			"asked":        asked,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "root" {

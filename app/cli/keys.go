@@ -48,10 +48,7 @@ func newKeysShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s, err := config.ReadSecrets(cfg)
-		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("there is no project in %s yet; run insforge serve first, or name another folder with --data-dir", cfg.DataDir)
-		}
+		s, err := storedSecrets(cfg)
 		if err != nil {
 			return err
 		}
@@ -78,4 +75,12 @@ func projectURL(cfg config.Config) string {
 		}
 	}
 	return cfg.APIBaseURL
+}
+
+func storedSecrets(cfg config.Config) (config.LoadedSecrets, error) {
+	s, err := config.ReadSecrets(cfg)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Errorf("there is no project in %s yet; run insforge serve first, or name another folder with --data-dir", cfg.DataDir)
+	}
+	return s, err
 }

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+)
+
+// danger is the level of what deletes data.
+const danger = "DANGER"
+
+// dryRunReport is the answer of POST /api/database/migrations/dry-run.
+type dryRunReport struct {
+	Valid          bool         `json:"valid"`
+	StatementCount int          `json:"statementCount"`
+	Statements     []string     `json:"statements"`
+	RiskLevel      string       `json:"riskLevel"`
+	RiskFactors    []riskFactor `json:"riskFactors"`
+	Problem        string       `json:"error,omitempty"`
+}
+
+type riskFactor struct {
+	Code        string `json:"code"`
+	Description string `json:"description"`
+	Level       string `json:"level"`
+	Statement   string `json:"statement"`
+}
+
+func newMigrationsDryRun() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "dry-run [file | -]",
+		Short: "Try migrations and say what they would do",
+		Long: "Runs a file, or all pending migrations together, in a transaction that is rolled\n" +
+			"back, and prints whether that works and what deletes data or may break clients.\n\n" +
+			"Exit codes: 0 it would work, 1 it would not, or the project was not reached,\n" +
+			"2 wrong usage.",
+		Args: cobra.MaximumNArgs(1),
+	}
+	find := projectFlags(c)
+	dir := migrationsDirFlag(c)
+	asJSON := c.Flags().Bool("json", false, "print JSON")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		p, err := find()
+		if err != nil {
+			return err
+		}
+		if len(args) == 0 {
+			pending, err := p.pending(c, *dir)
+			if err != nil {
+				return err
+			}
+			return p.printDryRun(c, pending, *asJSON)
+		}
+		sql, err := readSQL(c.InOrStdin(), nil, args[0])
+		if err != nil {
+			return err
+		}
+		return p.printDryRun(c, []script{{sql: sql}}, *asJSON)
+	}
+	return c
+}
+
+func (p *project) dryRun(ctx context.Context, sql string) (dryRunReport, error) {
+	var report dryRunReport
+	err := p.call(ctx, http.MethodPost, migrationsPath+"/dry-run", map[string]string{"sql": sql}, &report)
+	return report, err
+}
+
+// refuseDanger returns an error when the report has something that deletes
+// data.
+func (r dryRunReport) refuseDanger(what string) error {
+	if r.RiskLevel != danger {
+		return nil
+	}
+	lines := []string{what + " would delete data"}
+	for _, f := range r.RiskFactors {
+		if f.Level == danger {
+			lines = append(lines, short(f.Statement))
+		}
+	}
+	return errors.New(strings.Join(append(lines, "nothing more was applied; --allow-destructive does it"), "\n"))
+}
+
+func (p *project) printDryRun(c *cobra.Command, pending []script, asJSON bool) error {
+	if len(pending) == 0 && !asJSON {
+		fmt.Fprintln(c.OutOrStdout(), "nothing to apply")
+		return nil
+	}
+	report := dryRunReport{Valid: true, Statements: []string{}, RiskLevel: "SAFE", RiskFactors: []riskFactor{}}
+	if len(pending) > 0 {
+		var err error
+		if report, err = p.dryRun(c.Context(), join(pending)); err != nil {
+			return err
+		}
+	}
+	if err := report.print(c, asJSON); err != nil {
+		return err
+	}
+	if !report.Valid {
+		return codedError{nil, exitError}
+	}
+	return nil
+}
+
+func (r dryRunReport) print(c *cobra.Command, asJSON bool) error {
+	out := c.OutOrStdout()
+	if asJSON {
+		return printJSON(out, r)
+	}
+	verdict := "would work"
+	if !r.Valid {
+		verdict = "would not work"
+	}
+	fmt.Fprintf(out, "%s %s; risk: %s\n", count(r.StatementCount, "statement"), verdict, printable(r.RiskLevel))
+	if r.Problem != "" {
+		fmt.Fprintln(out, printable(r.Problem))
+	}
+	if len(r.RiskFactors) == 0 {
+		return nil
+	}
+	rows := make([][]string, len(r.RiskFactors))
+	for i, f := range r.RiskFactors {
+		rows[i] = []string{printable(f.Level), printable(f.Code), short(f.Statement), printable(f.Description)}
+	}
+	return printTable(out, []string{"LEVEL", "RISK", "STATEMENT", "WHAT"}, rows)
+}
+
+// short is the beginning of a statement, on one line.
+func short(statement string) string {
+	const most = 80
+	s := printable(strings.Join(strings.Fields(statement), " "))
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most-1]) + "…"
+}

@@ -1,0 +1,305 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const migrationsPath = "/api/database/migrations"
+
+func newDBMigrations() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "migrations",
+		Short: "Changes of the schema, as files beside the code",
+		Long: "A migration is a file <version>_<name>.sql in the folder migrations, or in the\n" +
+			"one that --dir names. The project applies each once, in the order of the versions.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newMigrationsList(), newMigrationsNew(), newMigrationsUp(), newMigrationsDryRun())
+	return c
+}
+
+func migrationsDirFlag(c *cobra.Command) *string {
+	return c.Flags().String("dir", "migrations", "folder of the migrations")
+}
+
+// appliedMigration is an entry of GET /api/database/migrations.
+type appliedMigration struct {
+	migration
+	Statements []string  `json:"statements"`
+	CreatedAt  time.Time `json:"createdAt"`
+}
+
+// applied returns what the project has applied, oldest first.
+func (p *project) applied(ctx context.Context) ([]appliedMigration, error) {
+	var answer struct {
+		Migrations []appliedMigration `json:"migrations"`
+	}
+	if err := p.call(ctx, http.MethodGet, migrationsPath, nil, &answer); err != nil {
+		return nil, err
+	}
+	for i, m := range answer.Migrations {
+		ordered, err := m.ordinal()
+		if err != nil {
+			return nil, err
+		}
+		answer.Migrations[i].migration = ordered
+	}
+	slices.SortFunc(answer.Migrations, func(a, b appliedMigration) int { return byVersion(a.migration, b.migration) })
+	return answer.Migrations, nil
+}
+
+// compareWith compares the files of a folder with what the project applied.
+func (p *project) compareWith(ctx context.Context, dir string) (comparison, []appliedMigration, error) {
+	local, err := localMigrations(dir)
+	if err != nil {
+		return comparison{}, nil, err
+	}
+	applied, err := p.applied(ctx)
+	if err != nil {
+		return comparison{}, nil, err
+	}
+	plain := make([]migration, len(applied))
+	for i, a := range applied {
+		plain[i] = a.migration
+	}
+	return compare(local, plain), applied, nil
+}
+
+// listedMigration is a line of list.
+type listedMigration struct {
+	migration
+	// State is applied, pending, overtaken or without file.
+	State     string     `json:"state"`
+	AppliedAt *time.Time `json:"appliedAt,omitempty"`
+}
+
+func newMigrationsList() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "Compare the files with what the project applied",
+		Long: "Lists every migration: applied, pending, \"without file\" where it was applied from\n" +
+			"elsewhere, or overtaken where a newer one was applied before it, so that the\n" +
+			"project refuses it until it gets a newer version.\n\n" +
+			"Exit codes: 0 listed, 1 refused or not reached, or a file has a wrong name,\n" +
+			"2 wrong usage.",
+		Args: cobra.NoArgs,
+	}
+	find := projectFlags(c)
+	dir := migrationsDirFlag(c)
+	asJSON := c.Flags().Bool("json", false, "print JSON")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		p, err := find()
+		if err != nil {
+			return err
+		}
+		compared, applied, err := p.compareWith(c.Context(), *dir)
+		if errors.Is(err, fs.ErrNotExist) { // then all are without file
+			applied, err = p.applied(c.Context())
+			for _, a := range applied {
+				compared.elsewhere = append(compared.elsewhere, a.migration)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return printMigrations(c.OutOrStdout(), listed(compared, applied), *asJSON)
+	}
+	return c
+}
+
+func listed(compared comparison, applied []appliedMigration) []listedMigration {
+	all := []listedMigration{}
+	for _, a := range applied {
+		state := "applied"
+		if slices.ContainsFunc(compared.elsewhere, func(m migration) bool { return byVersion(m, a.migration) == 0 }) {
+			state = "without file"
+		}
+		at := a.CreatedAt
+		all = append(all, listedMigration{a.migration, state, &at})
+	}
+	for _, m := range compared.overtaken {
+		all = append(all, listedMigration{m, "overtaken", nil})
+	}
+	for _, m := range compared.pending {
+		all = append(all, listedMigration{m, "pending", nil})
+	}
+	slices.SortFunc(all, func(a, b listedMigration) int { return byVersion(a.migration, b.migration) })
+	return all
+}
+
+func printMigrations(w io.Writer, all []listedMigration, asJSON bool) error {
+	if asJSON {
+		return printJSON(w, all)
+	}
+	rows := make([][]string, len(all))
+	for i, m := range all {
+		at := ""
+		if m.AppliedAt != nil {
+			at = m.AppliedAt.Local().Format(time.DateTime)
+		}
+		rows[i] = []string{printable(m.Version), printable(m.Name), m.State, at}
+	}
+	return printTable(w, []string{"VERSION", "NAME", "STATE", "APPLIED AT"}, rows)
+}
+
+func newMigrationsNew() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "new <name>",
+		Short: "Make an empty migration",
+		Long: "Makes an empty file whose version is the time in UTC, newer than every file in the\n" +
+			"folder, and prints its path. The name consists of a-z, 0-9 and -. The project\n" +
+			"need not run.\n\n" +
+			"Exit codes: 0 made, 1 it could not be written, 2 wrong usage or name.",
+		Example: "  insforge db migrations new add-todos",
+		Args:    cobra.ExactArgs(1),
+	}
+	dir := migrationsDirFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if !migrationName.MatchString(args[0]) {
+			return codedError{fmt.Errorf("a migration's name consists of a-z, 0-9 and -, such as add-todos; %q does not", printable(args[0])), exitUsage}
+		}
+		path, err := createMigration(*dir, args[0], time.Now())
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(c.OutOrStdout(), path)
+		return nil
+	}
+	return c
+}
+
+func newMigrationsUp() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Apply the files that the project has not applied yet",
+		Long: "Applies every file that is newer than the newest applied migration, in order, each\n" +
+			"in a transaction, and stops at the first that fails. Files that were overtaken are\n" +
+			"named and left out.\n\n" +
+			"Before the first, all are tried together and rolled back, so that nothing is\n" +
+			"applied when one of them would delete data; that needs --allow-destructive.\n" +
+			"Where they do not run in one transaction, each is tried before it is applied.\n\n" +
+			"Exit codes: 0 all are applied, or with --dry-run would be, 1 one was refused or\n" +
+			"failed, 2 wrong usage.",
+		Args: cobra.NoArgs,
+	}
+	find := projectFlags(c)
+	dir := migrationsDirFlag(c)
+	destructive := c.Flags().Bool("allow-destructive", false, "apply what deletes data, too")
+	dryRun := c.Flags().Bool("dry-run", false, "only try, as dry-run does")
+	asJSON := c.Flags().Bool("json", false, "print JSON")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		p, err := find()
+		if err != nil {
+			return err
+		}
+		pending, err := p.pending(c, *dir)
+		if err != nil {
+			return err
+		}
+		if *dryRun {
+			return p.printDryRun(c, pending, *asJSON)
+		}
+		progress := c.OutOrStdout()
+		if *asJSON {
+			progress = io.Discard
+		}
+		done, err := p.apply(c.Context(), pending, *destructive, progress)
+		if *asJSON {
+			return errors.Join(printJSON(c.OutOrStdout(), map[string]any{"applied": done}), err)
+		}
+		if err == nil && len(done) == 0 {
+			fmt.Fprintln(c.OutOrStdout(), "nothing to apply")
+		}
+		return err
+	}
+	return c
+}
+
+// script is a migration and its text.
+type script struct {
+	migration
+	sql string
+}
+
+// pending reads the files that are to be applied and says on standard error
+// which never will be.
+func (p *project) pending(c *cobra.Command, dir string) ([]script, error) {
+	compared, _, err := p.compareWith(c.Context(), dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no folder %s; name another with --dir, or start with insforge db migrations new", dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range compared.overtaken {
+		fmt.Fprintf(c.ErrOrStderr(), "insforge: %s is left out: it is older than %s, which is applied; give it a newer version\n",
+			m.path, printable(compared.applied[len(compared.applied)-1].String()))
+	}
+	scripts := make([]script, len(compared.pending))
+	for i, m := range compared.pending {
+		sql, err := readSQLFile(m.path)
+		if err != nil {
+			return nil, codedError{err, exitError}
+		}
+		scripts[i] = script{m, sql}
+	}
+	return scripts, nil
+}
+
+// apply applies migrations in order and returns those that were, also with an
+// error.
+func (p *project) apply(ctx context.Context, pending []script, destructive bool, progress io.Writer) ([]migration, error) {
+	done := []migration{}
+	checked := destructive || len(pending) == 0
+	if !checked {
+		together, err := p.dryRun(ctx, join(pending))
+		if err != nil {
+			return done, err
+		}
+		if checked = together.Valid; checked {
+			if err := together.refuseDanger("these migrations"); err != nil {
+				return done, err
+			}
+		}
+	}
+	for _, m := range pending {
+		if !checked {
+			alone, err := p.dryRun(ctx, m.sql)
+			if err == nil && alone.Valid { // otherwise applying says what is wrong, and changes nothing
+				err = alone.refuseDanger(m.path)
+			}
+			if err != nil {
+				return done, err
+			}
+		}
+		body := map[string]string{"version": m.Version, "name": m.Name, "sql": m.sql}
+		var answer appliedMigration
+		if err := p.call(ctx, http.MethodPost, migrationsPath, body, &answer); err != nil {
+			return done, fmt.Errorf("%s: %w", m.path, err)
+		}
+		done = append(done, m.migration)
+		fmt.Fprintf(progress, "applied %s (%s)\n", m, count(len(answer.Statements), "statement"))
+	}
+	return done, nil
+}
+
+// join is the text of several migrations as one. A file need not end with a
+// semicolon, and may end in a comment.
+func join(scripts []script) string {
+	all := make([]string, len(scripts))
+	for i, s := range scripts {
+		all[i] = s.sql
+	}
+	return strings.Join(all, "\n;\n")
+}

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/insforge/insforge-go/app/config"
+	"github.com/insforge/insforge-go/embed/postgres"
+	"github.com/insforge/insforge-go/primitives/database/typegen"
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+)
+
+// generateTimeout bounds connecting to the database and reading its catalog.
+const generateTimeout = 2 * time.Minute
+
+func newGen() *cobra.Command {
+	help := func(c *cobra.Command, _ []string) error { return c.Help() }
+	gen := &cobra.Command{Use: "gen", Short: "Code that follows from the project", Args: cobra.NoArgs, RunE: help}
+	types := &cobra.Command{Use: "types", Short: "Types of the database's schemas", Args: cobra.NoArgs, RunE: help}
+	types.AddCommand(newTypeScript("typescript"))
+	gen.AddCommand(types)
+	return gen
+}
+
+// newTypeScript is "gen types typescript", and under another name "db types".
+func newTypeScript(use string) *cobra.Command {
+	c := &cobra.Command{
+		Use:   use,
+		Short: "Print the schemas as TypeScript",
+		Long: "Prints a type Database for the clients, with the tables, views, functions, enums\n" +
+			"and composite types of every schema that the API serves, and the labels of the\n" +
+			"enums as Constants. It reads the catalog of the Postgres that the running project\n" +
+			"shows to tools; --db-url names another database.\n\n" +
+			"With @supabase/postgrest-js: new PostgrestClient<Database>(url). The client of\n" +
+			"@insforge/sdk has no type parameter; it gets the types by\n\n" +
+			"  import type { PostgrestClient } from '@supabase/postgrest-js'\n" +
+			"  const db = client.database as unknown as\n" +
+			"    Pick<PostgrestClient<Database>, 'from' | 'rpc' | 'schema'>\n\n" +
+			"Exit codes: 0 printed, 1 no project runs or the database was not reached,\n" +
+			"2 wrong usage.",
+		Example: "  insforge gen types typescript --out src/database.types.ts\n" +
+			"  insforge gen types typescript --schema public,archive > types.ts",
+		Args: cobra.NoArgs,
+	}
+	dataDir := dataDirFlag(c)
+	schemas := c.Flags().StringSlice("schema", nil, "schemas to print, separated by commas (default: all that the API serves)")
+	out := c.Flags().StringP("out", "o", "", "file to write, instead of standard output")
+	dbURL := c.Flags().String("db-url", "", "connection string of the database (or DATABASE_URL)")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		access, err := databaseAccess(dataDir, *dbURL)
+		if err != nil {
+			return err
+		}
+		text, err := generateTypes(c.Context(), access, *schemas)
+		if err != nil {
+			return err
+		}
+		if *out != "" {
+			return os.WriteFile(*out, text, 0o644)
+		}
+		_, err = c.OutOrStdout().Write(text)
+		return err
+	}
+	return c
+}
+
+// databaseAccess is how to reach the database: that of the flag, that of the
+// environment, or that of the process that serves the data directory.
+func databaseAccess(dataDir func(*config.Config), dbURL string) (*pgx.ConnConfig, error) {
+	if dbURL != "" {
+		access, err := pgx.ParseConfig(dbURL)
+		if err != nil { // the parser's message may hold parts of a password
+			return nil, codedError{errors.New("--db-url is not of the form postgres://user:password@host:port/database"), exitUsage}
+		}
+		return access, nil
+	}
+	cfg, err := loadConfig(dataDir)
+	if err != nil {
+		return nil, err
+	}
+	dsn := cfg.Postgres.DSN()
+	if !cfg.Postgres.External() {
+		if dsn, err = ownDSN(cfg); err != nil {
+			return nil, err
+		}
+	}
+	access, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, errors.New("DATABASE_URL is not of the form postgres://user:password@host:port/database")
+	}
+	return access, nil
+}
+
+// ownDSN is the connection string of the Postgres that the process serving
+// the data directory runs.
+func ownDSN(cfg config.Config) (string, error) {
+	i, err := serving(cfg)
+	if err != nil {
+		return "", err
+	}
+	if i.PostgresPort == 0 {
+		return "", fmt.Errorf("the project in %s uses an external database; give its connection string with --db-url", cfg.DataDir)
+	}
+	s, err := storedSecrets(cfg)
+	if err != nil {
+		return "", err
+	}
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword(postgres.Superuser, s.PostgresPassword),
+		Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(i.PostgresPort)), Path: "/" + cfg.Postgres.Database,
+		RawQuery: "sslmode=disable",
+	}
+	return u.String(), nil
+}
+
+func generateTypes(ctx context.Context, access *pgx.ConnConfig, schemas []string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, generateTimeout)
+	defer cancel()
+	access.DefaultQueryExecMode = pgx.QueryExecModeExec // a pooler may stand between
+	conn, err := pgx.ConnectConfig(ctx, access)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	defer conn.Close(ctx)
+	if len(schemas) == 0 {
+		if schemas, err = typegen.Exposed(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
+	for i, name := range schemas {
+		schemas[i] = strings.TrimSpace(name)
+	}
+	return typegen.TypeScript(ctx, conn, schemas)
+}

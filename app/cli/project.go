@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/insforge/insforge-go/app"
+	"github.com/insforge/insforge-go/app/config"
+	"github.com/spf13/cobra"
+)
+
+// What names a project that runs elsewhere. They are not settings of the
+// product: API_BASE_URL may be the address of one that serves others, which a
+// command typed here must not reach by surprise.
+const (
+	urlEnv    = "INSFORGE_URL"
+	apiKeyEnv = "INSFORGE_API_KEY"
+)
+
+const (
+	callTimeout = 15 * time.Minute // a long migration
+	maxAnswer   = 256 << 20
+)
+
+// project is a running project, as its administrator reaches it over HTTP.
+type project struct {
+	url, key string
+	client   *http.Client
+}
+
+// projectFlags adds the flags that choose a project; the result finds it.
+func projectFlags(c *cobra.Command) func() (*project, error) {
+	dataDir := dataDirFlag(c)
+	address := c.Flags().String("url", "", "address of a project that runs elsewhere (or "+urlEnv+")")
+	key := c.Flags().String("api-key", "", "its API key (or "+apiKeyEnv+", which other users of the machine cannot see)")
+	return func() (*project, error) {
+		switch named := c.Flags().Changed("data-dir"); {
+		case named && *address != "":
+			return nil, codedError{errors.New("--data-dir and --url name different projects; give one of them"), exitUsage}
+		case !named && *address == "":
+			*address = os.Getenv(urlEnv)
+		}
+		if *address != "" {
+			return remoteProject(*address, cmp.Or(*key, os.Getenv(apiKeyEnv)))
+		}
+		cfg, err := loadConfig(dataDir)
+		if err != nil {
+			return nil, err
+		}
+		return localProject(cfg, *key)
+	}
+}
+
+// remoteProject never takes the key of the data directory, which is another
+// project's.
+func remoteProject(address, key string) (*project, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil {
+		return nil, codedError{fmt.Errorf("the project's address %q is not of the form https://host", printable(address)), exitUsage}
+	}
+	if key == "" {
+		return nil, codedError{fmt.Errorf("%s needs its API key: set %s, or give --api-key", address, apiKeyEnv), exitUsage}
+	}
+	return newProject(address, key), nil
+}
+
+func localProject(cfg config.Config, key string) (*project, error) {
+	i, err := serving(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if key == "" {
+		s, err := storedSecrets(cfg)
+		if err != nil {
+			return nil, err
+		}
+		key = s.APIKey
+	}
+	return newProject(i.URL, key), nil
+}
+
+// serving returns the process that serves the data directory.
+func serving(cfg config.Config) (app.Instance, error) {
+	running, err := app.Serving(cfg.DataDir)
+	if err != nil {
+		return app.Instance{}, err
+	}
+	if !running {
+		return app.Instance{}, fmt.Errorf("no process serves %s; start one with insforge serve, or name another folder with --data-dir", cfg.DataDir)
+	}
+	i, err := app.ReadInstance(cfg.DataDir)
+	if err != nil {
+		return app.Instance{}, fmt.Errorf("the process that serves %s is starting or stopping; ask again in a few seconds", cfg.DataDir)
+	}
+	return i, nil
+}
+
+func newProject(address, key string) *project {
+	return &project{
+		url: strings.TrimRight(address, "/"), key: key,
+		client: &http.Client{
+			Timeout: callTimeout,
+			// The key is for this address only.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// refusal is an error that the project answered.
+type refusal struct {
+	Status      int    `json:"-"`
+	Code        string `json:"error"`
+	Message     string `json:"message"`
+	NextActions string `json:"nextActions"`
+}
+
+// Error has the code, for programs, and what to do next on a line of its own.
+func (r refusal) Error() string {
+	lines := []string{printable(fmt.Sprintf("%s (%s)", r.Message, r.Code))}
+	if r.NextActions != "" {
+		lines = append(lines, printable(r.NextActions))
+	}
+	switch {
+	case r.Code == "AUTH_INVALID_API_KEY":
+		lines = append(lines, "insforge keys show prints the key of a data directory")
+	case r.Status == http.StatusNotFound && r.Code == "NOT_FOUND":
+		lines = append(lines, "the project may be served by an older version of insforge")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// call sends a request, with a JSON body unless it is nil, and decodes the
+// answer. It returns a refusal for a status of 400 and more.
+func (p *project) call(ctx context.Context, method, path string, body, answer any) error {
+	var payload io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		payload = bytes.NewReader(text)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, p.url+path, payload)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("X-API-Key", p.key)
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	w, err := p.client.Do(r)
+	if err != nil {
+		return fmt.Errorf("cannot reach the project: %w", err)
+	}
+	defer w.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(w.Body, maxAnswer+1))
+	if err != nil {
+		return fmt.Errorf("read the answer of %s: %w", p.url, err)
+	}
+	if len(text) > maxAnswer {
+		return fmt.Errorf("the answer is larger than %d MB; ask for fewer rows", maxAnswer>>20)
+	}
+	return decode(p.url, w.StatusCode, text, answer)
+}
+
+func decode(address string, status int, text []byte, answer any) error {
+	if status >= http.StatusBadRequest {
+		r := refusal{Status: status}
+		if json.Unmarshal(text, &r) == nil && r.Code != "" {
+			return r
+		}
+	}
+	if status < 200 || status > 299 || json.Unmarshal(text, answer) != nil {
+		return fmt.Errorf("%s answered with status %d and not as an insforge project does; is that its address?", address, status)
+	}
+	return nil
+}
