@@ -123,8 +123,8 @@ func (g *generator) column(t *schema.Table) string {
 	return pick(g, t.Columns).Name
 }
 
-// name writes a name as the grammar takes it.
-func name_(n string) string {
+// inQuotes writes a name as the grammar takes it.
+func inQuotes(n string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(n) + `"`
 }
 
@@ -136,7 +136,7 @@ func (g *generator) field(t *schema.Table) string {
 // typedField is a column or a path into one, with its type.
 func (g *generator) typedField(t *schema.Table) (f, typ string) {
 	column := g.column(t)
-	f = name_(column)
+	f = inQuotes(column)
 	if c := t.Column(column); c != nil {
 		typ = c.Nominal
 	}
@@ -147,7 +147,7 @@ func (g *generator) typedField(t *schema.Table) (f, typ string) {
 		if g.once(2) {
 			f += pick(g, []string{"0", "-1", "99999999999999999999"})
 		} else {
-			f += name_(g.hostile())
+			f += inQuotes(g.hostile())
 		}
 		if typ == "text" && !g.once(20) {
 			break
@@ -175,7 +175,7 @@ func (g *generator) selectList(t *schema.Table, depth int) (string, []embed) {
 		case 2, 3, 4, 5:
 			item := g.field(t)
 			if g.once(3) {
-				item = name_(g.hostile()) + ":" + item
+				item = inQuotes(g.hostile()) + ":" + item
 			}
 			if g.once(3) {
 				item += "::" + pick(g, casts)
@@ -222,9 +222,9 @@ func (g *generator) embed(t *schema.Table, depth int) (string, embed, bool) {
 	case r.Self:
 		hint = r.Columns[0][1]
 	}
-	item := name_(e.name)
+	item := inQuotes(e.name)
 	if hint != "" {
-		item += "!" + name_(hint)
+		item += "!" + inQuotes(hint)
 	}
 	item += pick(g, []string{"", "", "!inner", "!left"})
 	switch {
@@ -232,7 +232,7 @@ func (g *generator) embed(t *schema.Table, depth int) (string, embed, bool) {
 		item = "..." + item
 	case g.once(3):
 		e.name = g.hostile()
-		item = name_(e.name) + ":" + item
+		item = inQuotes(e.name) + ":" + item
 	}
 	list, _ := g.selectList(target, depth-1)
 	return item + "(" + list + ")", e, true
@@ -245,7 +245,7 @@ func (g *generator) value(listed bool) string {
 		v = pick(g, []string{"1", "{1,2}", "2020-01-01", "[1,2)", "a"})
 	}
 	if listed {
-		return name_(v)
+		return inQuotes(v)
 	}
 	return v
 }
@@ -271,7 +271,7 @@ func (g *generator) operation(typ string, listed bool) string {
 	}
 	switch chosen := pick(g, all); chosen {
 	case "in":
-		return op + "in.(" + name_(g.hostile()) + "," + name_("1") + ")"
+		return op + "in.(" + inQuotes(g.hostile()) + "," + inQuotes("1") + ")"
 	case "is":
 		return op + "is." + pick(g, []string{"null", "not_null", "NULL", "Null"})
 	default:
@@ -298,7 +298,7 @@ func (g *generator) order(t *schema.Table, embeds []embed) string {
 		term := g.field(t)
 		if len(embeds) > 0 && g.once(3) {
 			e := pick(g, embeds)
-			term = name_(e.name) + "(" + g.field(e.target) + ")"
+			term = inQuotes(e.name) + "(" + g.field(e.target) + ")"
 		}
 		all = append(all, term+pick(g, []string{"", ".asc", ".desc"})+pick(g, []string{"", ".nullsfirst", ".nullslast"}))
 	}
@@ -322,7 +322,7 @@ func (g *generator) query(v url.Values, t *schema.Table, withEmbeds bool) {
 			return "", t
 		}
 		e := pick(g, embeds)
-		return name_(e.name) + ".", e.target
+		return inQuotes(e.name) + ".", e.target
 	}
 	for g.once(2) {
 		prefix, table := at()
@@ -334,7 +334,7 @@ func (g *generator) query(v url.Values, t *schema.Table, withEmbeds bool) {
 		v.Add(prefix+pick(g, []string{"and", "or", "not.and", "not.or"}), g.logic(table, 2))
 	}
 	if len(embeds) > 0 && g.once(3) {
-		v.Add(name_(pick(g, embeds).name), pick(g, []string{"is.null", "not.is.null"}))
+		v.Add(inQuotes(pick(g, embeds).name), pick(g, []string{"is.null", "not.is.null"}))
 	}
 	if g.once(2) {
 		prefix, table := at()
@@ -412,20 +412,20 @@ func (g *generator) nextTable(c *callText, v url.Values) {
 	if c.method == "PUT" {
 		clear(v)
 		for _, k := range t.PK {
-			v.Set(name_(k), "eq.1")
+			v.Set(inQuotes(k), "eq.1")
 		}
 		names = append(names, t.PK...)
 	}
 	c.body = g.document(names)
 	if g.once(4) {
-		quoted := []string{name_(g.column(t))}
+		quoted := []string{inQuotes(g.column(t))}
 		for _, n := range names {
-			quoted = append(quoted, name_(n))
+			quoted = append(quoted, inQuotes(n))
 		}
 		v.Set("columns", strings.Join(quoted[g.IntN(2):], ","))
 	}
 	if g.once(4) {
-		v.Set("on_conflict", name_(g.column(t)))
+		v.Set("on_conflict", inQuotes(g.column(t)))
 	}
 }
 
@@ -446,7 +446,7 @@ func (g *generator) nextCall(c *callText, v url.Values) {
 		return
 	}
 	for _, n := range names {
-		v.Add(name_(n), g.value(false))
+		v.Add(inQuotes(n), g.value(false))
 	}
 }
 
