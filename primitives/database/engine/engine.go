@@ -47,7 +47,7 @@ type Engine struct {
 	options Options
 	cache   *schema.Cache
 	buffers respond.Buffers
-	lanes   lanes
+	lanes   *lanes
 	memory  *recent.Map[request.Key, *made]
 	// generics knows which plans fit all values.
 	generics *generics

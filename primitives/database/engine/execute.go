@@ -25,16 +25,12 @@ var errNotPlain = errors.New("a column's JSON cannot be made from its text")
 // run executes the plan on a connection. A statement that went stale under a
 // schema change is tried once more: its transaction was rolled back whole.
 func (j *job) run(ctx context.Context) (*respond.Result, error) {
-	if j.plan.ReadOnly { // writes mostly wait for the disk
-		defer j.lanes.enter(ctx)()
-	}
-	acquire, cancel := context.WithTimeout(ctx, j.options.AcquireTimeout)
-	conn, err := j.acquire(acquire)
-	cancel()
+	p, err := j.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Release()
+	defer p.leave()
+	conn := p.conn
 	body := j.buffers.NewSpool(j.options.TempDir, j.options.MaxResultBytes)
 	x := execution{job: j, conn: conn, statements: statementsOf(conn.Conn().PgConn())}
 	x.result = &respond.Result{Total: -1, Body: body}

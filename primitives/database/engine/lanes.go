@@ -3,7 +3,10 @@ package engine
 import (
 	"context"
 	"runtime"
+	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const (
@@ -14,30 +17,98 @@ const (
 	// lanePatience is how long a request waits for a lane before it goes beside
 	// them: slow statements must not hold up the others.
 	lanePatience = 5 * time.Millisecond
+	// poolEvery is how often a connection goes back to the pool although
+	// somebody waits for it: the pool decides when it is too old.
+	poolEvery = 256
 )
 
-// lanes keep short statements from crowding the cores.
-type lanes chan struct{}
+// lanes keep short statements from crowding the cores. The connection of a
+// statement that is done goes straight to one that waits.
+type lanes struct {
+	taken  chan struct{}
+	passed chan *pgxpool.Conn
+	passes atomic.Uint64
+}
 
-func newLanes() lanes { return make(lanes, max(2, lanesPerCore*runtime.GOMAXPROCS(0))) }
+func newLanes() *lanes {
+	return &lanes{
+		taken:  make(chan struct{}, max(2, lanesPerCore*runtime.GOMAXPROCS(0))),
+		passed: make(chan *pgxpool.Conn),
+	}
+}
 
-// enter waits for a lane, and no longer than lanePatience. The caller calls
-// leave when its statement is done.
-func (l lanes) enter(ctx context.Context) (leave func()) {
+// enter waits for a lane, and no longer than lanePatience. conn is nil when
+// nobody passed one on.
+func (l *lanes) enter(ctx context.Context) (conn *pgxpool.Conn, inLane bool) {
 	select {
-	case l <- struct{}{}:
-		return l.leave
+	case l.taken <- struct{}{}:
+		return nil, true
 	default:
 	}
 	patience := time.NewTimer(lanePatience)
 	defer patience.Stop()
 	select {
-	case l <- struct{}{}:
-		return l.leave
+	case conn = <-l.passed: // with the lane it was used in
+		return conn, true
+	case l.taken <- struct{}{}:
+		return nil, true
 	case <-patience.C:
 	case <-ctx.Done(): // whoever acquires the connection says so
 	}
-	return func() {}
+	return nil, false
 }
 
-func (l lanes) leave() { <-l }
+// leave gives up a lane, and conn unless it is nil.
+func (l *lanes) leave(conn *pgxpool.Conn) {
+	if conn != nil && isIdle(conn) && l.passes.Add(1)%poolEvery != 0 {
+		select {
+		case l.passed <- conn:
+			return
+		default:
+		}
+	}
+	if conn != nil {
+		conn.Release()
+	}
+	<-l.taken
+}
+
+// isIdle tells that conn can be used by somebody else as it is.
+func isIdle(conn *pgxpool.Conn) bool {
+	c := conn.Conn().PgConn()
+	return !c.IsClosed() && !c.IsBusy() && c.TxStatus() == 'I'
+}
+
+// passage is a connection for one request.
+type passage struct {
+	conn   *pgxpool.Conn
+	lanes  *lanes
+	inLane bool
+}
+
+// connect gets a connection; whoever gets one calls leave.
+func (j *job) connect(ctx context.Context) (p passage, err error) {
+	p.lanes = j.lanes
+	if j.plan.ReadOnly { // writes mostly wait for the disk
+		p.conn, p.inLane = j.lanes.enter(ctx)
+	}
+	if p.conn != nil {
+		return p, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, j.options.AcquireTimeout)
+	defer cancel()
+	if p.conn, err = j.acquire(ctx); err != nil {
+		p.conn = nil
+		p.leave()
+	}
+	return p, err
+}
+
+func (p passage) leave() {
+	switch {
+	case p.inLane:
+		p.lanes.leave(p.conn)
+	case p.conn != nil:
+		p.conn.Release()
+	}
+}

@@ -63,3 +63,48 @@ func (s *site) holdLock(key int64) (release func()) {
 	<-held
 	return sync.OnceFunc(func() { close(end); done.Wait() })
 }
+
+// Readers of two roles and clients that go away, all at once: nobody may see
+// what another's connection was set to.
+func TestConnectionsArePassedOnClean(t *testing.T) {
+	t.Parallel()
+	s := start(t, `
+		CREATE VIEW public.me AS SELECT current_setting('role') AS role, auth.uid()::text AS sub, current_setting('transaction_read_only') AS ro;
+		CREATE FUNCTION public.boom(n int) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1 / n';
+		GRANT SELECT ON public.me TO anon, authenticated`)
+	want := func(path, want string, headers ...string) {
+		if r, err := s.try(http.MethodGet, path, "", headers...); err != nil || r.body != want {
+			s.Errorf("got %d %s (%v), want %s", r.status, r.body, err, want)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 8 * runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			id := "00000000-0000-0000-0000-" + strconv.Itoa(100000000000+i)
+			for n := range 60 {
+				switch (i + n) % 4 {
+				case 0:
+					want("/me", `[{"role":"anon","sub":null,"ro":"on"}]`)
+				case 1:
+					want("/me", `[{"role":"authenticated","sub":"`+id+`","ro":"on"}]`, "As: "+id)
+				case 2:
+					if r, err := s.try(http.MethodGet, "/rpc/boom?n=0", "", "As: "+id); err != nil || r.code() != "22012" {
+						s.Errorf("got %d %s (%v), want a division by zero", r.status, r.body, err)
+					}
+				default:
+					ctx, cancel := context.WithCancel(t.Context())
+					req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/me", nil)
+					if err != nil {
+						s.Error(err)
+					}
+					req.Header.Set("As", id)
+					all.Go(cancel)
+					if res, err := http.DefaultClient.Do(req); err == nil {
+						_ = res.Body.Close()
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+}
