@@ -1,0 +1,22 @@
+// Package transfer moves whole tables in and out of a project's database.
+//
+// Routes, all for administrators, below /api/database/advance:
+//
+//	POST /export        tables of schema public as SQL that restores, or JSON
+//	POST /import        a file of SQL, in one transaction as project_admin
+//	POST /bulk-upsert   rows of a CSV or JSON file into one table
+//
+// An export reads as the database owner in one snapshot: row-level security
+// does not apply. Its SQL makes everything that the chosen tables need to
+// exist (types, functions, sequences), in an order that works, and each
+// statement can be run again where the object is there already. Imports and
+// bulk upserts run as the caller, on a connection that is thrown away
+// afterwards: whatever the file does to its session ends with it.
+//
+// Memory does not grow with what is moved: answers and uploads wait in
+// temporary files, statements and rows are read one by one.
+//
+// The package owns no tables. It audits EXPORT_DATABASE, IMPORT_DATABASE and
+// BULK_UPSERT in the transaction of the transfer and announces
+// events.DataUpdate of the database after imports and upserts.
+package transfer

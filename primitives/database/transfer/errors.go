@@ -1,0 +1,50 @@
+package transfer
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/insforge/insforge-go/primitives/database/engine/respond"
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+)
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// translateExport turns what stops an export into an answer; anything else
+// stays as it is, for the general rules.
+func translateExport(err error) error {
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	if f := diskFull(err); f != nil {
+		return f
+	}
+	if errors.Is(err, respond.ErrTooLarge) {
+		return fault.New(http.StatusRequestEntityTooLarge, fault.InvalidInput, "The export is larger than the server may hold").
+			Next("Lower rowLimit or export fewer tables at a time.").Because(err)
+	}
+	switch pg.State(err) {
+	case "55P03", "40P01", "42P01", "XX000": // the last two: dropped meanwhile
+		return busy(err)
+	}
+	return err
+}
+
+func busy(err error) *fault.Error {
+	return fault.New(http.StatusServiceUnavailable, fault.DatabaseInternalError, "Another transaction is changing the tables; nothing was done").
+		Next("Try again once long-running queries and transactions on the tables have ended.").Because(err)
+}
+
+// diskFull returns the answer to an error of a full disk, or nil.
+func diskFull(err error) *fault.Error {
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) && pg.State(err) != "53100" {
+		return nil
+	}
+	return fault.New(http.StatusInsufficientStorage, fault.InternalError, "The server's disk is full; nothing was changed").
+		Next("Free space on the server's disk and try again.").Because(err)
+}

@@ -1,0 +1,117 @@
+package transfer_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"mime/multipart"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/insforge/insforge-go/primitives/database/dbtest"
+	"github.com/insforge/insforge-go/primitives/database/transfer"
+	"github.com/insforge/insforge-go/primitives/kernel/audit"
+	"github.com/insforge/insforge-go/primitives/kernel/events"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/labstack/echo/v4"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// product is the routes on a database of their own, with the news they make.
+type product struct {
+	dbtest.Product
+	news *events.Subscription
+}
+
+const maxImport = 8 << 20
+
+var now = time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
+
+func start(t *testing.T, change ...func(*transfer.Deps)) product {
+	t.Helper()
+	db := pgtest.New(t)
+	bus := &events.Bus{}
+	d := transfer.Deps{
+		DB: db, Audit: audit.NewRecorder(pgtest.AuditToken), Events: bus, TempDir: t.TempDir(), MaxImportBytes: maxImport,
+		LockWait: 100 * time.Millisecond, Now: func() time.Time { return now },
+	}
+	for _, f := range change {
+		f(&d)
+	}
+	s, err := transfer.New(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := echo.New()
+	e.HTTPErrorHandler = dbtest.WriteError
+	s.Mount(rest.NewRouter(e.Group(dbtest.Prefix), dbtest.Callers{}))
+	return product{Product: dbtest.New(t, db, e), news: bus.Subscribe()}
+}
+
+// export returns the data of an export with the given options.
+func (p product) export(options string) any {
+	p.T.Helper()
+	return dbtest.Member(p.OK(p.Call("POST", "/advance/export", options), 200).Body, "data")
+}
+
+// exportSQL is export of format sql.
+func (p product) exportSQL(options string) string {
+	p.T.Helper()
+	sql, ok := p.export(options).(string)
+	if !ok {
+		p.T.Fatal("the data is no text")
+	}
+	return sql
+}
+
+// upload sends a file and other fields to a route below /advance.
+func (p product) upload(ctx context.Context, path, filename, content string, fields ...string) dbtest.Answer {
+	p.T.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for i := 0; i < len(fields); i += 2 {
+		if err := form.WriteField(fields[i], fields[i+1]); err != nil {
+			p.T.Fatal(err)
+		}
+	}
+	part, err := form.CreateFormFile("file", filename)
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	if _, err := part.Write([]byte(content)); err != nil {
+		p.T.Fatal(err)
+	}
+	if err := form.Close(); err != nil {
+		p.T.Fatal(err)
+	}
+	return p.send(ctx, path, form.FormDataContentType(), &body)
+}
+
+func (p product) send(ctx context.Context, path, contentType string, body *bytes.Buffer) dbtest.Answer {
+	p.T.Helper()
+	r := httptest.NewRequest("POST", dbtest.Prefix+"/advance"+path, body)
+	r.Header.Set("Content-Type", contentType)
+	r.Header.Set("Authorization", dbtest.AdminToken)
+	call := identity.Call{RequestID: "r1", ClientIP: netip.MustParseAddr("192.0.2.7")}
+	w := httptest.NewRecorder()
+	p.Handler.ServeHTTP(w, r.WithContext(identity.WithCall(ctx, call)))
+	a := dbtest.Answer{Status: w.Code, Text: strings.TrimSpace(w.Body.String())}
+	if err := json.Unmarshal(w.Body.Bytes(), &a.Body); err != nil {
+		p.T.Errorf("%s: body %q is not JSON: %v", path, w.Body, err)
+	}
+	return a
+}
+
+// audited returns the details of the audit rows of an action, as JSON text.
+func (p product) audited(action string) string {
+	p.T.Helper()
+	return dbtest.Value[string](p.Product, `
+		SELECT coalesce(jsonb_agg(details ORDER BY created_at), '[]')::text
+		  FROM system.audit_logs WHERE action = $1 AND module = 'DATABASE' AND actor = $2`, action, dbtest.AdminActor)
+}

@@ -1,0 +1,68 @@
+package transfer
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
+)
+
+// Bounds of an export request.
+const (
+	defaultRowLimit = 1000
+	maxRowLimit     = 10_000
+)
+
+// Mount registers the routes; r is at /api/database.
+func (s *Service) Mount(r rest.Router) {
+	advance := r.Group("/advance")
+	advance.POST("/export", rest.Admin, s.handleExport)
+}
+
+// handleExport serves "POST /api/database/advance/export".
+func (s *Service) handleExport(c rest.Context) error {
+	o, err := readOptions(c)
+	if err != nil {
+		return err
+	}
+	body, err := s.Export(c.Request().Context(), o)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	h := c.Response().Header()
+	h.Set("Content-Type", "application/json; charset=UTF-8")
+	h.Set("Content-Length", strconv.FormatInt(body.Len(), 10))
+	c.Response().WriteHeader(http.StatusOK)
+	_, err = body.WriteTo(c.Response())
+	return err
+}
+
+func readOptions(c rest.Context) (Options, error) {
+	f, err := rest.Body(c)
+	if err != nil {
+		return Options{}, err
+	}
+	flag := func(name string, fallback bool) bool {
+		if v := f.OptBool(name); v != nil {
+			return *v
+		}
+		return fallback
+	}
+	o := Options{
+		Tables:    f.Strings("tables"),
+		Format:    SQL,
+		Data:      flag("includeData", true),
+		Functions: flag("includeFunctions", false),
+		Sequences: flag("includeSequences", false),
+		Views:     flag("includeViews", false),
+		RowLimit:  defaultRowLimit,
+	}
+	if f.Has("format") {
+		o.Format = Format(f.Enum("format", string(SQL), string(JSON)))
+	}
+	if n := f.OptInt("rowLimit", 1, maxRowLimit); n != nil {
+		o.RowLimit = *n
+	}
+	return o, f.Err()
+}

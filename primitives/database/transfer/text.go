@@ -1,0 +1,101 @@
+package transfer
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/insforge/insforge-go/primitives/database/values"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// quoteName quotes an identifier.
+func quoteName(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+func quoteNames(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = quoteName(name)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// forbidden is a word that imports refuse wherever it stands, be it in a
+// value. Exports spell it so that it can be imported again.
+var forbidden = regexp.MustCompile(`(?i)(set)_(config)`)
+
+// literal returns s as a string constant that means the same whatever
+// standard_conforming_strings says.
+func literal(s string) string {
+	special := forbidden.MatchString(s)
+	if !special && !strings.ContainsAny(s, `'\`) {
+		return "'" + s + "'"
+	}
+	quoted := strings.ReplaceAll(s, "'", "''")
+	if !special && !strings.Contains(s, `\`) {
+		return "'" + quoted + "'"
+	}
+	quoted = strings.ReplaceAll(quoted, `\`, `\\`)
+	return "E'" + forbidden.ReplaceAllString(quoted, `${1}\x5f${2}`) + "'"
+}
+
+// importable returns a statement that does the same as sql and that imports
+// accept.
+func importable(sql string) string {
+	if !forbidden.MatchString(sql) {
+		return sql
+	}
+	return "DO " + quoteBody("\nBEGIN\n  EXECUTE "+literal(sql)+";\nEND\n")
+}
+
+// unlessThere makes a statement that has no IF NOT EXISTS do nothing when the
+// object is there.
+func unlessThere(statement string) string {
+	return "DO " + quoteBody("\nBEGIN\n  "+statement+";\nEXCEPTION WHEN duplicate_object OR duplicate_table THEN NULL;\nEND\n")
+}
+
+// quoteBody returns body as a dollar-quoted constant.
+func quoteBody(body string) string {
+	tag := "$export"
+	for strings.Contains(body, tag) {
+		tag += "x"
+	}
+	return tag + "$" + body + tag + "$"
+}
+
+// comment makes text safe behind "--".
+func comment(s string) string {
+	return strings.NewReplacer("\n", " ", "\r", " ").Replace(s)
+}
+
+// appendTuple appends a row as VALUES wants it.
+func appendTuple(b []byte, fields []pgconn.FieldDescription, row [][]byte) []byte {
+	b = append(b, '(')
+	for i, v := range row {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		switch {
+		case v == nil:
+			b = append(b, "NULL"...)
+		case isInteger(fields[i].DataTypeOID):
+			b = append(b, v...)
+		default:
+			b = append(b, literal(string(v))...)
+		}
+	}
+	return append(b, ')')
+}
+
+func isInteger(oid uint32) bool {
+	return oid == pgtype.Int2OID || oid == pgtype.Int4OID || oid == pgtype.Int8OID
+}
+
+// appendInside appends s as the inside of a JSON string.
+func appendInside(b []byte, s string) []byte {
+	start := len(b)
+	b = values.AppendString(b, s)
+	n := copy(b[start:], b[start+1:len(b)-1])
+	return b[:start+n]
+}
