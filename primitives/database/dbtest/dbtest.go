@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
@@ -240,4 +241,16 @@ func Quote(s string) string {
 		panic(err)
 	}
 	return string(b)
+}
+
+// WaitFor waits until a query of one boolean is true for the owner.
+func (p Product) WaitFor(sql string) {
+	p.T.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for !Value[bool](p, sql) {
+		if time.Now().After(deadline) {
+			p.T.Fatalf("not so after 30 seconds: %s", sql)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }

@@ -1,13 +1,16 @@
 // Package naming reads the names of schemas, tables and columns out of
-// requests, by the one set of rules that all routes of the database share.
+// requests, by the one set of rules that all routes of the database share, and
+// finds the tables that they name.
 //
 // Names keep their case; those that Postgres would cut short are refused,
 // since the shortened name could be that of another object.
 package naming
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -15,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 	"github.com/jackc/pgx/v5"
 )
@@ -91,6 +95,21 @@ func TableOf(c rest.Context) (Table, error) {
 	}
 	name, err := Parse("tableName", rest.Param(c, "tableName"))
 	return Table{Schema: schema, Name: name}, err
+}
+
+// Find returns the oid of a base table, or the 404 of NoTable.
+func Find(ctx context.Context, tx pg.Tx, t Table) (oid uint32, err error) {
+	err = tx.QueryRow(ctx, `
+		SELECT c.oid
+		  FROM pg_class c
+		  JOIN pg_namespace n ON n.oid = c.relnamespace
+		 WHERE n.nspname = $1
+		   AND c.relname = $2
+		   AND c.relkind IN ('r', 'p')`, string(t.Schema), string(t.Name)).Scan(&oid)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, NoTable(t)
+	}
+	return oid, err
 }
 
 // NoTable is the answer when t does not exist: 404 DATABASE_NOT_FOUND.

@@ -101,7 +101,7 @@ type state struct {
 func lock(ctx context.Context, tx pg.Tx, t Table) (now state, err error) {
 	// Finding comes first: locking a name that does not exist fails the
 	// transaction with one of several codes, and would lock a view as well.
-	oid, err := find(ctx, tx, t)
+	oid, err := naming.Find(ctx, tx, t)
 	if err != nil {
 		return now, err
 	}

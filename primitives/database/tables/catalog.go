@@ -2,9 +2,7 @@ package tables
 
 import (
 	"context"
-	"errors"
 
-	"github.com/insforge/insforge-go/primitives/database/naming"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/jackc/pgx/v5"
 )
@@ -49,22 +47,6 @@ func list(ctx context.Context, tx pg.Tx, schema Name) ([]Name, error) {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[Name])
-}
-
-// find returns the table's oid, or 404 DATABASE_NOT_FOUND when the schema has
-// no base table of that name.
-func find(ctx context.Context, tx pg.Tx, t Table) (oid uint32, err error) {
-	err = tx.QueryRow(ctx, `
-		SELECT c.oid
-		  FROM pg_class c
-		  JOIN pg_namespace n ON n.oid = c.relnamespace
-		 WHERE n.nspname = $1
-		   AND c.relname = $2
-		   AND c.relkind IN ('r', 'p')`, string(t.Schema), string(t.Name)).Scan(&oid)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, naming.NoTable(t)
-	}
-	return oid, err
 }
 
 // The types are those of a domain's base type, as in information_schema.

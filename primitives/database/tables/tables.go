@@ -65,7 +65,7 @@ func (s *Service) Describe(ctx context.Context, t Table) (d Description, err err
 		if err := s.bound(ctx, tx); err != nil {
 			return err
 		}
-		oid, err := find(ctx, tx, t)
+		oid, err := naming.Find(ctx, tx, t)
 		if err != nil {
 			return err
 		}

@@ -11,8 +11,12 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// ErrNUL is returned by Text for a string that Postgres cannot hold.
-var ErrNUL = errors.New("text must not contain NUL characters")
+// What Text returns for values that Postgres cannot hold, or would read as
+// something else than was meant.
+var (
+	ErrNUL      = errors.New("text must not contain NUL characters")
+	ErrNotBytes = errors.New(`bytes are text in the notation of Postgres or {"type":"Buffer","data":[…]}`)
+)
 
 // Type is the type of a column: its base type where it is a domain.
 type Type struct {
@@ -32,7 +36,8 @@ func (t Type) JSON() bool { return t.OID == pgtype.JSONOID || t.OID == pgtype.JS
 // makes of bytea, interval and point are understood; any other array or
 // object is handed over as its text, which the type takes (vector) or refuses.
 //
-// It returns ErrNUL for a string with a NUL character.
+// It returns ErrNUL for a string with a NUL character, and ErrNotBytes for an
+// array or another object where bytea is wanted, which would store its text.
 func Text(t Type, raw json.RawMessage) (*string, error) {
 	raw = bytes.TrimSpace(raw)
 	var text string
@@ -46,6 +51,8 @@ func Text(t Type, raw json.RawMessage) (*string, error) {
 		text = string(raw)
 	case raw[0] == '[' && t.Element != 0:
 		text, err = arrayText(t, raw)
+	case t.OID == pgtype.ByteaOID && (raw[0] == '{' || raw[0] == '['):
+		text, err = bytesText(raw)
 	case raw[0] == '{':
 		text = objectText(t, raw)
 	default:
@@ -111,14 +118,6 @@ func arrayText(t Type, raw json.RawMessage) (string, error) {
 // objectText reads an object in one of the forms of AppendJSON.
 func objectText(t Type, raw json.RawMessage) string {
 	switch t.OID {
-	case pgtype.ByteaOID:
-		var buffer struct {
-			Type string
-			Data []octet
-		}
-		if json.Unmarshal(raw, &buffer) == nil && buffer.Type == "Buffer" {
-			return `\x` + hex.EncodeToString(toBytes(buffer.Data))
-		}
 	case pgtype.PointOID:
 		var point struct{ X, Y json.Number }
 		if json.Unmarshal(raw, &point) == nil && point.X != "" && point.Y != "" {
@@ -130,6 +129,18 @@ func objectText(t Type, raw json.RawMessage) string {
 		}
 	}
 	return string(raw)
+}
+
+// bytesText reads a buffer of Node.js.
+func bytesText(raw json.RawMessage) (string, error) {
+	var buffer struct {
+		Type string
+		Data []octet
+	}
+	if json.Unmarshal(raw, &buffer) != nil || buffer.Type != "Buffer" {
+		return "", ErrNotBytes
+	}
+	return `\x` + hex.EncodeToString(toBytes(buffer.Data)), nil
 }
 
 // octet is a byte of a list: encoding/json reads a []byte from base64.

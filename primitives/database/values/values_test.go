@@ -138,7 +138,7 @@ func TestJSONBecomesPostgresText(t *testing.T) {
 		{"nested arrays", texts, `[["a"],["b,}"]]`, `{{"a"},{"b,}"}}`},
 		{"an object for text", values.Type{OID: pgtype.TextOID}, `{"a":1}`, `{"a":1}`},
 		{"an array for a vector", values.Type{OID: 99999}, `[1,2.5]`, `[1,2.5]`},
-		{"no buffer", values.Type{OID: pgtype.ByteaOID}, `{"type":"Buffer","data":[256]}`, `{"type":"Buffer","data":[256]}`},
+		{"a buffer", values.Type{OID: pgtype.ByteaOID}, `{"type":"Buffer","data":[0,255]}`, `\x00ff`},
 		{"no interval", values.Type{OID: pgtype.IntervalOID}, `{"weeks":1}`, `{"weeks":1}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -154,6 +154,15 @@ func TestJSONBecomesPostgresText(t *testing.T) {
 	for _, raw := range []string{`"a\u0000b"`, `["a\u0000b"]`, `[["\u0000"]]`, `"[\"\\u0000\"]"`} {
 		if got, err := values.Text(texts, json.RawMessage(raw)); !errors.Is(err, values.ErrNUL) {
 			t.Errorf("%s: got %v, %v, want ErrNUL", raw, got, err)
+		}
+	}
+}
+
+func TestWhatIsNoBufferIsNotStoredAsItsText(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []string{`{"type":"Buffer","data":[256]}`, `{"data":[1]}`, `[1,2]`, `{}`} {
+		if got, err := values.Text(values.Type{OID: pgtype.ByteaOID}, json.RawMessage(raw)); !errors.Is(err, values.ErrNotBytes) {
+			t.Errorf("%s: got %v, %v, want ErrNotBytes", raw, got, err)
 		}
 	}
 }
