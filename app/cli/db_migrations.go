@@ -261,25 +261,16 @@ func (p *project) pending(c *cobra.Command, dir string) ([]script, error) {
 // error.
 func (p *project) apply(ctx context.Context, pending []script, destructive bool, progress io.Writer) ([]migration, error) {
 	done := []migration{}
-	checked := destructive || len(pending) == 0
-	if !checked {
-		together, err := p.dryRun(ctx, join(pending))
-		if err != nil {
+	tried := destructive || len(pending) == 0
+	if !tried {
+		var err error
+		if tried, err = p.try(ctx, pending); err != nil {
 			return done, err
-		}
-		if checked = together.Valid; checked {
-			if err := together.refuseDanger("these migrations"); err != nil {
-				return done, err
-			}
 		}
 	}
 	for _, m := range pending {
-		if !checked {
-			alone, err := p.dryRun(ctx, m.sql)
-			if err == nil && alone.Valid { // otherwise applying says what is wrong, and changes nothing
-				err = alone.refuseDanger(m.path)
-			}
-			if err != nil {
+		if !tried {
+			if _, err := p.try(ctx, []script{m}); err != nil {
 				return done, err
 			}
 		}
@@ -292,6 +283,25 @@ func (p *project) apply(ctx context.Context, pending []script, destructive bool,
 		fmt.Fprintf(progress, "applied %s (%s)\n", m, count(len(answer.Statements), "statement"))
 	}
 	return done, nil
+}
+
+// try returns an error when migrations would delete data, or one alone would
+// not work, and false when several do not work together.
+func (p *project) try(ctx context.Context, scripts []script) (bool, error) {
+	report, err := p.dryRun(ctx, join(scripts))
+	if err != nil {
+		return false, err
+	}
+	if len(scripts) > 1 {
+		if !report.Valid {
+			return false, nil
+		}
+		return true, report.refuseDanger("these migrations")
+	}
+	if !report.Valid {
+		return false, fmt.Errorf("%s would not work: %s\nnothing more was applied", scripts[0].path, printable(report.Problem))
+	}
+	return true, report.refuseDanger(scripts[0].path)
 }
 
 // join is the text of several migrations as one. A file need not end with a
