@@ -250,7 +250,7 @@ func (p *project) pending(c *cobra.Command, dir string) ([]script, error) {
 	for i, m := range compared.pending {
 		sql, err := readSQLFile(m.path)
 		if err != nil {
-			return nil, codedError{err, exitError}
+			return nil, codedError{err, exitError} // also of an empty one: it is no argument
 		}
 		scripts[i] = script{m, sql}
 	}

@@ -130,10 +130,7 @@ func (r refusal) Error() string {
 	if r.NextActions != "" {
 		lines = append(lines, printable(r.NextActions))
 	}
-	switch {
-	case r.Code == "AUTH_INVALID_API_KEY":
-		lines = append(lines, "insforge keys show prints the key of a data directory")
-	case r.Status == http.StatusNotFound && r.Code == "NOT_FOUND":
+	if r.Status == http.StatusNotFound && r.Code == "NOT_FOUND" { // what is not there has a code of its own
 		lines = append(lines, "the project may be served by an older version of insforge")
 	}
 	return strings.Join(lines, "\n")

@@ -140,12 +140,14 @@ JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace`
 }
 
 // readRelations reads what the record layer serves, and the composite types.
-// Partitions are served through their parent.
+// Partitions are served through their parent. Those of other schemas are for
+// columns and results of their types; the server is not asked whether they can
+// be written, which fails for a foreign table that has lost its library.
 func (c *catalog) readRelations(ctx context.Context, tx pgx.Tx, schemas []string) error {
 	const q = `
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, n.nspname = ANY ($1),
 	CASE WHEN c.relkind IN ('r', 'p') THEN 28
-	     WHEN c.relkind IN ('v', 'f') THEN pg_catalog.pg_relation_is_updatable(c.oid, true)
+	     WHEN c.relkind IN ('v', 'f') AND n.nspname = ANY ($1) THEN pg_catalog.pg_relation_is_updatable(c.oid, true)
 	     ELSE 0 END,
 	coalesce((
 		SELECT pg_catalog.bit_or(g.tgtype) FROM pg_catalog.pg_trigger g
@@ -171,11 +173,12 @@ WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'c') AND NOT c.relispartition
 	})
 }
 
-func (c *catalog) readColumns(ctx context.Context, tx pgx.Tx, _ []string) error {
+func (c *catalog) readColumns(ctx context.Context, tx pgx.Tx, schemas []string) error {
 	const q = `
 SELECT a.attrelid, a.attname, a.atttypid, a.attnotnull, a.atthasdef,
 	a.attgenerated <> '' OR a.attidentity = 'a', a.attidentity <> '',
-	CASE WHEN c.relkind = 'v' THEN pg_catalog.pg_column_is_updatable(c.oid, a.attnum, false) ELSE true END
+	CASE WHEN c.relkind = 'v' AND n.nspname = ANY ($1) THEN pg_catalog.pg_column_is_updatable(c.oid, a.attnum, false)
+	     ELSE true END
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -184,7 +187,7 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v', 'm', 'f', 
 ORDER BY a.attrelid, a.attname COLLATE "C"`
 	var oid uint32
 	var k column
-	return each(ctx, tx, q, nil, []any{
+	return each(ctx, tx, q, []any{schemas}, []any{
 		&oid, &k.name, &k.typ, &k.notNull, &k.hasDefault, &k.computed, &k.identity, &k.writable,
 	}, func() {
 		if r := c.byOID[oid]; r != nil {
