@@ -55,7 +55,8 @@ func newTypeScript(use string) *cobra.Command {
 	out := c.Flags().StringP("out", "o", "", "file to write, instead of standard output")
 	dbURL := c.Flags().String("db-url", "", "connection string of the database (or DATABASE_URL)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		access, err := databaseAccess(dataDir, *dbURL)
+		elsewhere := os.Getenv(urlEnv) != "" && !c.Flags().Changed("data-dir")
+		access, err := databaseAccess(dataDir, *dbURL, elsewhere)
 		if err != nil {
 			return err
 		}
@@ -73,8 +74,9 @@ func newTypeScript(use string) *cobra.Command {
 }
 
 // databaseAccess is how to reach the database: that of the flag, that of the
-// environment, or that of the process that serves the data directory.
-func databaseAccess(dataDir func(*config.Config), dbURL string) (*pgx.ConnConfig, error) {
+// environment, or that of the process that serves the data directory. A
+// project that runs elsewhere shows its Postgres to nobody.
+func databaseAccess(dataDir func(*config.Config), dbURL string, elsewhere bool) (*pgx.ConnConfig, error) {
 	if dbURL != "" {
 		access, err := pgx.ParseConfig(dbURL)
 		if err != nil { // the parser's message may hold parts of a password
@@ -88,6 +90,9 @@ func databaseAccess(dataDir func(*config.Config), dbURL string) (*pgx.ConnConfig
 	}
 	dsn := cfg.Postgres.DSN()
 	if !cfg.Postgres.External() {
+		if elsewhere {
+			return nil, codedError{errors.New(urlEnv + " names a project that runs elsewhere, whose types need --db-url; or name a folder with --data-dir"), exitUsage}
+		}
 		if dsn, err = ownDSN(cfg); err != nil {
 			return nil, err
 		}
