@@ -1,0 +1,79 @@
+package rawsql
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/insforge/insforge-go/primitives/database/engine/respond"
+	"github.com/insforge/insforge-go/primitives/database/sqltext"
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// locate turns an error of Postgres about a statement into the answer: the
+// general map, but 403 for text that does not parse, and with the line. prefix
+// is the length of what was put before the statement.
+func locate(err error, s sqltext.Statement, prefix int) error {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return err
+	}
+	f := pg.Fault(err)
+	if e.Code == "42601" && e.InternalQuery == "" && e.Where == "" { // not of code that the statement runs
+		f = fault.New(http.StatusForbidden, fault.Forbidden, e.Message).Because(err)
+	}
+	if f.NextActions != "" {
+		return f
+	}
+	line := s.Line
+	if at := int(e.Position) - 1 - prefix; at >= 0 {
+		for i, n := range strings.Split(s.Text, "\n") {
+			if at -= len([]rune(n)) + 1; at < 0 {
+				line += i
+				break
+			}
+		}
+	}
+	next := fmt.Sprintf("Look at line %d of the SQL.", line)
+	if e.Code == "57014" {
+		next += " Make the statement faster, with an index or in smaller steps."
+	}
+	return f.Next(next)
+}
+
+// without says in the answer that all the other statements were undone.
+func without(err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	return f.Next(f.NextActions + " None of the statements had any effect.")
+}
+
+// sizeError turns the marks of a result that is too large into the answer.
+func (s *Service) sizeError(err error) error {
+	var body *pgproto3.ExceededMaxBodyLenErr
+	if errors.Is(err, respond.ErrTooLarge) || errors.As(err, &body) {
+		return s.resultTooLarge().Because(err)
+	}
+	return err
+}
+
+func (s *Service) resultTooLarge() *fault.Error {
+	return fault.Invalid(fmt.Sprintf("The result is larger than %d rows or %d bytes; nothing was changed", s.limits.Rows, s.limits.Bytes)).
+		Next("Select fewer rows or columns, or page with LIMIT and a condition on the key.")
+}
+
+func (s *Service) textTooLong() *fault.Error {
+	return fault.New(http.StatusRequestEntityTooLarge, fault.InvalidInput, fmt.Sprintf("The SQL is longer than %d bytes", s.limits.TextBytes)).
+		Next("Send it in parts, or upload it with POST /api/database/advance/import.")
+}
+
+func (s *Service) tookTooLong(cause error) *fault.Error {
+	return fault.New(http.StatusInternalServerError, fault.InternalError, fmt.Sprintf("The request took longer than %s and was ended", s.limits.Request)).
+		Next("Send the statements in several requests.").Because(cause)
+}

@@ -1,0 +1,183 @@
+package rawsql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/insforge/insforge-go/primitives/database/sqltext"
+	"github.com/insforge/insforge-go/primitives/database/values"
+	"github.com/insforge/insforge-go/primitives/kernel/audit"
+	"github.com/insforge/insforge-go/primitives/kernel/events"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgx/v5"
+)
+
+// job is a request that was read.
+type job struct {
+	Query
+	statements []sqltext.Statement
+}
+
+// What pgconn reports of a session's transaction.
+const (
+	statusIdle          = 'I'
+	statusInTransaction = 'T'
+)
+
+var errTransactionLeft = errors.New("the SQL left the transaction that the server began for it")
+
+// run runs the statements, in a transaction if they let themselves.
+func (s *Service) run(ctx context.Context, x *session, j job) (*Result, error) {
+	result, err := s.inTransaction(ctx, x, j)
+	if err == nil || len(j.statements) > 1 || j.Explain || !wantsNoTransaction(err) {
+		return result, err
+	}
+	return s.outside(ctx, x, j)
+}
+
+// wantsNoTransaction reports whether Postgres refused a statement, or a
+// commit inside of it, because of the transaction around it
+// (active_sql_transaction, invalid_transaction_termination).
+func wantsNoTransaction(err error) bool {
+	state := pg.State(err)
+	return state == "25001" || state == "2D000"
+}
+
+func (s *Service) inTransaction(ctx context.Context, x *session, j job) (_ *Result, err error) {
+	tx, err := x.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; " + values.Settings})
+	if err != nil {
+		return nil, err
+	}
+	defer rollback(ctx, tx)
+	result, err := x.execute(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			result.Close()
+		}
+	}()
+	if x.raw().TxStatus() != statusInTransaction {
+		return nil, errTransactionLeft
+	}
+	if j.Explain { // its effects are undone, its audit row is not
+		if err := tx.Rollback(ctx); err != nil {
+			return nil, err
+		}
+		return result, s.conclude(ctx, x, j, result)
+	}
+	if err := s.settle(ctx, x, tx, j, result); err != nil {
+		return nil, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return nil, err
+	}
+	s.announce(j)
+	return result, nil
+}
+
+// outside runs one statement without a transaction around it.
+func (s *Service) outside(ctx context.Context, x *session, j job) (*Result, error) {
+	result, err := x.execute(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	if x.raw().TxStatus() != statusIdle {
+		err = errTransactionLeft
+	} else {
+		err = s.conclude(ctx, x, j, result)
+	}
+	if err != nil {
+		result.Close()
+		return nil, err
+	}
+	return result, nil
+}
+
+// conclude records what has been run already.
+func (s *Service) conclude(ctx context.Context, x *session, j job, result *Result) error {
+	tx, err := x.conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer rollback(ctx, tx)
+	if err := s.settle(ctx, x, tx, j, result); err != nil {
+		return err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return err
+	}
+	s.announce(j)
+	return nil
+}
+
+// rollback ends tx unless it has ended, also when ctx has.
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	_ = tx.Rollback(ctx) // the session ends soon, and with it the transaction
+}
+
+// settle does what belongs into the transaction of the statements, after
+// them: it has deferred constraints checked while the caller's settings
+// apply, puts its own in their place, and records the request.
+func (s *Service) settle(ctx context.Context, x *session, tx pgx.Tx, j job, result *Result) error {
+	sql := "SET CONSTRAINTS ALL IMMEDIATE"
+	if j.Root {
+		sql += "; SET LOCAL SESSION AUTHORIZATION DEFAULT"
+	}
+	sql += fmt.Sprintf("; SET LOCAL ROLE %s; SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL statement_timeout = %d",
+		x.role, s.limits.Statement.Milliseconds())
+	if !j.Explain && sqltext.HasDDL(j.statements) {
+		sql += "; NOTIFY pgrst, 'reload schema'"
+		if j.Root {
+			sql += "; SELECT system.reassign_public_objects_to_project_admin()"
+		}
+	}
+	if _, err := tx.Exec(ctx, sql); err != nil {
+		return err
+	}
+	return s.audit.Record(ctx, pg.Tx{Tx: tx}, entry(j, result))
+}
+
+// maxAudited is how much of the SQL the audit log keeps, in characters.
+const maxAudited = 300
+
+func entry(j job, result *Result) audit.Entry {
+	details := struct {
+		Query        string `json:"query"`
+		ParamCount   int    `json:"paramCount"`
+		Role         string `json:"executionRole"`
+		Explain      bool   `json:"explain"`
+		RowsAffected *int64 `json:"rowsAffected,omitempty"`
+	}{Query: beginning(j.SQL), ParamCount: len(j.Params), Role: "project_admin", Explain: j.Explain, RowsAffected: result.rowCount}
+	e := audit.Entry{Module: audit.Database, Action: "EXECUTE_RAW_SQL"}
+	if j.Root {
+		e.Action, details.Role = "EXECUTE_RAW_SQL_UNRESTRICTED", "root"
+	}
+	e.Details = details
+	return e
+}
+
+// beginning is the part of the SQL that is audited.
+func beginning(sql string) string {
+	n := 0
+	for i := range sql {
+		if n == maxAudited {
+			return sql[:i]
+		}
+		n++
+	}
+	return sql
+}
+
+func (s *Service) announce(j job) {
+	if j.Explain {
+		return
+	}
+	if changes := sqltext.Changes(j.statements); len(changes) > 0 {
+		s.events.Publish(events.DataUpdate{Resource: events.Database, Changes: changes})
+	}
+}
