@@ -14,6 +14,10 @@ func (s services) mount(root rest.Router) {
 
 	database := root.Group("/api/database")
 	s.tables.Mount(database)
+	s.catalog.Mount(database)
+	s.rows.Mount(database)
+	s.rawsql.Mount(database)
 	s.records.Mount(database)
+	s.advisor.Mount(root.Group("/api/advisor"))
 	s.records.MountPlain(root.Group(plainMount))
 }

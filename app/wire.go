@@ -10,8 +10,12 @@ import (
 	"github.com/insforge/insforge-go/app/server"
 	"github.com/insforge/insforge-go/primitives/auth"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
+	"github.com/insforge/insforge-go/primitives/database/advisor"
+	"github.com/insforge/insforge-go/primitives/database/catalog"
 	"github.com/insforge/insforge-go/primitives/database/engine"
+	"github.com/insforge/insforge-go/primitives/database/rawsql"
 	"github.com/insforge/insforge-go/primitives/database/records"
+	"github.com/insforge/insforge-go/primitives/database/rows"
 	"github.com/insforge/insforge-go/primitives/database/tables"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
@@ -49,6 +53,10 @@ type services struct {
 	metadata *metadata.Service
 	tables   *tables.Service
 	records  *records.Service
+	catalog  *catalog.Service
+	rows     *rows.Service
+	rawsql   *rawsql.Service
+	advisor  *advisor.Service
 }
 
 // generateSigningKey starts making a key pair for access tokens, which takes
@@ -105,6 +113,12 @@ func build(ctx context.Context, in parts) (*product, error) {
 		return nil, err
 	}
 	s.tables = tables.New(tables.Deps{DB: db, Audit: recorder, Events: bus})
+	s.catalog = catalog.New(catalog.Deps{DB: db})
+	s.rows = rows.New(rows.Deps{DB: db, Events: bus})
+	s.rawsql = rawsql.New(rawsql.Deps{DB: db, Audit: recorder, Events: bus, TempDir: in.config.DataDir})
+	if s.advisor, err = advisor.New(advisor.Deps{DB: db, Log: log.With().Str("component", "advisor").Logger()}); err != nil {
+		return nil, err
+	}
 	listener := pg.NewListener(db.OwnerDSN(), log.With().Str("component", "listener").Logger())
 	queries, err := engine.New(engine.Deps{
 		Acquire:  db.AcquireCaller,
@@ -130,7 +144,7 @@ func build(ctx context.Context, in parts) (*product, error) {
 	return &product{
 		log:        log,
 		server:     newServer(in, s, bus, dashboard),
-		background: []func(context.Context) error{listener.Run, queries.Run},
+		background: []func(context.Context) error{listener.Run, queries.Run, s.advisor.Run},
 	}, nil
 }
 
