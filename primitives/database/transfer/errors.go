@@ -1,15 +1,19 @@
 package transfer
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
@@ -40,6 +44,13 @@ func busy(err error) *fault.Error {
 		Next("Try again once long-running queries and transactions on the tables have ended.").Because(err)
 }
 
+// gone is the answer when the connection broke under a transaction that was
+// not at its end.
+func gone(err error) *fault.Error {
+	return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure, "The connection to the database was lost; nothing was changed").
+		Next("Try again once the database answers.").Because(err)
+}
+
 // diskFull returns the answer to an error of a full disk, or nil.
 func diskFull(err error) *fault.Error {
 	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) && pg.State(err) != "53100" {
@@ -47,4 +58,44 @@ func diskFull(err error) *fault.Error {
 	}
 	return fault.New(http.StatusInsufficientStorage, fault.InternalError, "The server's disk is full; nothing was changed").
 		Next("Free space on the server's disk and try again.").Because(err)
+}
+
+// translateImport turns what stops an import into an answer.
+func translateImport(err error) error {
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	if f := diskFull(err); f != nil {
+		return f
+	}
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch {
+	case e.Code == "55P03", e.Code == "40P01":
+		return busy(err)
+	case strings.HasPrefix(e.Code, "57P"):
+		return gone(err)
+	case operational(e.Code):
+		return err
+	}
+	message := e.Message
+	var at *failed
+	if errors.As(err, &at) {
+		message = fmt.Sprintf("Line %d: %s", at.line, message)
+	}
+	return fault.Invalid(message).Next(cmp.Or(e.Hint, "Correct the file and send it again. Nothing was imported.")).Because(err)
+}
+
+// operational reports SQLSTATEs that no file is to blame for: connections,
+// resources, the system.
+func operational(state string) bool {
+	for _, class := range []string{"08", "53", "58", "F0", "XX"} {
+		if strings.HasPrefix(state, class) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,9 +1,11 @@
 package transfer
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
@@ -17,6 +19,7 @@ const (
 func (s *Service) Mount(r rest.Router) {
 	advance := r.Group("/advance")
 	advance.POST("/export", rest.Admin, s.handleExport)
+	advance.POST("/import", rest.Admin, s.handleImport)
 }
 
 // handleExport serves "POST /api/database/advance/export".
@@ -65,4 +68,37 @@ func readOptions(c rest.Context) (Options, error) {
 		o.RowLimit = *n
 	}
 	return o, f.Err()
+}
+
+type imported struct {
+	Success  bool     `json:"success"`
+	Message  string   `json:"message"`
+	Filename string   `json:"filename"`
+	Tables   []string `json:"tables"`
+	Rows     int64    `json:"rowsImported"`
+	FileSize int64    `json:"fileSize"`
+}
+
+// handleImport serves "POST /api/database/advance/import".
+func (s *Service) handleImport(c rest.Context) error {
+	u, err := s.receive(c, ".sql", ".txt")
+	if err != nil {
+		return err
+	}
+	defer u.Close()
+	truncate := u.fields["truncate"] == "true"
+	if text, ok := u.fields["truncate"]; ok && !truncate && text != "false" {
+		return fault.Invalid("truncate: Expected 'true' or 'false'")
+	}
+	done, err := s.Import(c.Request().Context(), u.file, u.size, u.name, truncate)
+	if err != nil {
+		return err
+	}
+	message := fmt.Sprintf("SQL file imported successfully: %d rows", done.Rows)
+	if done.Skipped > 0 {
+		message += fmt.Sprintf("; %d statements about owners and the server's settings were passed over", done.Skipped)
+	}
+	return c.JSON(http.StatusOK, imported{
+		Success: true, Message: message, Filename: u.name, Tables: done.Tables, Rows: done.Rows, FileSize: u.size,
+	})
 }

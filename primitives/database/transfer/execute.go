@@ -1,0 +1,149 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Bounds of what is sent to Postgres before its answers are read.
+const (
+	maxPipelined      = 500
+	maxPipelinedBytes = 256 << 10
+)
+
+// failed is an error of Postgres and the line of the file that it is about.
+type failed struct {
+	line int
+	err  error
+}
+
+func (f *failed) Error() string { return fmt.Sprintf("line %d: %v", f.line, f.err) }
+func (f *failed) Unwrap() error { return f.err }
+
+// runner sends statements in batches. Each is sent alone, by the extended
+// protocol: a text that turns out to be two commands is refused.
+type runner struct {
+	conn    *pgconn.PgConn
+	waiting []step
+	bytes   int
+	rows    int64
+}
+
+// execute runs a script and returns how many rows it added. Its statements
+// were inspected before.
+func execute(ctx context.Context, tx pg.Tx, s *script) (rows int64, err error) {
+	r := &runner{conn: tx.Conn().PgConn()}
+	for {
+		st, err := s.next()
+		if err == io.EOF {
+			return r.rows, r.flush(ctx)
+		}
+		if err != nil {
+			return 0, err
+		}
+		if ofADump(st.Statement) {
+			continue
+		}
+		if err := r.run(ctx, st); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (r *runner) run(ctx context.Context, st step) error {
+	if st.rows != nil {
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+		return r.copy(ctx, st)
+	}
+	r.waiting = append(r.waiting, st)
+	r.bytes += len(st.Text)
+	if len(r.waiting) < maxPipelined && r.bytes < maxPipelinedBytes {
+		return nil
+	}
+	return r.flush(ctx)
+}
+
+// flush runs what waits.
+func (r *runner) flush(ctx context.Context) error {
+	if len(r.waiting) == 0 {
+		return nil
+	}
+	p := r.conn.StartPipeline(ctx)
+	for _, st := range r.waiting {
+		p.SendQueryParams(st.Text, nil, nil, nil, nil)
+	}
+	err := p.Sync()
+	for i := 0; err == nil && i < len(r.waiting); i++ {
+		if err = r.result(p); err != nil {
+			err = &failed{line: r.waiting[i].Line, err: err}
+		}
+	}
+	r.waiting, r.bytes = r.waiting[:0], 0
+	if closeErr := p.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// result reads the answer to one statement.
+func (r *runner) result(p *pgconn.Pipeline) error {
+	results, err := p.GetResults()
+	if err != nil {
+		return err
+	}
+	reader, ok := results.(*pgconn.ResultReader)
+	if !ok {
+		return fmt.Errorf("unexpected answer %T", results)
+	}
+	tag, err := reader.Close()
+	if tag.Insert() {
+		r.rows += tag.RowsAffected()
+	}
+	return err
+}
+
+// copy runs COPY … FROM stdin with the rows that follow it.
+func (r *runner) copy(ctx context.Context, st step) error {
+	first := st.rows.line
+	// COPY goes by the simple protocol, so Postgres is asked first whether
+	// this is one command.
+	if _, err := r.conn.Prepare(ctx, "", st.Text, nil); err != nil {
+		return &failed{line: st.Line, err: err}
+	}
+	tag, err := r.conn.CopyFrom(ctx, st.rows, st.Text)
+	r.rows += tag.RowsAffected()
+	if err == nil {
+		return nil
+	}
+	line := st.Line
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		if n, ok := copyLine(e.Where); ok {
+			line = first + n - 1
+		}
+	}
+	return &failed{line: line, err: err}
+}
+
+// copyContext is how Postgres says which line of COPY is at fault, and which
+// column.
+var copyContext = regexp.MustCompile(`(?m)^COPY .*?, line (\d+)(?:, column (.*?))?(?::|$)`)
+
+// copyLine reads the line out of the context of an error.
+func copyLine(where string) (line int, ok bool) {
+	m := copyContext.FindStringSubmatch(where)
+	if m == nil {
+		return 0, false
+	}
+	line, err := strconv.Atoi(m[1])
+	return line, err == nil
+}

@@ -1,0 +1,219 @@
+package transfer
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/insforge/insforge-go/primitives/database/sqltext"
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+)
+
+// Bounds of what is held of a script.
+const (
+	maxStatementBytes = 64 << 20
+	maxCopyBytes      = 256 << 10 // of a COPY statement without its rows
+)
+
+// script reads a file of SQL step by step, also one of pg_dump: COPY with its
+// rows behind it, and the two commands of psql that such a file may have.
+type script struct {
+	file io.ReaderAt
+	size int64
+
+	scanner    *sqltext.Scanner
+	start      int64 // of what scanner reads
+	line       int   // of start
+	end        int64 // of the last statement
+	endLine    int
+	unfinished *copyRows
+}
+
+// step is one statement. rows are what follows it, for COPY … FROM stdin.
+type step struct {
+	sqltext.Statement
+	rows *copyRows
+}
+
+func newScript(file io.ReaderAt, size int64) *script {
+	s := &script{file: file, size: size}
+	s.resume(textStart(file), 1)
+	return s
+}
+
+// resume goes on at an offset in the file.
+func (s *script) resume(offset int64, line int) {
+	s.start, s.line, s.end, s.endLine = offset, line, offset, line
+	s.scanner = sqltext.NewScanner(s.section(offset), maxStatementBytes)
+}
+
+func (s *script) section(offset int64) io.Reader {
+	return io.NewSectionReader(s.file, offset, max(0, s.size-offset))
+}
+
+// next returns the next step, or io.EOF. Rows that nobody read are passed.
+// Errors are faults: 403 FORBIDDEN for what is no SQL.
+func (s *script) next() (step, error) {
+	if r := s.unfinished; r != nil {
+		s.unfinished = nil
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			return step{}, err
+		}
+		s.resume(r.offset, r.line)
+	}
+	for {
+		found, err := s.scanner.Next()
+		if err == nil {
+			found.Line += s.line - 1
+			s.end = s.start + int64(found.Pos+len(found.Text))
+			s.endLine = found.Line + strings.Count(found.Text, "\n")
+			return step{Statement: found}, nil
+		}
+		var syntax *sqltext.SyntaxError
+		if !errors.As(err, &syntax) {
+			return step{}, err
+		}
+		at := s.start + int64(syntax.Pos)
+		switch word := s.wordAt(at); {
+		case strings.EqualFold(word, "stdin"):
+			return s.copy(at)
+		case word == `\restrict` || word == `\unrestrict`:
+			passed, err := s.passLine(at)
+			if err != nil {
+				return step{}, err
+			}
+			if passed {
+				continue
+			}
+		}
+		syntax.Line += s.line - 1
+		return step{}, syntax
+	}
+}
+
+// wordAt returns the word at an offset.
+func (s *script) wordAt(offset int64) string {
+	text := make([]byte, 16)
+	n, _ := s.file.ReadAt(text, offset)
+	word := text[:n]
+	if i := bytes.IndexFunc(word[min(1, n):], func(r rune) bool { return r < 'A' || r > 'z' }); i >= 0 {
+		word = word[:i+1]
+	}
+	return string(word)
+}
+
+// passLine goes on behind the line of a command of psql, if that stands
+// between statements.
+func (s *script) passLine(at int64) (bool, error) {
+	before, err := s.between(s.end, at)
+	if err != nil {
+		return false, err
+	}
+	if rest, err := sqltext.Split(before); err != nil || len(rest) > 0 {
+		return false, nil
+	}
+	next, err := bufio.NewReader(io.LimitReader(s.section(at), maxCopyBytes)).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return false, err
+	}
+	s.resume(at+int64(len(next)), s.endLine+strings.Count(before, "\n")+1)
+	return true, nil
+}
+
+// between returns the text between two offsets that are close.
+func (s *script) between(from, to int64) (string, error) {
+	if to-from > maxCopyBytes {
+		return "", unreadable(s.endLine, fmt.Sprintf("more than %d bytes of comments", maxCopyBytes))
+	}
+	text := make([]byte, to-from)
+	_, err := s.file.ReadAt(text, from)
+	return string(text), err
+}
+
+// copy reads COPY … FROM stdin, whose last word is at an offset. The lexer
+// takes no such statement, so it is shown a file's name there.
+func (s *script) copy(at int64) (step, error) {
+	const word, stand = "stdin", "'stdin'"
+	before, err := s.between(s.end, at)
+	if err != nil {
+		return step{}, err
+	}
+	text := io.MultiReader(strings.NewReader(before+stand), io.LimitReader(s.section(at+int64(len(word))), maxCopyBytes))
+	found, err := sqltext.NewScanner(text, 2*maxCopyBytes).Next()
+	if err != nil {
+		return step{}, err
+	}
+	found.Line += s.endLine - 1
+	if found.Command() != "COPY" {
+		return step{}, unreadable(found.Line, "COPY is expected")
+	}
+	end := s.end + int64(found.Pos+len(found.Text)+len(word)-len(stand))
+	found.Text = found.Text[:len(before)-found.Pos] + word + found.Text[len(before)-found.Pos+len(stand):]
+
+	tail, err := bufio.NewReader(io.LimitReader(s.section(end), maxCopyBytes)).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return step{}, err
+	}
+	line := found.Line + strings.Count(found.Text, "\n") + 1
+	if strings.TrimSpace(tail) != ";" {
+		return step{}, unreadable(line-1, "the rows of COPY begin on the line behind its semicolon")
+	}
+	s.unfinished = newCopyRows(s.section(end+int64(len(tail))), end+int64(len(tail)), line)
+	return step{Statement: found, rows: s.unfinished}, nil
+}
+
+// copyRows are the lines behind a COPY, up to one that holds \. alone.
+type copyRows struct {
+	r       *bufio.Reader
+	offset  int64 // of the next byte in the file
+	line    int   // its line
+	inLine  bool  // it is not the first of its line
+	pending []byte
+	done    bool
+}
+
+func newCopyRows(r io.Reader, offset int64, line int) *copyRows {
+	return &copyRows{r: bufio.NewReaderSize(r, 64<<10), offset: offset, line: line}
+}
+
+// Read implements io.Reader.
+func (c *copyRows) Read(p []byte) (int, error) {
+	if len(c.pending) == 0 {
+		if err := c.fill(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, c.pending)
+	c.pending = c.pending[n:]
+	return n, nil
+}
+
+// fill reads a line, or as much of one as fits.
+func (c *copyRows) fill() error {
+	if c.done {
+		return io.EOF
+	}
+	part, err := c.r.ReadSlice('\n')
+	if err != nil && err != bufio.ErrBufferFull && err != io.EOF {
+		return err
+	}
+	c.offset += int64(len(part))
+	first := !c.inLine
+	c.inLine = err == bufio.ErrBufferFull
+	if !c.inLine {
+		c.line++
+	}
+	if first && !c.inLine && string(bytes.TrimRight(part, "\r\n")) == `\.` || len(part) == 0 {
+		c.done = true
+		return io.EOF
+	}
+	c.pending = part
+	return nil
+}
+
+func unreadable(line int, reason string) *fault.Error {
+	return fault.Invalid(fmt.Sprintf("Line %d: %s", line, reason)).Next("Correct the file and send it again. Nothing was imported.")
+}
