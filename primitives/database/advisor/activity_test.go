@@ -184,6 +184,18 @@ func TestWithoutStatementCountersNothingIsSlow(t *testing.T) {
 	}
 }
 
+func TestAServerThatDoesNotLoadTheCountersIsNoError(t *testing.T) {
+	t.Parallel()
+	p := start(t, advisor.Deps{})
+	p.exec(`DO $do$ BEGIN
+		EXECUTE regexp_replace(pg_get_functiondef('system.pg_stat_statements'::regproc), 'LANGUAGE c.*',
+		  'LANGUAGE plpgsql AS $f$ BEGIN RAISE object_not_in_prerequisite_state; END $f$');
+	END $do$`)
+	if found := of(p.scan(), "slow-query"); found != nil {
+		t.Errorf("got %v, want nothing", found)
+	}
+}
+
 // Not parallel: roles belong to the whole server.
 func TestRolesThatAreMoreThanTheyShouldBeAreFound(t *testing.T) {
 	p := start(t, advisor.Deps{})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -138,7 +139,7 @@ func (s *Service) Suppress(ctx context.Context, n NewSuppression, who string) (m
 		return err
 	})
 	if pg.State(err) == "23505" {
-		return Suppression{}, fault.New(409, fault.DatabaseDuplicate, "This is ignored already").
+		return Suppression{}, fault.New(http.StatusConflict, fault.DatabaseDuplicate, "This is ignored already").
 			Next("GET /api/advisor/suppressions lists what is ignored; delete that entry to change it.").Because(err)
 	}
 	return made, err
@@ -177,7 +178,7 @@ func (s *Service) Restore(ctx context.Context, id string) error {
 	return s.db.AsOwner(ctx, func(tx pg.Tx) error {
 		found, err := deleteSuppression(ctx, tx, id)
 		if err == nil && !found {
-			return fault.New(404, fault.NotFound, "Suppression not found").
+			return fault.New(http.StatusNotFound, fault.NotFound, "Suppression not found").
 				Next("GET /api/advisor/suppressions lists what is ignored.")
 		}
 		return err

@@ -43,7 +43,8 @@ func (t token) isName() bool {
 // name is the identifier that a token stands for.
 func (t token) name() string {
 	if t.kind == quotedName {
-		return strings.ReplaceAll(t.text[1:len(t.text)-1], `""`, `"`)
+		inside := strings.TrimSuffix(strings.TrimPrefix(t.text, `"`), `"`)
+		return strings.ReplaceAll(inside, `""`, `"`)
 	}
 	return t.text
 }
@@ -57,8 +58,8 @@ const operatorBytes = "+-*/<>=~!@#%^&|`?:"
 // maxExpression is as many bytes as are examined; nobody writes more by hand.
 const maxExpression = 64 << 10
 
-// tokenize splits an expression. It never fails: what it does not know becomes
-// a symbol, and of an enormous expression nothing is left.
+// tokenize splits an expression; what it does not know becomes a symbol. Of an
+// enormous one, and of one whose parentheses do not match, nothing is left.
 func tokenize(s string) []token {
 	if len(s) > maxExpression {
 		return nil
@@ -76,11 +77,17 @@ func tokenize(s string) []token {
 		switch last := len(all) - 1; {
 		case all[last].is("("):
 			open = append(open, last)
-		case all[last].is(")") && len(open) > 0:
+		case all[last].is(")"):
+			if len(open) == 0 {
+				return nil
+			}
 			opened := open[len(open)-1]
 			all[opened].span = last - opened
 			open = open[:len(open)-1]
 		}
+	}
+	if len(open) > 0 {
+		return nil
 	}
 	return all
 }
@@ -129,7 +136,7 @@ func quotedEnd(s string, i int, backslashes bool) int {
 }
 
 // closing returns the index of the parenthesis that closes the one at i.
-func closing(t []token, i int) int { return min(i+t[i].span, len(t)-1) }
+func closing(t []token, i int) int { return i + t[i].span }
 
 // stripped removes parentheses around the whole.
 func stripped(t []token) []token {

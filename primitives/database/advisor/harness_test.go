@@ -197,20 +197,7 @@ type issue struct {
 // scan makes a scan that completes and returns all of its findings.
 func (p product) scan() []issue {
 	p.t.Helper()
-	var s *summary
-	// The lock of the scan before is free when its connection has ended.
-	until(p.t, "a completed scan", func() bool {
-		status, text := p.call("POST", "/scan", "")
-		if status == http.StatusConflict {
-			return false
-		}
-		var started struct{ ScanID string }
-		if err := json.Unmarshal([]byte(text), &started); err != nil || status != http.StatusCreated {
-			p.t.Fatalf("start a scan: got %d %s", status, text)
-		}
-		s = p.ended(started.ScanID)
-		return true
-	})
+	s := p.ended(p.begin())
 	if s.Status != "completed" || s.ErrorMessage != nil {
 		p.t.Fatalf("got scan %s, error %q, want a completed one", s.Status, *cmp.Or(s.ErrorMessage, new(string)))
 	}

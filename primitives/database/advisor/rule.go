@@ -38,8 +38,8 @@ type finding struct {
 // maxObject is as many characters as a suppression may name.
 const maxObject = 500
 
-// complete fills in what the rule knows.
-func (f *finding) complete(r *rule) {
+// fill adds what the rule knows.
+func (f *finding) fill(r *rule) {
 	f.rule = r
 	f.severity = cmp.Or(f.severity, r.severity)
 	if object := []rune(f.object); len(object) > maxObject {

@@ -55,12 +55,13 @@ func accessRules() []rule {
 			id: "definer-view", severity: Critical, category: Security,
 			title: "A view goes past row-level security",
 			// A view reads its tables with the rights of its owner, unless it is
-			// told to use those of its reader.
+			// told to use those of its reader; a materialized view has done so.
 			find: rows(`
 				SELECT NULL, v.name,
 				       format('View %s reads %s with the rights of its owner, past row-level security: %s sees all of its rows.', v.name, string_agg(DISTINCT v.source, ', '), v.who),
-				       format('ALTER VIEW %s SET (security_invoker = true);', v.name)
-				  FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name, ` + who + ` AS who,
+				       CASE WHEN v.stored THEN format('REVOKE ALL ON TABLE %s FROM PUBLIC, anon, authenticated;', v.name)
+				            ELSE format('ALTER VIEW %s SET (security_invoker = true);', v.name) END
+				  FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name, c.relkind = 'm' AS stored, ` + who + ` AS who,
 				               format('%I.%I', sn.nspname, s.relname) AS source
 				          FROM pg_class c
 				          JOIN pg_namespace n ON n.oid = c.relnamespace AND system.is_exposed_schema(n.nspname)
@@ -70,14 +71,14 @@ func accessRules() []rule {
 				          JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
 				          JOIN pg_class s ON s.oid = d.refobjid AND s.relkind IN ('r', 'p')
 				          JOIN pg_namespace sn ON sn.oid = s.relnamespace AND sn.nspname !~ '^pg_' AND sn.nspname <> 'information_schema'
-				         WHERE c.relkind = 'v' AND reach.anybody
+				         WHERE c.relkind IN ('v', 'm') AND reach.anybody
 				           AND ` + notOfExtension + `
 				           AND NOT coalesce((SELECT option_value::boolean FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker'), false)
 				           AND (NOT system.is_exposed_schema(sn.nspname)
 				                OR s.relrowsecurity
 				                   AND (owner.rolsuper OR owner.rolbypassrls
 				                        OR NOT s.relforcerowsecurity AND pg_has_role(c.relowner, s.relowner, 'USAGE')))) v
-				 GROUP BY v.name, v.who
+				 GROUP BY v.name, v.stored, v.who
 				 ORDER BY v.name`),
 		},
 		{

@@ -139,14 +139,16 @@ var examples = []struct {
 			CREATE TABLE public.open (id int);
 			CREATE VIEW public.leak AS SELECT id FROM public.t;
 			CREATE VIEW public."All Users" AS SELECT email FROM auth.users JOIN public.t ON true;
+			CREATE MATERIALIZED VIEW public.stored AS SELECT id FROM public.t;
 
+			CREATE MATERIALIZED VIEW public.stored_open AS SELECT id FROM public.open;
 			CREATE VIEW public.invoker WITH (security_invoker = on) AS SELECT id FROM public.t;
 			CREATE VIEW public.of_open AS SELECT id FROM public.open;
 			CREATE VIEW public.private AS SELECT id FROM public.t;
 			REVOKE ALL ON public.private FROM anon, authenticated;
 			CREATE VIEW public.of_anons AS SELECT id FROM public.t;
 			ALTER VIEW public.of_anons OWNER TO anon;`,
-		want: []string{`critical public."All Users"`, "critical public.leak"},
+		want: []string{`critical public."All Users"`, "critical public.leak", "critical public.stored"},
 	},
 	{
 		rule: "dangerous-function",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -90,11 +91,11 @@ func (s *Service) Scan(ctx context.Context) (id string, err error) {
 	case s.scans <- sc:
 		return sc.id, nil
 	case <-s.done:
-		err = fault.New(503, fault.InternalError, "The server is stopping").Next("Try again when it has started.")
+		err = fault.New(http.StatusServiceUnavailable, fault.InternalError, "The server is stopping").Next("Try again when it has started.")
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	s.finish(ctx, sc, "failed", interrupted, nil)
+	s.fail(ctx, sc, interrupted)
 	hangUp(conn)
 	return "", err
 }
@@ -139,7 +140,7 @@ func begin(ctx context.Context, conn *pgx.Conn) (id string, err error) {
 		return "", err
 	}
 	if !free {
-		return "", fault.New(409, fault.DatabaseConstraintViolation, "A scan is running already").
+		return "", fault.New(http.StatusConflict, fault.DatabaseConstraintViolation, "A scan is running already").
 			Next("Wait until GET /api/advisor/latest says that it has ended.")
 	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -151,25 +152,35 @@ func begin(ctx context.Context, conn *pgx.Conn) (id string, err error) {
 
 // perform makes a scan and records its outcome.
 func (s *Service) perform(ctx context.Context, sc *scan) {
-	defer hangUp(sc.conn) // last, so that the lock covers the outcome
+	defer hangUp(sc.conn)
 	found, trouble := s.examine(ctx, sc.conn)
+	err := pgx.BeginFunc(ctx, sc.conn, func(tx pgx.Tx) error {
+		if err := complete(ctx, tx, sc.id, strings.Join(trouble, " "), found); err != nil {
+			return err
+		}
+		// Freed before the outcome is seen: whoever sees it may start another.
+		_, err := tx.Exec(ctx, `SELECT pg_advisory_unlock($1, $2)`, lockSpace, lockKey)
+		return err
+	})
 	switch {
+	case err == nil:
 	case ctx.Err() != nil:
-		s.finish(ctx, sc, "failed", interrupted, nil)
+		s.fail(ctx, sc, interrupted)
 	case sc.conn.IsClosed():
-		s.finish(ctx, sc, "failed", "The connection to the database was lost during the scan. Start a new scan.", nil)
+		s.fail(ctx, sc, "The connection to the database was lost during the scan. Start a new scan.")
 	default:
-		s.finish(ctx, sc, "completed", strings.Join(trouble, " "), found)
+		s.log.Error().Err(err).Str("scan_id", sc.id).Msg("what a scan found could not be recorded")
+		s.fail(ctx, sc, "What the scan found could not be recorded, see the log.")
 	}
 }
 
-// finish records the outcome of a scan, also when ctx has ended.
-func (s *Service) finish(ctx context.Context, sc *scan, status, note string, found []finding) {
+// fail records that a scan failed, also when ctx has ended.
+func (s *Service) fail(ctx context.Context, sc *scan, why string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
 	defer cancel()
-	err := s.db.AsOwner(ctx, func(tx pg.Tx) error { return finishScan(ctx, tx, sc.id, status, note, found) })
+	err := s.db.AsOwner(ctx, func(tx pg.Tx) error { return fail(ctx, tx, sc.id, why) })
 	if err != nil {
-		s.log.Error().Err(err).Str("scan_id", sc.id).Msg("the outcome of a scan could not be recorded; the next scan or start marks it as failed")
+		s.log.Error().Err(err).Str("scan_id", sc.id).Msg("a scan failed and is not marked so; the next scan or start does that")
 	}
 }
 
@@ -207,14 +218,15 @@ func (s *Service) reason(err error) string {
 }
 
 // apply runs one rule in a transaction that can change nothing.
-func (s *Service) apply(ctx context.Context, conn *pgx.Conn, r *rule) (found []finding, err error) {
-	options := pgx.TxOptions{AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error {
-		found, err = r.find(ctx, examination{tx, s.limits})
-		return err
-	})
-	for i := range found {
-		found[i].complete(r)
+func (s *Service) apply(ctx context.Context, conn *pgx.Conn, r *rule) ([]finding, error) {
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return nil, err
 	}
-	return found, err
+	found, err := r.find(ctx, examination{tx, s.limits})
+	for i := range found {
+		found[i].fill(r)
+	}
+	// There is nothing to commit, and a rule may go on after an error.
+	return found, errors.Join(err, tx.Rollback(ctx))
 }

@@ -158,13 +158,13 @@ func settle(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// finishScan writes down what a scan found and drops old scans. note is empty
-// when nothing went wrong.
-func finishScan(ctx context.Context, tx pg.Tx, id, status, note string, found []finding) error {
+// complete writes down what a scan found and drops old scans. note tells what
+// the scan could not do; empty when nothing.
+func complete(ctx context.Context, tx pgx.Tx, id, note string, found []finding) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE system.advisor_scans
-		   SET status = $2, error_message = nullif($3, '')
-		 WHERE id = $1`, id, status, note)
+		   SET status = 'completed', error_message = nullif($2, '')
+		 WHERE id = $1`, id, note)
 	if err != nil {
 		return err
 	}
@@ -181,6 +181,16 @@ func finishScan(ctx context.Context, tx pg.Tx, id, status, note string, found []
 		DELETE FROM system.advisor_scans
 		 WHERE id IS DISTINCT FROM `+completed+`
 		   AND id NOT IN (SELECT id FROM system.advisor_scans ORDER BY scanned_at DESC LIMIT $1)`, keptScans)
+	return err
+}
+
+// fail marks a scan as failed, unless its completion was committed although
+// nobody heard of it.
+func fail(ctx context.Context, tx pg.Tx, id, why string) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE system.advisor_scans
+		   SET status = 'failed', error_message = $2
+		 WHERE id = $1 AND status = 'running'`, id, why)
 	return err
 }
 
