@@ -28,15 +28,16 @@ const (
 type product struct {
 	dbtest.Product
 	news *events.Subscription
+	dir  string // of large results
 }
 
 func start(t *testing.T, limits rawsql.Limits) product {
 	t.Helper()
-	db, bus, e := pgtest.New(t), &events.Bus{}, echo.New()
+	db, bus, e, dir := pgtest.New(t), &events.Bus{}, echo.New(), t.TempDir()
 	e.HTTPErrorHandler = dbtest.WriteError
-	service := rawsql.New(rawsql.Deps{DB: db, Audit: audit.NewRecorder(pgtest.AuditToken), Events: bus, TempDir: t.TempDir(), Limits: limits})
+	service := rawsql.New(rawsql.Deps{DB: db, Audit: audit.NewRecorder(pgtest.AuditToken), Events: bus, TempDir: dir, Limits: limits})
 	service.Mount(rest.NewRouter(e.Group(dbtest.Prefix), dbtest.Callers{}))
-	return product{Product: dbtest.New(t, db, e), news: bus.Subscribe()}
+	return product{Product: dbtest.New(t, db, e), news: bus.Subscribe(), dir: dir}
 }
 
 // body is a request of a text and, where given, parameters.

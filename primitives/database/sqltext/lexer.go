@@ -67,10 +67,21 @@ func lower(s string) string {
 	return s
 }
 
+// Bounds on what the server's own lexer takes quadratic time for, before it
+// looks at any timeout: it reads a whole run of operator characters to take
+// one operator, or the beginning of a comment, from its front.
+const (
+	maxOperatorRun = 256
+	maxCommentsRun = 64
+)
+
 // lexer follows scan.l of Postgres with standard_conforming_strings on.
 type lexer struct {
 	src string
 	pos int
+	// opened counts the comments that began in the run of operator characters
+	// at pos.
+	opened int
 }
 
 func isSpace(c byte) bool {
@@ -97,6 +108,7 @@ func (l *lexer) next() (t Token, ok bool, err *SyntaxError) {
 	if l.pos == len(l.src) {
 		return t, false, nil
 	}
+	l.opened = 0
 	start := l.pos
 	t = Token{Pos: start}
 	if t.Kind, err = l.token(); err != nil {
@@ -115,6 +127,7 @@ func (l *lexer) skip() *SyntaxError {
 		rest := l.src[l.pos:]
 		switch {
 		case isSpace(rest[0]):
+			l.opened = 0
 			l.pos++
 		case strings.HasPrefix(rest, "--"):
 			l.pos += lineEnd(rest)
@@ -144,10 +157,16 @@ func (l *lexer) comment() *SyntaxError {
 		case "/*":
 			depth++
 			i += 2
+			if l.opened++; l.opened > maxCommentsRun {
+				return &SyntaxError{Pos: start, Reason: "too many comments without a space between them"}
+			}
 		case "*/":
 			depth--
 			i += 2
 		default:
+			if !isOperator(l.src[i]) {
+				l.opened = 0
+			}
 			i++
 		}
 		if depth == 0 {
@@ -184,7 +203,11 @@ func (l *lexer) token() (Kind, *SyntaxError) {
 	case c == '$':
 		return l.dollar(rest)
 	case isOperator(c):
-		l.pos += operator(rest)
+		n := span(rest, isOperator)
+		if n > maxOperatorRun {
+			return 0, &SyntaxError{Pos: l.pos, Reason: "too many operator characters without a space between them"}
+		}
+		l.pos += operator(rest[:n])
 		return Operator, nil
 	case c == '\\':
 		return 0, &SyntaxError{Pos: l.pos, Reason: `a backslash command of psql is not SQL`}
@@ -226,16 +249,15 @@ func number(s string) int {
 	return n
 }
 
-// operator is the length of the operator that s begins with: it ends where a
-// comment starts.
-func operator(s string) int {
-	n := span(s, isOperator)
-	for i := 1; i < n; i++ {
-		if strings.HasPrefix(s[i:], "--") || strings.HasPrefix(s[i:], "/*") {
+// operator is the length of the operator that a run of operator characters
+// begins with: it ends where a comment starts.
+func operator(run string) int {
+	for i := 1; i < len(run); i++ {
+		if strings.HasPrefix(run[i:], "--") || strings.HasPrefix(run[i:], "/*") {
 			return i
 		}
 	}
-	return n
+	return len(run)
 }
 
 // dollar consumes what begins with a dollar sign: a parameter or a

@@ -68,6 +68,8 @@ func TestTextsAreSplitWhereTheServerSplitsThem(t *testing.T) {
 			[]string{"CREATE PROCEDURE p() BEGIN ATOMIC INSERT INTO t VALUES (1); END", "SELECT 2"}},
 		{"elsewhere BEGIN ATOMIC is nothing", "SELECT 1 begin; atomic; end", []string{"SELECT 1 begin", "atomic", "end"}},
 		{"a closing parenthesis too many", "SELECT 1); SELECT 2", []string{"SELECT 1)", "SELECT 2"}},
+		{"banners", "/" + strings.Repeat("*", 999) + "/ SELECT 1 --" + strings.Repeat("=", 999), []string{"SELECT 1"}},
+		{"many comments", strings.Repeat("/* a */ /**/\n", 999) + "SELECT 1", []string{"SELECT 1"}},
 		{"letters beyond ASCII", "SELECT é;SELECT 名;", []string{"SELECT é", "SELECT 名"}},
 	} {
 		if diff := cmp.Diff(c.want, texts(split(t, c.text))); diff != "" {
@@ -126,6 +128,10 @@ func TestTextsThatAreNoSQL(t *testing.T) {
 		{"not UTF-8", "SELECT '\xff'", "UTF-8", 1},
 		{"COPY with rows", "COPY t (a, b) FROM stdin;\n1\t2\n\\.\n", "COPY", 1},
 		{"COPY to the client", "copy (SELECT 1 FROM stdin) to STDOUT", "COPY", 1},
+		{"operators that the server would take long for", "SELECT 1 " + strings.Repeat("+", 257) + "1", "too many operator characters", 1},
+		{"comments that the server would take long for", "SELECT " + strings.Repeat("/*", 65) + strings.Repeat("*/", 65), "too many comments", 1},
+		{"side by side", "SELECT " + strings.Repeat("/**/", 65), "too many comments", 1},
+		{"in a comment", "/*" + strings.Repeat("/**/", 65) + "*/", "too many comments", 1},
 		{"too many", strings.Repeat("a;", sqltext.MaxStatements+1), "more than 10000", 1},
 	} {
 		_, err := sqltext.Split(c.text)
