@@ -484,3 +484,47 @@ func TestANewProjectHasNothingToComplainAbout(t *testing.T) {
 		t.Errorf("got %+v, want no finding in what the product itself made", issues)
 	}
 }
+
+func TestAnAdministratorMayRunTheSuggestedSQLOnTablesOfTheAPI(t *testing.T) {
+	t.Parallel()
+	p := start(t, advisor.Deps{})
+	admin := p.connect()
+	run(t, admin, `
+		SET ROLE project_admin;
+		CREATE TABLE public.open (id int);
+		CREATE TABLE public.parent (id int PRIMARY KEY);
+		ALTER TABLE public.parent ENABLE ROW LEVEL SECURITY;
+		CREATE TABLE public.todos (id int, user_id uuid REFERENCES auth.users (id), parent int REFERENCES public.parent);
+		ALTER TABLE public.todos ENABLE ROW LEVEL SECURITY;
+		CREATE POLICY p ON public.todos USING (user_id = auth.uid());
+		CREATE POLICY q ON public.todos FOR SELECT USING (true);
+		CREATE VIEW public.v AS SELECT id FROM public.todos;
+		CREATE FUNCTION public.f() RETURNS void LANGUAGE sql SECURITY DEFINER AS '';
+		GRANT TRUNCATE ON public.todos TO anon;`)
+	issues := p.scan()
+	var rules []string
+	for _, i := range issues {
+		rules = append(rules, i.RuleID)
+		run(t, admin, i.Recommendation)
+	}
+	slices.Sort(rules)
+	want := []string{
+		"dangerous-function", "definer-view", "missing-fk-index", "missing-fk-index", "missing-rls-index",
+		"rls-disabled", "rls-no-policy", "rls-permissive", "rls-policy-perf", "unbounded-grant",
+	}
+	if diff := cmp.Diff(want, rules); diff != "" {
+		t.Errorf("unexpected findings (-want +got):\n%s", diff)
+	}
+	// The table without an owner's column still wants policies of its own.
+	var left []string
+	for _, i := range p.scan() {
+		left = append(left, i.RuleID+" "+i.AffectedObject)
+		run(t, admin, i.Recommendation)
+	}
+	if diff := cmp.Diff([]string{"rls-no-policy public.open"}, left); diff != "" {
+		t.Errorf("unexpected findings after the suggested SQL (-want +got):\n%s", diff)
+	}
+	if last := p.scan(); len(last) > 0 {
+		t.Errorf("got %+v, want nothing left", last)
+	}
+}
