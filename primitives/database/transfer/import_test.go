@@ -125,7 +125,7 @@ func TestAFailedStatementLeavesNothing(t *testing.T) {
 		{"COPY into nothing", "SELECT 1;\nCOPY nope FROM stdin;\n2\n\\.\n", "Line 2: relation \"nope\" does not exist"},
 		{"behind COPY", "COPY t FROM stdin;\n2\t2\n\\.\nSELECT 1;\n\nSELECT 1/0;", "Line 6: division by zero"},
 		{"text behind COPY", "COPY t FROM stdin; 2\t2\n\\.\n", "Line 1: the rows of COPY begin on the line behind"},
-		{"many statements", strings.Repeat("INSERT INTO t SELECT max(id) + 1, 1 FROM t;\n", 1700) + "INSERT INTO t VALUES (5, NULL);\nSELECT 1;", "Line 1701: null value in column \"n\""},
+		{"many statements", strings.Repeat("INSERT INTO t SELECT coalesce(max(id), 0) + 1, 1 FROM t;\n", 1700) + "INSERT INTO t VALUES (5, NULL);\nSELECT 1;", "Line 1701: null value in column \"n\""},
 		{"at the commit", "CREATE TABLE u (id int UNIQUE DEFERRABLE INITIALLY DEFERRED);\nINSERT INTO u VALUES (1), (1);", "duplicate key value"},
 		{"a file of the server", "COPY t FROM '/etc/passwd';", "Line 1: permission denied to COPY"},
 		{"a program of the server", "COPY t FROM PROGRAM 'id';", "Line 1: permission denied to COPY"},

@@ -2,9 +2,12 @@ package transfer
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
+	"github.com/insforge/insforge-go/primitives/database/naming"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
@@ -20,6 +23,7 @@ func (s *Service) Mount(r rest.Router) {
 	advance := r.Group("/advance")
 	advance.POST("/export", rest.Admin, s.handleExport)
 	advance.POST("/import", rest.Admin, s.handleImport)
+	advance.POST("/bulk-upsert", rest.Admin, s.handleUpsert)
 }
 
 // handleExport serves "POST /api/database/advance/export".
@@ -101,4 +105,57 @@ func (s *Service) handleImport(c rest.Context) error {
 	return c.JSON(http.StatusOK, imported{
 		Success: true, Message: message, Filename: u.name, Tables: done.Tables, Rows: done.Rows, FileSize: u.size,
 	})
+}
+
+type upserted struct {
+	Success  bool        `json:"success"`
+	Message  string      `json:"message"`
+	Table    naming.Name `json:"table"`
+	Affected int64       `json:"rowsAffected"`
+	Total    int64       `json:"totalRecords"`
+	Filename string      `json:"filename"`
+}
+
+// handleUpsert serves "POST /api/database/advance/bulk-upsert".
+func (s *Service) handleUpsert(c rest.Context) error {
+	u, err := s.receive(c, ".csv", ".json")
+	if err != nil {
+		return err
+	}
+	defer u.Close()
+	wanted, err := readUpsert(u)
+	if err != nil {
+		return err
+	}
+	from := textStart(u.file)
+	done, err := s.Upsert(c.Request().Context(), io.NewSectionReader(u.file, from, u.size-from), wanted)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, upserted{
+		Success: true, Message: fmt.Sprintf("%d of %d records were written", done.Affected, done.Total),
+		Table: wanted.Table.Name, Affected: done.Affected, Total: done.Total, Filename: u.name,
+	})
+}
+
+func readUpsert(u *upload) (wanted Upsert, err error) {
+	wanted = Upsert{Filename: u.name, Size: u.size, Table: naming.Table{Schema: naming.Public}}
+	if u.fields["table"] == "" {
+		return wanted, fault.Invalid("table: Required").Next("Name the table in the field \"table\".")
+	}
+	if wanted.Table.Name, err = naming.Parse("table", u.fields["table"]); err != nil {
+		return wanted, err
+	}
+	if text := u.fields["schema"]; text != "" {
+		if wanted.Table.Schema, err = naming.Parse("schema", text); err != nil {
+			return wanted, err
+		}
+		if strings.HasPrefix(text, "pg_") || text == "information_schema" {
+			return wanted, fault.Invalid("Schema " + text + " belongs to PostgreSQL and is not available.")
+		}
+	}
+	if text := u.fields["upsertKey"]; text != "" {
+		wanted.Key, err = naming.Parse("upsertKey", text)
+	}
+	return wanted, err
 }
