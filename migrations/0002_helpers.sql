@@ -3,14 +3,15 @@
 -- +goose Up
 -- Claims of the caller. A setting that was never made reads as NULL, one that
 -- was reset as ''; both mean "no claims". The bodies are single expressions
--- so that the planner inlines them.
+-- of functions that are no less stable and have no settings of their own, so
+-- that the planner inlines them.
 CREATE FUNCTION auth.jwt() RETURNS jsonb
   LANGUAGE sql STABLE PARALLEL SAFE
   RETURN nullif(current_setting('request.jwt.claims', true), '')::jsonb;
 
 CREATE FUNCTION auth.uid() RETURNS uuid
   LANGUAGE sql STABLE PARALLEL SAFE
-  RETURN (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
+  RETURN nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')::uuid;
 
 CREATE FUNCTION auth.role() RETURNS text
   LANGUAGE sql STABLE PARALLEL SAFE

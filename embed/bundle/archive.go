@@ -98,7 +98,7 @@ type dirMode struct {
 
 func (u *unpacker) entry(h *tar.Header, body io.Reader) error {
 	name := path.Clean(h.Name)
-	if name == "." {
+	if name == "." || h.Typeflag == tar.TypeXGlobalHeader { // a comment, which git writes
 		return nil
 	}
 	if !filepath.IsLocal(name) {

@@ -24,13 +24,17 @@ var installFolders = []string{
 	"/Applications/Postgres.app/Contents/Versions/*/bin", // Postgres.app
 }
 
-// fromCache returns what go generate put into the cache for this platform.
+// fromCache returns what go generate put into the cache for this platform,
+// preferably with the extension vector.
 func fromCache(cacheDir string) (Runtime, error) {
 	pin, err := PinFor(PostgresName, Host())
 	if err != nil {
 		return Runtime{}, err
 	}
 	dir := filepath.Join(cacheDir, pin.CacheName())
+	if Check(dir) != nil {
+		dir = filepath.Join(cacheDir, pin.PlainName())
+	}
 	if err := Check(dir); err != nil {
 		return Runtime{}, err
 	}

@@ -9,7 +9,7 @@ type ArchiveInfo struct {
 	Version string `json:"version"` // of the package
 	Release string `json:"release"` // of the program
 	SHA256  string `json:"sha256"`  // of the archive, hex
-	Source  string `json:"source"`  // Pin.CacheName of what it was packed from
+	Source  string `json:"source"`  // name in the cache of what it was packed from
 }
 
 // DirName is the cache directory the archive is unpacked to.

@@ -15,7 +15,7 @@ var pinsJSON []byte
 
 // layoutRevision is part of every cache name. Raise it when the generator lays
 // a runtime or its template out differently, so that older caches are not used.
-const layoutRevision = "2"
+const layoutRevision = "4"
 
 // PostgresName is the name of the Postgres runtime in runtimes.json.
 const PostgresName = "postgres"
@@ -38,7 +38,8 @@ func ParsePlatform(s string) (Platform, error) {
 // String returns "linux/arm64".
 func (p Platform) String() string { return p.OS + "/" + p.Arch }
 
-// Pin is the exact npm package a runtime comes from on one platform.
+// Pin is what a runtime is made of on one platform, exactly: an npm package and
+// the extension it lacks.
 type Pin struct {
 	Name      string // of the runtime: "postgres"
 	Version   string // of the package
@@ -46,15 +47,37 @@ type Pin struct {
 	Package   string // npm name
 	Integrity string // "sha512-<base64>" of the package file
 	Platform  Platform
+	Vector    VectorPin
+}
+
+// VectorPin is the exact source of the extension vector (pgvector), which the
+// package of Postgres lacks. The zero value means none.
+type VectorPin struct {
+	Version string // of the extension: "0.8.0"
+	Suite   string // of Debian that has the source
+	Source  string // what "apt-get source" is asked for
+	File    string // of the source package: the upstream archive
+	SHA256  string // of that file, hex
 }
 
 // Spec returns what "npm pack" is asked for.
 func (p Pin) Spec() string { return p.Package + "@" + p.Version }
 
 // CacheName is the directory of this runtime inside the cache. It changes with
-// the content of the package and with the generator's layout.
+// the content of what it is made of and with the generator's layout.
 func (p Pin) CacheName() string {
-	sum := sha256.Sum256([]byte(layoutRevision + "\x00" + p.Package + "\x00" + p.Integrity))
+	if p.Vector == (VectorPin{}) {
+		return p.PlainName()
+	}
+	return p.cacheName(p.Vector.Source + "\x00" + p.Vector.SHA256)
+}
+
+// PlainName is CacheName of the runtime without the extension vector, made
+// where that cannot be built.
+func (p Pin) PlainName() string { return p.cacheName("") }
+
+func (p Pin) cacheName(extension string) string {
+	sum := sha256.Sum256([]byte(layoutRevision + "\x00" + p.Package + "\x00" + p.Integrity + "\x00" + extension))
 	return fmt.Sprintf("%s-%s-%s", p.Name, p.Version, hex.EncodeToString(sum[:4]))
 }
 
@@ -64,6 +87,7 @@ func PinFor(name string, p Platform) (Pin, error) {
 	var all map[string]struct {
 		Version   string
 		Release   string
+		Vector    VectorPin
 		Platforms map[string]struct{ Package, Integrity string }
 	}
 	if err := json.Unmarshal(pinsJSON, &all); err != nil {
@@ -80,5 +104,6 @@ func PinFor(name string, p Platform) (Pin, error) {
 	return Pin{
 		Name: name, Version: entry.Version, Release: entry.Release,
 		Package: source.Package, Integrity: source.Integrity, Platform: p,
+		Vector: entry.Vector,
 	}, nil
 }

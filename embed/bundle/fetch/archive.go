@@ -19,7 +19,8 @@ import (
 func writeArchive(out, dir string, pin bundle.Pin) error {
 	base := filepath.Join(out, fmt.Sprintf("%s_%s_%s", pin.Name, pin.Platform.OS, pin.Platform.Arch))
 	archive, info := base+".tar.zst", base+".json"
-	current, err := upToDate(archive, info, pin)
+	source := filepath.Base(dir)
+	current, err := upToDate(archive, info, source)
 	if err != nil || current {
 		return err
 	}
@@ -32,7 +33,7 @@ func writeArchive(out, dir string, pin bundle.Pin) error {
 		return err
 	}
 	text, err := json.MarshalIndent(bundle.ArchiveInfo{
-		Name: pin.Name, Version: pin.Version, Release: pin.Release, SHA256: sum, Source: pin.CacheName(),
+		Name: pin.Name, Version: pin.Version, Release: pin.Release, SHA256: sum, Source: source,
 	}, "", "  ")
 	if err != nil {
 		return err
@@ -43,9 +44,9 @@ func writeArchive(out, dir string, pin bundle.Pin) error {
 	})
 }
 
-// upToDate reports whether the archive was made of the pinned package and is
-// still what its description says.
-func upToDate(archive, info string, pin bundle.Pin) (bool, error) {
+// upToDate reports whether the archive was made of the runtime of this name in
+// the cache and is still what its description says.
+func upToDate(archive, info, source string) (bool, error) {
 	text, err := os.ReadFile(info)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -54,7 +55,7 @@ func upToDate(archive, info string, pin bundle.Pin) (bool, error) {
 		return false, err
 	}
 	var have bundle.ArchiveInfo
-	if json.Unmarshal(text, &have) != nil || have.Source != pin.CacheName() {
+	if json.Unmarshal(text, &have) != nil || have.Source != source {
 		return false, nil
 	}
 	sum, err := hashFile(archive)

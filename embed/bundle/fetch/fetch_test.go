@@ -215,7 +215,11 @@ func TestArchiveIsWrittenOnceAndRenewedWhenItMust(t *testing.T) {
 		t.Error("a damaged archive was kept")
 	}
 	before := write()
-	pin.Integrity = "sha512-other"
+	other := dir + "-other"
+	if err := os.Rename(dir, other); err != nil {
+		t.Fatal(err)
+	}
+	dir = other
 	if after := write(); os.SameFile(before, after) {
 		t.Error("the archive of another package was kept")
 	}

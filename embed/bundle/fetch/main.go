@@ -8,6 +8,12 @@
 // The packages come through the npm client, from whatever registry it is set up
 // for, and are compared with the pinned hash before anything of them is used.
 //
+// The extension vector is compiled for Linux from the pinned source in Debian's
+// archive, against Debian's headers of the same major, where there are a C
+// compiler and Debian's apt; nothing is installed. For another architecture
+// that takes Debian's cross compiler. Elsewhere one line says that the server
+// goes without it, and a later run adds it.
+//
 // INSFORGE_TARGET=linux/arm64 prepares another platform's archive instead.
 // INSFORGE_CACHE_DIR moves the cache.
 //
@@ -52,7 +58,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g := generator{cache: cache, npm: npmPack}
+	g := generator{cache: cache, npm: npmPack, vector: buildVector}
 	dir, err := g.postgres(ctx, pin)
 	if err != nil {
 		return err

@@ -21,12 +21,41 @@ type generator struct {
 	cache string
 	// npm downloads a package into a folder and returns the file.
 	npm func(ctx context.Context, pin bundle.Pin, dir string) (string, error)
+	// vector builds the extension of that name into a folder.
+	vector func(ctx context.Context, pin bundle.Pin, into string) error
 }
 
 // postgres makes sure that the pinned server is in the cache and returns its
-// directory.
+// directory: with the extension vector, or without it where that cannot be
+// built, which is said each time.
 func (g generator) postgres(ctx context.Context, pin bundle.Pin) (string, error) {
-	return bundle.Install(g.cache, pin.CacheName(), func(dir string) error {
+	if dir := filepath.Join(g.cache, pin.CacheName()); bundle.Check(dir) == nil {
+		return dir, nil
+	}
+	if pin.Vector == (bundle.VectorPin{}) {
+		return g.install(ctx, pin, pin.PlainName(), "")
+	}
+	extras, err := os.MkdirTemp("", "insforge-vector-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(extras)
+	err = g.vector(ctx, pin, extras)
+	if isUnavailable(err) {
+		fmt.Fprintf(os.Stderr, "Postgres for %s goes without the extension vector: %v; "+
+			"to have it, run go generate where there are a C compiler and Debian's apt\n", pin.Platform, err)
+		return g.install(ctx, pin, pin.PlainName(), "")
+	}
+	if err != nil {
+		return "", fmt.Errorf("build the extension vector: %w", err)
+	}
+	return g.install(ctx, pin, pin.CacheName(), extras)
+}
+
+// install makes the runtime of this name out of the package and, when extras is
+// not empty, the files in that folder.
+func (g generator) install(ctx context.Context, pin bundle.Pin, name, extras string) (string, error) {
+	return bundle.Install(g.cache, name, func(dir string) error {
 		fmt.Fprintf(os.Stderr, "fetching %s for %s\n", pin.Spec(), pin.Platform)
 		if err := g.unpack(ctx, pin, dir); err != nil {
 			return err
@@ -34,7 +63,7 @@ func (g generator) postgres(ctx context.Context, pin bundle.Pin) (string, error)
 		if err := os.Chmod(dir, 0o755); err != nil { // initdb may run as another user
 			return err
 		}
-		if err := layOutPostgres(dir); err != nil {
+		if err := layOutPostgres(dir, extras); err != nil {
 			return fmt.Errorf("prepare %s: %w", pin.Spec(), err)
 		}
 		return g.template(ctx, pin, dir)
@@ -80,8 +109,8 @@ var unneeded = []string{
 }
 
 // layOutPostgres turns an unpacked npm package in dir into a plain installation:
-// bin, lib, share and the license.
-func layOutPostgres(dir string) error {
+// bin, lib, share and the license, with the files of extras, if any, in it.
+func layOutPostgres(dir, extras string) error {
 	pkg := filepath.Join(dir, "package")
 	native := filepath.Join(pkg, "native")
 	for _, pattern := range unneeded {
@@ -108,6 +137,11 @@ func layOutPostgres(dir string) error {
 	}
 	if err := os.RemoveAll(pkg); err != nil {
 		return err
+	}
+	if extras != "" {
+		if err := os.CopyFS(dir, os.DirFS(extras)); err != nil {
+			return err
+		}
 	}
 	return normaliseModes(dir)
 }
