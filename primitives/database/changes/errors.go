@@ -1,0 +1,116 @@
+package changes
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/insforge/insforge-go/primitives/database/refusal"
+	"github.com/insforge/insforge-go/primitives/database/sqltext"
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// failure says which statement failed. Number 0 are the constraints that were
+// deferred to the end.
+type failure struct {
+	number, of int
+	statement  sqltext.Statement
+	err        error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// deferred marks an error that no single statement made.
+func deferred(err error) error {
+	if pg.State(err) == "" {
+		return err
+	}
+	return &failure{err: err}
+}
+
+// where says which statement failed, for people.
+func (f *failure) where() string {
+	if f.number == 0 {
+		return "A constraint that is checked at the end was violated."
+	}
+	return fmt.Sprintf("Statement %d of %d failed, in line %d.", f.number, f.of, f.statement.Line)
+}
+
+// answer turns an error of the project's SQL into the answer: by the general
+// map, but 403 for text that does not parse, as the guards answer, and 503
+// where another transaction is in the way.
+func answer(err error) error {
+	var failed *failure
+	var e *pgconn.PgError
+	if !errors.As(err, &failed) || !errors.As(err, &e) || pg.Gone(err) {
+		return err
+	}
+	switch {
+	case e.Code == "55P03", e.Code == "40P01":
+		return refusal.Of(e)
+	case isSyntax(e):
+		return failed.explain(fault.New(http.StatusForbidden, fault.Forbidden, e.Message).Next(e.Hint).Because(err))
+	}
+	return failed.explain(pg.Fault(err))
+}
+
+// isSyntax reports that the statement itself does not parse, rather than code
+// that it runs.
+func isSyntax(e *pgconn.PgError) bool {
+	return e.Code == "42601" && e.InternalQuery == "" && e.Where == ""
+}
+
+// explain adds where it happened to what can be done.
+func (f *failure) explain(a *fault.Error) *fault.Error {
+	next := f.where() + " Nothing was changed."
+	if a.NextActions != "" {
+		next += " " + a.NextActions
+	}
+	return a.Next(next)
+}
+
+func noStatement() *fault.Error {
+	return fault.Invalid("sql: The text holds no SQL statement").Next("Send at least one statement.")
+}
+
+func (s *Service) tooLong() *fault.Error {
+	return fault.New(http.StatusRequestEntityTooLarge, fault.InvalidInput, fmt.Sprintf("The SQL is longer than %d bytes", s.limits.TextBytes)).
+		Next("Divide it into several migrations; load data with POST /api/database/advance/import.")
+}
+
+func alreadyExists(version, newest string) *fault.Error {
+	return fault.New(http.StatusConflict, fault.DatabaseMigrationAlreadyExists,
+		fmt.Sprintf("Migration %s is not newer than %s, the newest that was applied", version, newest)).
+		Next("GET /api/database/migrations lists what was applied; give a new migration a higher version.")
+}
+
+func (s *Service) busy() *fault.Error {
+	return fault.New(http.StatusConflict, fault.DatabaseConstraintViolation,
+		fmt.Sprintf("Other migrations have been running for %s; nothing was changed", s.limits.Turn)).
+		Next("Try again when they have ended.")
+}
+
+// errTooSlow marks SQL that was ended because its time was over.
+var errTooSlow = errors.New("time limit")
+
+func tookTooLong(limit time.Duration, cause error) *fault.Error {
+	return fault.New(http.StatusInternalServerError, fault.InternalError,
+		fmt.Sprintf("The SQL took longer than %s and was rolled back", limit)).
+		Next("Divide it into several migrations, or change large tables in smaller steps.").Because(errors.Join(errTooSlow, cause))
+}
+
+func connectionLost(cause error) *fault.Error {
+	return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure,
+		"The connection to the database was lost; nothing was changed").
+		Next("Try again; insforge doctor tells why if it happens again.").Because(cause)
+}
+
+func unknownOutcome(cause error) *fault.Error {
+	return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure,
+		"The connection to the database was lost while the migration was being committed").
+		Next("GET /api/database/migrations tells whether it was applied, which is whole or not at all.").Because(cause)
+}

@@ -1,0 +1,116 @@
+package changes
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
+)
+
+// Mount registers the routes; r is at /api/database. Dry runs are limited
+// behind their gate: only administrators use up the budget of an address.
+func (s *Service) Mount(r rest.Router) {
+	r.GET("/migrations", rest.Admin, s.handleList)
+	r.POST("/migrations", rest.Admin, s.handleApply)
+	r.POST("/migrations/dry-run", rest.Admin, s.dryRuns.Middleware(s.handleDryRun))
+}
+
+// handleList serves "GET /api/database/migrations".
+func (s *Service) handleList(c rest.Context) error {
+	all, err := s.List(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string][]Migration{"migrations": all})
+}
+
+var (
+	versionRule = regexp.MustCompile(`^[0-9]{1,64}$`)
+	nameRule    = regexp.MustCompile(`^[a-z0-9-]+$`)
+)
+
+func validVersion(s string) string {
+	if !versionRule.MatchString(s) {
+		return "Migration version must be a number of 1 to 64 digits"
+	}
+	return ""
+}
+
+func validName(s string) string {
+	if !nameRule.MatchString(s) {
+		return "Migration name must be made of lower-case letters a to z, digits and hyphens"
+	}
+	return ""
+}
+
+// notEmpty does not count: the text may be long.
+func notEmpty(s string) string {
+	if s == "" {
+		return "String must contain at least 1 character(s)"
+	}
+	return ""
+}
+
+type applied struct {
+	Migration
+	Message string `json:"message"`
+}
+
+// handleApply serves "POST /api/database/migrations".
+func (s *Service) handleApply(c rest.Context) error {
+	f, err := rest.Body(c)
+	if err != nil {
+		return err
+	}
+	version := f.String("version", validVersion)
+	name := strings.TrimSpace(f.String("name", rest.Trimmed(validName)))
+	sql := f.String("sql", notEmpty, rest.NoNUL)
+	if err := f.Err(); err != nil {
+		return withoutLonePath(err)
+	}
+	m, err := s.Apply(c.Request().Context(), version, name, sql)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, applied{m, "Migration executed successfully"})
+}
+
+// handleDryRun serves "POST /api/database/migrations/dry-run".
+func (s *Service) handleDryRun(c rest.Context) error {
+	f, err := rest.Body(c)
+	if err != nil {
+		return err
+	}
+	sql := f.String("sql", rest.NoNUL)
+	if err := f.Err(); err != nil {
+		return withoutLonePath(err)
+	}
+	report, err := s.DryRun(c.Request().Context(), sql)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, report)
+}
+
+// withoutLonePath takes the path off a complaint that stands alone, which is
+// how clients of these routes know it. No complaint holds the name of a member
+// with a colon itself.
+func withoutLonePath(err error) error {
+	f, ok := err.(*fault.Error)
+	if !ok {
+		return err
+	}
+	complaints, lone := 0, ""
+	for _, name := range []string{"version: ", "name: ", "sql: "} {
+		if strings.HasPrefix(f.Message, name) || strings.Contains(f.Message, ", "+name) {
+			complaints++
+			lone = name
+		}
+	}
+	if complaints != 1 {
+		return err
+	}
+	return fault.Invalid(strings.TrimPrefix(f.Message, lone)).Next(f.NextActions)
+}
