@@ -66,6 +66,17 @@ func ServeREST(ctx context.Context, r REST) error {
 		}
 		defer admin.Close()
 	}
+	// Without the part of the settings that the database holds, all requests
+	// are refused until it was read.
+	complete, err := standalone.ReadAll(ctx, r.Environ, r.ConfigFile)
+	switch {
+	case err == nil:
+		config = complete
+	case refused(err):
+		return fmt.Errorf("PGRST_DB_URI: the database refuses the login: %w", err)
+	case !errors.Is(err, standalone.ErrUnreachable):
+		return err
+	}
 	if h.current, err = h.start(config); err != nil {
 		return err
 	}
@@ -74,6 +85,13 @@ func ServeREST(ctx context.Context, r REST) error {
 		return err
 	}
 	return h.serve(ctx, l, admin)
+}
+
+// refused tells that the database does not know the login, so that waiting is
+// no use.
+func refused(err error) bool {
+	state := pg.State(err)
+	return len(state) == 5 && state[:2] == "28"
 }
 
 func listenREST(ctx context.Context, c standalone.Config) (net.Listener, error) {
@@ -117,10 +135,11 @@ type restHost struct {
 // restGeneration is the server of one reading of the settings.
 type restGeneration struct {
 	*standalone.Server
-	log      zerolog.Logger
-	stop     context.CancelFunc
-	stopped  chan struct{}
-	requests sync.WaitGroup
+	log        zerolog.Logger
+	incomplete bool // it lacks the settings of the database
+	stop       context.CancelFunc
+	stopped    chan struct{}
+	requests   sync.WaitGroup
 }
 
 // start runs a server with a configuration.
@@ -129,7 +148,9 @@ func (h *restHost) start(c standalone.Config) (*restGeneration, error) {
 		"crit": zerolog.FatalLevel, "error": zerolog.ErrorLevel, "warn": zerolog.WarnLevel,
 		"info": zerolog.InfoLevel, "debug": zerolog.DebugLevel,
 	}[c.LogLevel]
-	g := &restGeneration{log: zerolog.New(h.in.Log).Level(level).With().Timestamp().Logger(), stopped: make(chan struct{})}
+	g := &restGeneration{
+		log: zerolog.New(h.in.Log).Level(level).With().Timestamp().Logger(), incomplete: c.Incomplete, stopped: make(chan struct{}),
+	}
 	for _, name := range c.Unknown {
 		g.log.Log().Str("setting", name).Msg("there is no such setting; it is ignored")
 	}
@@ -164,8 +185,7 @@ func (h *restHost) start(c standalone.Config) (*restGeneration, error) {
 func (g *restGeneration) awaitDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, restStartTimeout)
 	defer cancel()
-	err := g.Ping(ctx)
-	if state := pg.State(err); len(state) == 5 && state[:2] == "28" {
+	if err := g.Ping(ctx); refused(err) {
 		return fmt.Errorf("PGRST_DB_URI: the database refuses the login: %w", err)
 	}
 	return nil
@@ -182,7 +202,10 @@ func (g *restGeneration) retire() {
 // reload reads the settings again. With bad ones the old ones stay.
 func (h *restHost) reload(ctx context.Context) {
 	old := h.current // only reload changes it, on one goroutine
-	config, err := standalone.Read(h.in.Environ, h.in.ConfigFile)
+	config, err := standalone.ReadAll(ctx, h.in.Environ, h.in.ConfigFile)
+	if old.incomplete && errors.Is(err, standalone.ErrUnreachable) {
+		return // still
+	}
 	var g *restGeneration
 	if err == nil {
 		g, err = h.start(config)
@@ -211,13 +234,18 @@ func (h *restHost) close() {
 	h.retiring.Wait()
 }
 
+// enter returns the newest generation, which stays until requests.Done.
+func (h *restHost) enter() *restGeneration {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	h.current.requests.Add(1)
+	return h.current
+}
+
 // ServeHTTP implements http.Handler. A request is served to its end by the
 // settings that it began with.
 func (h *restHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.mu.RLock()
-	g := h.current
-	g.requests.Add(1)
-	h.mu.RUnlock()
+	g := h.enter()
 	defer g.requests.Done()
 	if g.log.GetLevel() > zerolog.ErrorLevel {
 		g.ServeHTTP(w, r)
@@ -275,10 +303,21 @@ func (h *restHost) serve(ctx context.Context, l, admin net.Listener) error {
 	return errors.Join(group.Wait(), err)
 }
 
+// restRetry is how often a database is asked that did not tell its settings.
+const restRetry = time.Second
+
 // followOrders reloads when asked, until a context ends.
 func (h *restHost) followOrders(ctx, alive context.Context) {
+	retry := time.NewTicker(restRetry)
+	defer retry.Stop()
 	for {
 		select {
+		case <-retry.C:
+			if h.current.incomplete {
+				h.reload(ctx)
+				continue
+			}
+			retry.Stop()
 		case <-ctx.Done():
 			return
 		case <-alive.Done():
@@ -307,8 +346,9 @@ func serveUntilShutdown(s *http.Server, l net.Listener) error {
 // probeTimeout bounds each question of the administrator's probes.
 const probeTimeout = 2 * time.Second
 
-// admin answers the probes of PostgREST's admin server: /live whether requests
-// are accepted, /ready whether they can be served.
+// admin answers as PostgREST's admin server does: /live tells whether requests
+// are accepted, /ready whether they can be served, and the rest is for people
+// and their monitoring.
 func (h *restHost) admin(main net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	probe := func(path string, status func(context.Context) int) {
@@ -331,15 +371,17 @@ func (h *restHost) admin(main net.Addr) http.Handler {
 		if status := live(ctx); status != http.StatusOK {
 			return status
 		}
-		h.mu.RLock()
-		g := h.current
-		g.requests.Add(1)
-		h.mu.RUnlock()
+		g := h.enter()
 		defer g.requests.Done()
-		if !g.Loaded() || g.Ping(ctx) != nil {
+		if g.incomplete || !g.Loaded() || g.Ping(ctx) != nil {
 			return http.StatusServiceUnavailable
 		}
 		return http.StatusOK
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		g := h.enter()
+		defer g.requests.Done()
+		g.ServeAdmin(w, r)
 	})
 	return mux
 }

@@ -227,7 +227,15 @@ func TestRESTStandsInForPostgREST(t *testing.T) {
 	probes := &restProcess{Cmd: p.Cmd, address: fmt.Sprintf("127.0.0.1:%d", adminPort), out: p.out}
 	probes.wants(t, "/live", "", 200, "")
 	probes.becomes(t, "/ready", "", 200, "")
-	probes.wants(t, "/config", "", 404, "") // it would tell the secret
+	if code, _, body := probes.get(t, "/config", ""); code != 200 || !strings.Contains(body, `db-anon-role = "web_anon"`) || strings.Contains(body, restSecret) {
+		t.Errorf("/config: got %d %s", code, body)
+	}
+	if code, _, body := probes.get(t, "/schema_cache", ""); code != 200 || !strings.Contains(body, `"films"`) {
+		t.Errorf("/schema_cache: got %d %.200s", code, body)
+	}
+	if code, _, body := probes.get(t, "/metrics", ""); code != 200 || !strings.Contains(body, "pgrst_db_pool_max 10") {
+		t.Errorf("/metrics: got %d %s", code, body)
+	}
 
 	// What changes is seen: the schema after SIGUSR1, the settings after
 	// SIGUSR2 or a notification, and bad settings never.
@@ -249,8 +257,19 @@ func TestRESTStandsInForPostgREST(t *testing.T) {
 	write(config, settings)
 	write(secretFile, otherRESTSecret)
 	s.exec(t, "postgres", `NOTIFY pgrst, 'reload config'`)
-	p.becomes(t, "/rpc/setting?name=role", restToken(t, otherRESTSecret, map[string]any{"role": "person"}), 200, `"person"`)
-	p.wants(t, "/films", person, 401, "")
+	person = restToken(t, otherRESTSecret, map[string]any{"role": "person", "aud": "films"})
+	p.becomes(t, "/rpc/setting?name=role", person, 200, `"person"`)
+	p.wants(t, "/films", restToken(t, restSecret, nil), 401, "")
+	s.exec(t, "postgres", `ALTER ROLE authenticator SET pgrst.db_anon_role = 'person'`, `NOTIFY pgrst, 'reload config'`)
+	p.becomes(t, "/rpc/setting?name=role", "", 200, `"person"`)
+	s.exec(t, "postgres", `ALTER ROLE authenticator SET pgrst.db_max_rows = 'many'`, `NOTIFY pgrst, 'reload config'`)
+	apptest.Eventually(t, patience, "bad settings of the database are complained about", func() error {
+		if !strings.Contains(p.output(t), "PGRST_DB_MAX_ROWS must be a number") {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	p.wants(t, "/films?select=id&id=eq.2", "", 200, `[{"id":2}]`)
 
 	// A stop lets the request in progress end.
 	slow := make(chan string, 1)
@@ -349,13 +368,30 @@ func TestRESTStartsBeforeItsDatabaseButNotWithAWrongPassword(t *testing.T) {
 	if code := p.exitCode(t); code != 1 || !strings.Contains(p.output(t), "refuses the login") || strings.Contains(p.output(t), "hunter2") {
 		t.Errorf("a wrong password: got exit code %d, want 1 and the reason\n%s", code, p.output(t))
 	}
+	// What the database says of its schemas holds from the first answer on.
+	s.exec(t, "postgres", `CREATE TABLE public.films (id int)`, `GRANT SELECT ON public.films TO web_anon`,
+		`ALTER ROLE authenticator SET pgrst.db_schemas = 'api'`)
 	s.down(t)
-	p = startREST(t, nil, "PGRST_DB_URI="+s.restURI("login"), "PGRST_DB_ANON_ROLE=web_anon")
+	p = startREST(t, nil, "PGRST_DB_URI="+s.restURI("login"), "PGRST_DB_ANON_ROLE=web_anon", "PGRST_DB_SCHEMAS=public")
 	if code, _, body := p.get(t, "/films", ""); code != 503 || !strings.Contains(body, "PGRST002") {
 		t.Errorf("without a database: got %d %s, want 503 PGRST002", code, body)
 	}
 	s.up(t)
-	p.becomes(t, "/films?select=id&id=eq.2", "", 200, `[{"id":2}]`)
+	apptest.Eventually(t, patience, "the database's schema is served", func() error {
+		code, _, body := p.get(t, "/films?select=id&id=eq.2", "")
+		if code == 503 {
+			return errors.New("not yet")
+		}
+		if body != `[{"id":2}]` {
+			t.Fatalf("got %d %s", code, body)
+		}
+		return nil
+	})
+	s.exec(t, "postgres", `ALTER ROLE authenticator SET pgrst.db_pre_config = 'nope'`)
+	bad := runREST(t, nil, "PGRST_DB_URI="+s.restURI("login"))
+	if code := bad.exitCode(t); code != 1 || !strings.Contains(bad.output(t), "PGRST_DB_PRE_CONFIG") {
+		t.Errorf("a function that is not there: got exit code %d, want 1 and its name\n%s", code, bad.output(t))
+	}
 	p.wants(t, "/films", restToken(t, restSecret, nil), 500, `{"code":"PGRST300","details":null,"hint":null,"message":"Server lacks JWT secret"}`)
 	p.signal(t, syscall.SIGTERM)
 	if code := p.exitCode(t); code != 0 {

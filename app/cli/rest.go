@@ -21,16 +21,23 @@ func newREST() *cobra.Command {
 			"Settings: db-uri, db-schemas, db-anon-role, db-extra-search-path, db-pre-request,\n" +
 			"db-root-spec, db-max-rows, db-aggregates-enabled, db-plan-enabled, db-tx-end,\n" +
 			"db-hoisted-tx-settings, db-pool, db-pool-acquisition-timeout, db-pool-max-lifetime,\n" +
-			"db-pool-max-idletime, db-channel, db-channel-enabled, db-config (pgrst.db_schemas of\n" +
-			"the login only), app.settings.*, jwt-secret, jwt-secret-is-base64, jwt-aud,\n" +
-			"jwt-role-claim-key, openapi-mode, openapi-security-active,\n" +
-			"openapi-server-proxy-uri, server-host, server-port, server-unix-socket,\n" +
-			"server-unix-socket-mode, server-cors-allowed-origins, server-timing-enabled,\n" +
-			"server-trace-header, admin-server-host, admin-server-port (/live, /ready),\n" +
-			"log-level. db-uri and jwt-secret may be @ and the path of a file. Statements are\n" +
-			"prepared where that helps and poolers allow it, and tokens are checked each time:\n" +
-			"db-prepared-statements, db-pool-automatic-recovery and jwt-cache-max-lifetime\n" +
-			"change nothing. db-pre-config is refused.\n\n" +
+			"db-pool-max-idletime, db-channel, db-channel-enabled, db-config, db-pre-config,\n" +
+			"app.settings.*, jwt-secret, jwt-secret-is-base64, jwt-aud, jwt-role-claim-key,\n" +
+			"openapi-mode, openapi-security-active, openapi-server-proxy-uri, server-host,\n" +
+			"server-port, server-unix-socket, server-unix-socket-mode,\n" +
+			"server-cors-allowed-origins, server-timing-enabled, server-trace-header,\n" +
+			"admin-server-host, admin-server-port, log-level. db-uri and jwt-secret may be @ and\n" +
+			"the path of a file.\n\n" +
+			"Unless db-config is off, the database may hold settings, over all others: ALTER\n" +
+			"ROLE <login> SET pgrst.<name>, and what the function db-pre-config sets. Requests\n" +
+			"are refused with 503 until they were read.\n\n" +
+			"admin-server-port serves /live, /ready, /config (secrets hidden), /schema_cache and\n" +
+			"/metrics.\n\n" +
+			"Without effect: db-prepared-statements (statements are prepared where that helps\n" +
+			"and poolers allow it), db-pool-automatic-recovery (always), jwt-cache-max-lifetime\n" +
+			"and jwt-cache-max-entries (tokens are checked each time), db-timezone-enabled,\n" +
+			"log-query, server-otel-enabled, client-error-verbosity (verbose) and\n" +
+			"url-use-legacy-target-names (true).\n\n" +
 			"SIGUSR1 reads the schema again, SIGUSR2 the settings, without interrupting\n" +
 			"requests. It runs until SIGINT, SIGTERM or SIGHUP and finishes the requests in\n" +
 			"progress.\n\n" +

@@ -37,6 +37,20 @@ type Cache struct {
 	// a finished reload has seen. changed is closed and replaced after each.
 	wanted, loaded uint64
 	changed        chan struct{}
+	loads          Loads
+}
+
+// Loads are how often the schema was read, and how long it took the last time.
+type Loads struct {
+	Succeeded, Failed uint64
+	Took              time.Duration
+}
+
+// Loads returns what was read so far.
+func (c *Cache) Loads() Loads {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.loads
 }
 
 // NewCache returns a cache that reads with load. It is empty before Run.
@@ -122,13 +136,17 @@ func (c *Cache) reload(ctx context.Context) error {
 	c.mu.Lock()
 	ticket := c.wanted
 	c.mu.Unlock()
+	started := time.Now()
 	s, err := c.load(ctx)
-	if err != nil {
-		return err
-	}
-	c.current.Store(s)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err != nil {
+		c.loads.Failed++
+		return err
+	}
+	c.loads.Succeeded++
+	c.loads.Took = time.Since(started)
+	c.current.Store(s)
 	c.loaded = ticket
 	close(c.changed)
 	c.changed = make(chan struct{})

@@ -1,11 +1,13 @@
 package standalone
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -51,16 +53,51 @@ type Config struct {
 	LogLevel string
 	// Unknown are settings that were given and do not exist.
 	Unknown []string
+	// Effective are all settings as they are in force, with secrets hidden.
+	Effective []schema.Setting
+	// Incomplete tells that the database may hold settings that were not read.
+	// A server refuses all requests then: they might be forbidden.
+	Incomplete bool
+	// PreConfig is the function that sets some of those; the zero Name is none.
+	PreConfig schema.Name
 }
 
 // Read reads the settings PGRST_* of an environment, a list of name=value,
-// over those of a configuration file; path may be empty. Every bad value is
-// part of the error, named by its setting; no secret is.
+// over those of a configuration file; path may be empty. The Config is
+// incomplete unless db-config is off. Every bad value is part of the error,
+// named by its setting; no secret is.
 func Read(environ []string, path string) (Config, error) {
 	e, err := readSettings(environ, path)
 	if err != nil {
 		return Config{}, err
 	}
+	return e.config()
+}
+
+// ReadAll reads the settings of the environment and the file, and over them
+// those of the database unless db-config is off. The error is ErrUnreachable
+// when there is no asking the database.
+func ReadAll(ctx context.Context, environ []string, path string) (Config, error) {
+	e, err := readSettings(environ, path)
+	if err != nil {
+		return Config{}, err
+	}
+	c, err := e.config()
+	if err != nil || !c.Incomplete {
+		return c, err
+	}
+	inDatabase, err := c.inDatabase(ctx)
+	if err != nil {
+		return Config{}, err
+	}
+	if c, err = e.over(inDatabase).config(); err != nil {
+		return Config{}, err
+	}
+	c.Incomplete = false
+	return c, nil
+}
+
+func (e *settings) config() (Config, error) {
 	c := Config{
 		DatabaseURI:    e.fileOrText("PGRST_DB_URI", "postgresql://"),
 		AnonRole:       e.text("PGRST_DB_ANON_ROLE", ""),
@@ -77,10 +114,12 @@ func Read(environ []string, path string) (Config, error) {
 		Listen:         e.flag("PGRST_DB_CHANNEL_ENABLED", true),
 		Channel:        e.text("PGRST_DB_CHANNEL", engine.Channel),
 		LogLevel:       e.oneOf("PGRST_LOG_LEVEL", "error", "crit", "warn", "info", "debug"),
+		Incomplete:     e.flag("PGRST_DB_CONFIG", true),
+		PreConfig:      parseName(e.text("PGRST_DB_PRE_CONFIG", "")),
 	}
 	c.Address, c.AdminAddress = e.addresses()
 	c.Engine = engine.Options{
-		Schemas:         e.list("PGRST_DB_SCHEMAS", "public"),
+		Schemas:         e.schemas(),
 		ExtraSearchPath: e.list("PGRST_DB_EXTRA_SEARCH_PATH", "public"),
 		AnonRole:        c.AnonRole,
 		MaxRows:         e.number("PGRST_DB_MAX_ROWS", 0),
@@ -91,26 +130,63 @@ func Read(environ []string, path string) (Config, error) {
 		PreRequest:      parseName(e.text("PGRST_DB_PRE_REQUEST", "")),
 		ServerTiming:    e.flag("PGRST_SERVER_TIMING_ENABLED", false),
 		AcquireTimeout:  e.seconds("PGRST_DB_POOL_ACQUISITION_TIMEOUT", 10),
+		TempDir:         tempDir(),
 		OpenAPI:         e.openAPI(),
 		AppSettings:     e.appSettings(),
 		HoistedSettings: e.list("PGRST_DB_HOISTED_TX_SETTINGS",
 			"statement_timeout, plan_filter.statement_cost_limit, default_transaction_isolation"),
 	}
-	if e.flag("PGRST_DB_CONFIG", true) {
-		c.Engine.ExposedSchemas = engine.SchemasOfLogin(c.Engine.Schemas...)
-	}
+	var err error
 	if c.RoleClaim, err = parseClaimPath(e.text("PGRST_JWT_ROLE_CLAIM_KEY", ".role")); err != nil {
 		e.errs = append(e.errs, err)
 	}
-	// These change nothing here, but their values are checked.
+	e.withoutEffect()
+	c.Unknown, c.Effective = e.unknown(), e.listing()
+	return c, errors.Join(e.errs...)
+}
+
+// withoutEffect reads the settings that change nothing here, so that they are
+// known and their values are checked. Where not heeding one would do harm, it
+// can only be what happens anyway.
+func (e *settings) withoutEffect() {
 	e.flag("PGRST_DB_PREPARED_STATEMENTS", true)
 	e.flag("PGRST_DB_POOL_AUTOMATIC_RECOVERY", true)
+	e.flag("PGRST_DB_TIMEZONE_ENABLED", true)
+	e.flag("PGRST_LOG_QUERY", false)
+	e.flag("PGRST_SERVER_OTEL_ENABLED", false)
 	e.number("PGRST_JWT_CACHE_MAX_LIFETIME", 0)
-	if e.text("PGRST_DB_PRE_CONFIG", "") != "" {
-		e.errs = append(e.errs, errors.New("PGRST_DB_PRE_CONFIG is not supported; give the settings in the environment or a file"))
+	e.number("PGRST_JWT_CACHE_MAX_ENTRIES", 0)
+	e.oneOf("PGRST_CLIENT_ERROR_VERBOSITY", "verbose")
+	e.oneOf("PGRST_URL_USE_LEGACY_TARGET_NAMES", "true")
+}
+
+func (e *settings) schemas() []string {
+	const name = "PGRST_DB_SCHEMAS"
+	all := e.list(name, "public")
+	for _, s := range all {
+		if s == "pg_catalog" || s == "information_schema" {
+			e.complain(name, "does not allow schema %q", s)
+		}
 	}
-	c.Unknown = e.unknown()
-	return c, errors.Join(e.errs...)
+	return all
+}
+
+// tempDir is where results larger than memory go: on disk, which the usual
+// directory of temporary files may not be. Empty is the system's choice.
+func tempDir() string {
+	const onDisk = "/var/tmp"
+	if os.Getenv("TMPDIR") != "" {
+		return ""
+	}
+	f, err := os.CreateTemp(onDisk, "insforge-*")
+	if err != nil {
+		return ""
+	}
+	_ = f.Close() // it is empty
+	if os.Remove(f.Name()) != nil {
+		return ""
+	}
+	return onDisk
 }
 
 // addresses are where to listen, and where for the administrator.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/insforge/insforge-go/primitives/database/engine"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 	"github.com/insforge/insforge-go/primitives/database/engine/standalone"
@@ -48,8 +49,21 @@ func TestSettingsAreReadAsPostgRESTReadsThem(t *testing.T) {
 			},
 		},
 	}
-	if diff := cmp.Diff(want, c); diff != "" {
+	ignored := []cmp.Option{cmpopts.IgnoreFields(standalone.Config{}, "Effective"), cmpopts.IgnoreFields(engine.Options{}, "TempDir")}
+	if diff := cmp.Diff(want, c, ignored...); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+	effective := map[string]string{}
+	for _, s := range c.Effective {
+		effective[s.Name] = s.Value
+	}
+	for name, want := range map[string]string{
+		"db-schemas": "api, other", "db-max-rows": "100", "db-uri": "***", "jwt-secret": "***", "app.settings.jwt_lifetime": "***", "db-pool-max-idletime": "30",
+		"db-config": "false", "server-unix-socket": "",
+	} {
+		if got, ok := effective[name]; got != want || !ok {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
 	}
 }
 
@@ -58,10 +72,10 @@ func TestBadSettingsAreAllNamed(t *testing.T) {
 	names := []string{
 		"PGRST_DB_MAX_ROWS", "PGRST_DB_AGGREGATES_ENABLED", "PGRST_DB_TX_END", "PGRST_JWT_ROLE_CLAIM_KEY", "PGRST_OPENAPI_MODE",
 		"PGRST_OPENAPI_SERVER_PROXY_URI", "PGRST_SERVER_PORT",
-		"PGRST_LOG_LEVEL", "PGRST_SERVER_UNIX_SOCKET_MODE", "PGRST_JWT_SECRET_IS_BASE64", "PGRST_DB_POOL", "PGRST_DB_PRE_CONFIG",
-		"PGRST_DB_PREPARED_STATEMENTS", "PGRST_ADMIN_SERVER_PORT",
+		"PGRST_LOG_LEVEL", "PGRST_SERVER_UNIX_SOCKET_MODE", "PGRST_JWT_SECRET_IS_BASE64", "PGRST_DB_POOL", "PGRST_CLIENT_ERROR_VERBOSITY",
+		"PGRST_DB_PREPARED_STATEMENTS", "PGRST_ADMIN_SERVER_PORT", "PGRST_JWT_CACHE_MAX_ENTRIES", "PGRST_URL_USE_LEGACY_TARGET_NAMES", "PGRST_LOG_QUERY",
 	}
-	var pairs []string
+	pairs := []string{"PGRST_DB_SCHEMAS=public, pg_catalog"}
 	for _, n := range names {
 		pairs = append(pairs, n+"=nonsense")
 	}
@@ -69,7 +83,7 @@ func TestBadSettingsAreAllNamed(t *testing.T) {
 	if err == nil {
 		t.Fatal("nonsense was accepted")
 	}
-	for _, n := range names {
+	for _, n := range append(names, "PGRST_DB_SCHEMAS") {
 		if !strings.Contains(err.Error(), n) {
 			t.Errorf("%s is not named in: %v", n, err)
 		}
@@ -97,15 +111,17 @@ db-anon-role = "from_the_file"
 server-port = 3333 # a number
 db-plan-enabled = true
 app.settings.Name = ""
+app.settings.home = "$(HOME)/$$1 $(EMPTY)"
 openapi-mode = ""
+db-extra-search-path = ""
 `)
-	c, err := standalone.Read([]string{"PGRST_DB_ANON_ROLE=from_the_environment", "PGRST_SERVER_HOST=", "HOME=/x"}, file)
+	c, err := standalone.Read([]string{"PGRST_DB_ANON_ROLE=from_the_environment", "PGRST_SERVER_HOST=", "HOME=/x", "EMPTY="}, file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []any{c.DatabaseURI, string(c.JWTSecret), c.Engine.Schemas, c.AnonRole, c.Address, c.Engine.PlanOutput, c.Engine.AppSettings, c.Unknown}
+	got := []any{c.DatabaseURI, string(c.JWTSecret), c.Engine.Schemas, c.AnonRole, c.Address, c.Engine.PlanOutput, c.Engine.AppSettings, c.Unknown, c.Engine.ExtraSearchPath}
 	want := []any{"postgres://from-a-file", "secret-secret-secret-secret-secret", []string{"api", `"odd"`}, "from_the_environment", "0.0.0.0:3333", true,
-		[]schema.Setting{{Name: "app.settings.name"}}, []string(nil)}
+		[]schema.Setting{{Name: "app.settings.home", Value: "/x/$1 "}, {Name: "app.settings.name"}}, []string(nil), []string(nil)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -113,6 +129,8 @@ openapi-mode = ""
 	for name, text := range map[string]string{
 		"no value": "\nhunter2", "an open quote": "\njwt-secret = \"hunter2",
 		"more after it": "\njwt-secret = \"hunter2\" hunter2", "a list": "\ndb-schemas = [\"hunter2\"]",
+		"a dollar": "\njwt-secret = \"hunter2$\"", "a dollar and a name": "\njwt-secret = \"$hunter2\"", "an open variable": "\njwt-secret = \"$(hunter2\"",
+		"a variable that is not there": "\njwt-secret = \"$(hunter2)\"",
 	} {
 		_, err := standalone.Read(nil, write("bad", text))
 		if err == nil || !strings.Contains(err.Error(), "line 2") || strings.Contains(err.Error(), "hunter2") {

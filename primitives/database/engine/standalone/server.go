@@ -41,14 +41,18 @@ type Server struct {
 	pool     *pgxpool.Pool
 	listener *pg.Listener
 	loaded   atomic.Bool
+	// waiting and timeouts are of the requests that want a connection.
+	waiting, timeouts atomic.Int64
 }
+
+// errBadURI does not repeat the connection string, as pgx's message may.
+var errBadURI = errors.New("PGRST_DB_URI cannot be parsed; expected postgres://user:password@host:port/database")
 
 // New opens no connection before Run.
 func New(ctx context.Context, d Deps) (*Server, error) {
 	pc, err := pgxpool.ParseConfig(d.Config.DatabaseURI)
 	if err != nil {
-		// pgx's message may repeat the connection string.
-		return nil, errors.New("PGRST_DB_URI cannot be parsed; expected postgres://user:password@host:port/database")
+		return nil, errBadURI
 	}
 	pc.MaxConns = max(d.Config.Pool, 1)
 	if d.Config.PoolLifetime > 0 {
@@ -62,15 +66,13 @@ func New(ctx context.Context, d Deps) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: d.Config, verify: d.Verify, pool: pool}
-	deps := engine.Deps{Acquire: pool.Acquire, Log: d.Log, Options: d.Config.Engine}
+	deps := engine.Deps{Acquire: s.acquire, Log: d.Log, Options: d.Config.Engine}
 	if d.Config.Listen {
 		s.listener = pg.NewListener(d.Config.DatabaseURI, d.Log)
 		news := channel{s.listener, d.Config.Channel}
-		news.On(engine.Channel, func(payload string) {
-			if payload == "reload config" && d.ReloadConfig != nil {
-				d.ReloadConfig()
-			}
-		})
+		if d.ReloadConfig != nil {
+			followSettings(news, d.ReloadConfig)
+		}
 		deps.Listener = news
 	}
 	if s.engine, err = engine.New(deps); err != nil {
@@ -78,6 +80,34 @@ func New(ctx context.Context, d Deps) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// followSettings calls reload when it is asked for, and when that may have been
+// missed: listening starts again.
+func followSettings(news engine.Listener, reload func()) {
+	news.On(engine.Channel, func(payload string) {
+		if payload == "reload config" {
+			reload()
+		}
+	})
+	again := false
+	news.OnConnect(func() {
+		if again {
+			reload()
+		}
+		again = true
+	})
+}
+
+// acquire takes a connection from the pool and keeps count.
+func (s *Server) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	s.waiting.Add(1)
+	conn, err := s.pool.Acquire(ctx)
+	s.waiting.Add(-1)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.timeouts.Add(1)
+	}
+	return conn, err
 }
 
 // channel listens where the configuration says instead of on the engine's own
@@ -132,6 +162,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if s.cors(w, r) {
+		return
+	}
+	if s.config.Incomplete {
+		respond.Error(w, r, request.NewError(http.StatusServiceUnavailable, "PGRST002",
+			"Could not query the database for the schema cache. Retrying."))
 		return
 	}
 	started := time.Now()

@@ -1,11 +1,13 @@
 package standalone
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"slices"
@@ -17,11 +19,13 @@ import (
 )
 
 // settings are the values by their names in the environment. Reading one
-// makes it known; what is never read is no setting.
+// puts it among the effective ones; what is never read is no setting.
 type settings struct {
-	values map[string]string
-	known  map[string]bool
-	errs   []error
+	values    map[string]string
+	effective map[string]string
+	// inDatabase are the names whose values come from the database.
+	inDatabase map[string]bool
+	errs       []error
 }
 
 const (
@@ -41,19 +45,24 @@ var aliases = map[string]string{
 	"PGRST_SERVER_PROXY_URI": "PGRST_OPENAPI_SERVER_PROXY_URI",
 }
 
+// emptyMeans tells that an empty value of a setting is no missing one.
+func emptyMeans(name string) bool {
+	return strings.HasPrefix(name, appPrefix) || name == "PGRST_DB_EXTRA_SEARCH_PATH"
+}
+
 // readSettings puts the environment over the file. Like PostgREST it takes an
-// empty value for none, but in app.settings.
+// empty value for none, with few exceptions.
 func readSettings(environ []string, path string) (*settings, error) {
-	e := &settings{values: map[string]string{}, known: map[string]bool{}}
+	e := &settings{values: map[string]string{}, effective: map[string]string{}}
 	if path != "" {
 		var err error
-		if e.values, err = parseFile(path); err != nil {
+		if e.values, err = parseFile(path, environ); err != nil {
 			return nil, err
 		}
 	}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, prefix) && (value != "" || strings.HasPrefix(name, appPrefix)) {
+		if strings.HasPrefix(name, prefix) && (value != "" || emptyMeans(name)) {
 			e.values[name] = value
 		}
 	}
@@ -67,18 +76,62 @@ func readSettings(environ []string, path string) (*settings, error) {
 	return e, nil
 }
 
-func (e *settings) text(name, fallback string) string {
-	e.known[name] = true
-	if v, ok := e.values[name]; ok {
-		return v
+// over returns settings with values of the database, by names such as
+// db_schemas, over those of e. An empty one takes the default's place.
+func (e *settings) over(database map[string]string) *settings {
+	out := &settings{values: maps.Clone(e.values), effective: map[string]string{}, inDatabase: map[string]bool{}}
+	for key, value := range database {
+		name := prefix + strings.ToUpper(key)
+		out.values[name], out.inDatabase[name] = value, true
+		if value == "" && !emptyMeans(name) {
+			delete(out.values, name)
+		}
 	}
-	return fallback
+	return out
+}
+
+func (e *settings) text(name, fallback string) string {
+	v, ok := e.values[name]
+	if !ok {
+		v = fallback
+	}
+	e.effective[name] = v
+	return v
+}
+
+// hidden stands for secrets.
+const hidden = "***"
+
+// listing is the effective settings by PostgREST's names for them, for the
+// administrator. Secrets are hidden.
+func (e *settings) listing() []schema.Setting {
+	all := maps.Clone(e.effective)
+	for name := range e.values {
+		if strings.HasPrefix(name, appPrefix) {
+			all[name] = hidden
+		}
+	}
+	for _, secret := range []string{"PGRST_JWT_SECRET", "PGRST_DB_URI"} {
+		if all[secret] != "" {
+			all[secret] = hidden
+		}
+	}
+	out := make([]schema.Setting, 0, len(all))
+	for name, value := range all {
+		key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, prefix)), "_", "-")
+		if setting, ok := strings.CutPrefix(name, appPrefix); ok {
+			key = "app.settings." + strings.ToLower(setting)
+		}
+		out = append(out, schema.Setting{Name: key, Value: value})
+	}
+	slices.SortFunc(out, func(a, b schema.Setting) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
 // unknown are the names that nobody asked for.
 func (e *settings) unknown() (names []string) {
 	for name := range e.values {
-		if !e.known[name] && !strings.HasPrefix(name, appPrefix) {
+		if _, known := e.effective[name]; !known && !strings.HasPrefix(name, appPrefix) {
 			names = append(names, name)
 		}
 	}
@@ -101,10 +154,13 @@ func (e *settings) list(name, fallback string) []string {
 }
 
 func (e *settings) number(name string, fallback int64) int64 {
-	v := e.text(name, "")
-	if v == "" {
+	if _, given := e.values[name]; !given {
+		if fallback >= 0 {
+			e.effective[name] = strconv.FormatInt(fallback, 10)
+		}
 		return fallback
 	}
+	v := e.text(name, "")
 	n, err := strconv.ParseInt(v, 10, 32)
 	if err != nil || n < 0 {
 		e.complain(name, "must be a number of zero or more, not %q", v)
@@ -127,9 +183,7 @@ func (e *settings) port(name string, fallback int64) int64 {
 }
 
 func (e *settings) flag(name string, fallback bool) bool {
-	switch v := strings.ToLower(e.text(name, "")); v {
-	case "":
-		return fallback
+	switch v := strings.ToLower(e.text(name, strconv.FormatBool(fallback))); v {
 	case "true", "yes", "on", "1":
 		return true
 	case "false", "no", "off", "0":
@@ -201,8 +255,12 @@ func (e *settings) secret() []byte {
 func (e *settings) fileOrText(name, fallback string) string {
 	v := e.text(name, fallback)
 	path, ok := strings.CutPrefix(v, "@")
-	if !ok {
+	switch {
+	case !ok:
 		return v
+	case e.inDatabase[name]: // whoever may write it there need not read files here
+		e.complain(name, "comes from the database, where it cannot name a file")
+		return ""
 	}
 	text, err := readBounded(path)
 	if err != nil {
@@ -228,8 +286,9 @@ func readBounded(path string) (string, error) {
 }
 
 // parseFile reads a configuration file of PostgREST: lines of the form
-// db-schemas = "api, other", and comments that begin with #.
-func parseFile(path string) (map[string]string, error) {
+// db-schemas = "api, other", and comments that begin with #. In quotes, $(NAME)
+// is a variable of the environment and $$ a dollar sign.
+func parseFile(path string, environ []string) (map[string]string, error) {
 	text, err := readBounded(path)
 	if err != nil {
 		return nil, err
@@ -242,34 +301,73 @@ func parseFile(path string) (map[string]string, error) {
 			continue
 		}
 		key, value, ok := strings.Cut(line, "=")
-		value, err := parseValue(strings.TrimSpace(value))
+		value, err := parseValue(strings.TrimSpace(value), environ)
 		if !ok || err != nil { // never the line: it may hold a secret
-			return nil, fmt.Errorf(`%s: line %d is not of the form name = "text"`, path, number)
+			return nil, fmt.Errorf(`%s: line %d is not of the form name = "text" (%w)`, path, number, cmp.Or(err, errNoValue))
 		}
 		name := prefix + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(strings.TrimSpace(key)))
-		if value != "" || strings.HasPrefix(name, appPrefix) {
+		if value != "" || emptyMeans(name) {
 			values[name] = value
 		}
 	}
 	return values, nil
 }
 
+// What is wrong with a line.
+var (
+	errNoValue   = errors.New("there is no value")
+	errNoQuote   = errors.New("a quote is open or an escape unknown")
+	errAfter     = errors.New("there is more after the value")
+	errDollar    = errors.New("a dollar sign is written $$, a variable $(NAME)")
+	errNoneOfIts = errors.New("a variable is not in the environment")
+)
+
 // parseValue reads text in quotes, a number or a boolean, and a comment after
 // it.
-func parseValue(text string) (string, error) {
+func parseValue(text string, environ []string) (string, error) {
 	if !strings.HasPrefix(text, `"`) {
 		word, _, _ := strings.Cut(text, "#")
 		if word = strings.TrimSpace(word); word == "" || strings.ContainsAny(word, " \t\"[]{}") {
-			return "", errors.New("no value")
+			return "", errNoValue
 		}
 		return word, nil
 	}
 	quoted, err := strconv.QuotedPrefix(text)
 	if err != nil {
-		return "", err
+		return "", errNoQuote
 	}
 	if after := strings.TrimSpace(text[len(quoted):]); after != "" && after[0] != '#' {
-		return "", errors.New("text after the value")
+		return "", errAfter
 	}
-	return strconv.Unquote(quoted)
+	value, err := strconv.Unquote(quoted)
+	if err != nil {
+		return "", errNoQuote
+	}
+	return interpolate(value, environ)
+}
+
+func interpolate(text string, environ []string) (string, error) {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "$")
+		b.WriteString(before)
+		switch {
+		case !found:
+			return b.String(), nil
+		case strings.HasPrefix(rest, "$"):
+			b.WriteByte('$')
+			text = rest[1:]
+			continue
+		}
+		name, after, closed := strings.Cut(strings.TrimPrefix(rest, "("), ")")
+		if !closed || rest[0] != '(' {
+			return "", errDollar
+		}
+		i := slices.IndexFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, name+"=") })
+		if i < 0 || name == "" {
+			return "", errNoneOfIts
+		}
+		b.WriteString(environ[i][len(name)+1:])
+		text = after
+	}
 }
