@@ -18,24 +18,26 @@
 // Every request has a session of its own, opened for it and closed after it.
 // Nothing of a session can reach the next: settings, temporary tables,
 // prepared statements, locks, channels, loaded libraries, open connections of
-// extensions. DISCARD ALL would leave some of these. It costs 3 to 5 ms.
+// extensions. DISCARD ALL would leave some of these. A request
+// takes about 10 ms for it.
 //
 // All statements of a request are one transaction, with the audit row, the
 // notification of the record layer and, for unrestricted DDL, the handover of
 // new objects in public to project_admin. One statement that cannot run
-// inside a transaction (VACUUM, CREATE INDEX CONCURRENTLY, a procedure that
-// commits) is run again outside of one after Postgres has refused it inside;
-// its audit row follows in a transaction of its own.
+// inside a transaction (VACUUM, CREATE INDEX CONCURRENTLY, unrestricted also a
+// procedure that commits) is run again outside of one after Postgres has
+// refused it inside; its audit row follows in a transaction of its own.
 //
 // Before the product's own statements end the transaction, deferred
 // constraints are checked, and role, search_path and timeout are set anew, so
-// that nothing the caller left behind has a say in them.
+// that nothing the caller left behind has a say in them. Restricted SQL that
+// changed a role after all, be it the login's own password, is rolled back.
 //
 // # Bounds
 //
 // A text has 16 MiB and 10,000 statements at most, a result 100,000 rows and
-// 64 MiB as JSON; a larger one is refused and the transaction rolled back. A
-// statement has 30 s, a request 5 minutes, and few run at once. Results are
+// 64 MiB as JSON, of which a row may be a quarter; a larger one is refused and
+// the transaction rolled back. A statement has 30 s, a request 5 minutes, and few run at once. Results are
 // kept in memory up to 1 MiB, then in a temporary file, and sent only after
 // the commit: a failure at the last row is still an error. A client that goes
 // away takes its statement with it. Who resists being cancelled (SQL can) has

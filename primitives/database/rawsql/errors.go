@@ -39,8 +39,11 @@ func locate(err error, s sqltext.Statement, prefix int) error {
 		}
 	}
 	next := fmt.Sprintf("Look at line %d of the SQL.", line)
-	if e.Code == "57014" {
+	switch e.Code {
+	case "57014":
 		next += " Make the statement faster, with an index or in smaller steps."
+	case "2D000":
+		next += " Code that commits runs alone, on POST /api/database/advance/rawsql/unrestricted."
 	}
 	return f.Next(next)
 }
@@ -66,6 +69,11 @@ func (s *Service) sizeError(err error) error {
 func (s *Service) resultTooLarge() *fault.Error {
 	return fault.Invalid(fmt.Sprintf("The result is larger than %d rows or %d bytes; nothing was changed", s.limits.Rows, s.limits.Bytes)).
 		Next("Select fewer rows or columns, or page with LIMIT and a condition on the key.")
+}
+
+func rolesChanged() *fault.Error {
+	return fault.New(http.StatusForbidden, fault.Forbidden, "The SQL changes a role or its settings, which is not allowed").
+		Next("Leave that out. Nothing was changed.")
 }
 
 func (s *Service) textTooLong() *fault.Error {

@@ -11,6 +11,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // job is a request that was read.
@@ -30,18 +31,30 @@ var errTransactionLeft = errors.New("the SQL left the transaction that the serve
 // run runs the statements, in a transaction if they let themselves.
 func (s *Service) run(ctx context.Context, x *session, j job) (*Result, error) {
 	result, err := s.inTransaction(ctx, x, j)
-	if err == nil || len(j.statements) > 1 || j.Explain || !wantsNoTransaction(err) {
+	if err == nil || len(j.statements) > 1 || j.Explain || !wantsNoTransaction(err, j.Root) {
 		return result, err
 	}
 	return s.outside(ctx, x, j)
 }
 
-// wantsNoTransaction reports whether Postgres refused a statement, or a
-// commit inside of it, because of the transaction around it
-// (active_sql_transaction, invalid_transaction_termination).
-func wantsNoTransaction(err error) bool {
-	state := pg.State(err)
-	return state == "25001" || state == "2D000"
+// wantsNoTransaction reports whether Postgres refused a command because of
+// the transaction around it (active_sql_transaction). The owner may also have
+// code that commits (invalid_transaction_termination).
+//
+// The caller's own code must not bring it about, since what it does outside
+// is committed before it is judged (guardRoles): the refusal must come from
+// the server's check, which precedes the command, and not from code that the
+// command runs. The commands that have the check run code of users as the
+// owner of a table and restricted, where no role can be left.
+func wantsNoTransaction(err error, root bool) bool {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return false
+	}
+	if root {
+		return e.Code == "25001" || e.Code == "2D000"
+	}
+	return e.Code == "25001" && e.Routine == "PreventInTransactionBlock" && e.Where == ""
 }
 
 func (s *Service) inTransaction(ctx context.Context, x *session, j job) (_ *Result, err error) {
@@ -139,7 +152,30 @@ func (s *Service) settle(ctx context.Context, x *session, tx pgx.Tx, j job, resu
 	if _, err := tx.Exec(ctx, sql); err != nil {
 		return err
 	}
+	if !j.Root {
+		if err := guardRoles(ctx, tx); err != nil {
+			return err
+		}
+	}
 	return s.audit.Record(ctx, pg.Tx{Tx: tx}, entry(j, result))
+}
+
+// guardRoles refuses a transaction that changed roles. Every role may change
+// its own password and settings, so code that leaves the caller's role could
+// lock the product out of its own login. The guards do not see it in code;
+// the locks on the catalogs of roles, which last until the commit, tell.
+func guardRoles(ctx context.Context, tx pgx.Tx) error {
+	var changed bool
+	err := tx.QueryRow(ctx, `
+		SELECT EXISTS (
+		  SELECT FROM pg_catalog.pg_locks
+		   WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND mode <> 'AccessShareLock'
+		     AND relation IN ('pg_catalog.pg_authid'::regclass, 'pg_catalog.pg_auth_members'::regclass, 'pg_catalog.pg_db_role_setting'::regclass))`,
+		pgx.QueryExecModeSimpleProtocol).Scan(&changed)
+	if err == nil && changed {
+		return rolesChanged()
+	}
+	return err
 }
 
 // maxAudited is how much of the SQL the audit log keeps, in characters.

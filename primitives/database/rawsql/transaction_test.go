@@ -72,19 +72,19 @@ func TestWhatCannotRunInATransactionRunsAlone(t *testing.T) {
 	audited := dbtest.Value[int](p.Product, `SELECT count(*) FROM system.audit_logs`)
 	dbtest.Announced(p.news)
 	for _, c := range []struct {
-		body   string
-		change []events.Event
+		path, body string
+		change     []events.Event
 	}{
-		{body(`VACUUM t`), nil},
-		{body(`VACUUM (ANALYZE) t;`), nil},
-		{body(`CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)`), []events.Event{events.DataUpdate{Resource: events.Database, Changes: []events.Change{{Type: "index"}}}}},
-		{body(`REINDEX INDEX CONCURRENTLY i`), nil},
-		{body(`DROP INDEX CONCURRENTLY i`), []events.Event{events.DataUpdate{Resource: events.Database, Changes: []events.Change{{Type: "index"}}}}},
-		{body(`CALL halves()`), nil},
-		{body(`CALL add($1)`, []int{10, 11}), nil},
-		{body(`DO $$ BEGIN INSERT INTO t VALUES (5); COMMIT; INSERT INTO t VALUES (6); ROLLBACK; END $$`), nil},
+		{restricted, body(`VACUUM t`), nil},
+		{restricted, body(`VACUUM (ANALYZE) t;`), nil},
+		{restricted, body(`CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)`), []events.Event{events.DataUpdate{Resource: events.Database, Changes: []events.Change{{Type: "index"}}}}},
+		{restricted, body(`REINDEX INDEX CONCURRENTLY i`), nil},
+		{restricted, body(`DROP INDEX CONCURRENTLY i`), []events.Event{events.DataUpdate{Resource: events.Database, Changes: []events.Change{{Type: "index"}}}}},
+		{unrestricted, body(`CALL halves()`), nil},
+		{unrestricted, body(`CALL add($1)`, []int{10, 11}), nil},
+		{unrestricted, body(`DO $$ BEGIN INSERT INTO t VALUES (5); COMMIT; INSERT INTO t VALUES (6); ROLLBACK; END $$`), nil},
 	} {
-		p.OK(p.Call(http.MethodPost, restricted, c.body), 200)
+		p.OK(p.Call(http.MethodPost, c.path, c.body), 200)
 		if diff := cmp.Diff(c.change, dbtest.Announced(p.news)); diff != "" {
 			t.Errorf("%s: events (-want +got):\n%s", c.body, diff)
 		}
@@ -94,6 +94,11 @@ func TestWhatCannotRunInATransactionRunsAlone(t *testing.T) {
 		}
 	}
 	p.Equal(p.rows(p.run(`SELECT array_agg(a ORDER BY a) AS a FROM t`)), `[{"a":[1,2,3,5,10,11]}]`)
+	a := p.run(`CALL halves()`)
+	p.Refused(a, 500, fault.InternalError, "invalid transaction termination")
+	if next, _ := dbtest.Member(a.Body, "nextActions").(string); !strings.Contains(next, "/unrestricted") {
+		t.Errorf("got %s, want it to say where that runs", a.Text)
+	}
 	p.Refused(p.run(`VACUUM t; SELECT 1`), 500, fault.InternalError, "transaction block")
 	p.Refused(p.run(`CREATE UNIQUE INDEX CONCURRENTLY j ON nowhere (a)`), 400, fault.DatabaseValidationError, "nowhere")
 	p.OK(p.root(`ALTER SYSTEM RESET log_statement`), 200)
