@@ -46,6 +46,25 @@ func TestAServerProcessThatDiesLeavesNothing(t *testing.T) {
 	p.OK(p.apply("1", `CREATE TABLE half (n int)`), http.StatusCreated)
 }
 
+// Whoever loses the connection during the commit cannot know how it ended, and
+// is told where to look.
+func TestAServerProcessThatDiesInTheCommit(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	done := make(chan dbtest.Answer)
+	go func() {
+		done <- p.apply("1", `CREATE TABLE half (n int);
+			CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); RETURN NULL; END';
+			CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON half DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait();
+			INSERT INTO half VALUES (1)`)
+	}()
+	p.WaitFor(`SELECT ` + asleep)
+	p.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`)
+	p.Refused(<-done, http.StatusServiceUnavailable, fault.UpstreamFailure, "while the migration was being committed")
+	p.WaitFor(`SELECT NOT ` + asleep)
+	p.untouched("a commit that was cut off")
+}
+
 func TestAClientThatLeavesChangesNothing(t *testing.T) {
 	t.Parallel()
 	p := start(t)
