@@ -17,6 +17,7 @@ func (s services) mount(root rest.Router) {
 	s.catalog.Mount(database)
 	s.rows.Mount(database)
 	s.rawsql.Mount(database)
+	s.changes.Mount(database)
 	s.records.Mount(database)
 	s.advisor.Mount(root.Group("/api/advisor"))
 	s.records.MountPlain(root.Group(plainMount))

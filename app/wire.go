@@ -12,6 +12,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/database/advisor"
 	"github.com/insforge/insforge-go/primitives/database/catalog"
+	"github.com/insforge/insforge-go/primitives/database/changes"
 	"github.com/insforge/insforge-go/primitives/database/engine"
 	"github.com/insforge/insforge-go/primitives/database/rawsql"
 	"github.com/insforge/insforge-go/primitives/database/records"
@@ -56,6 +57,7 @@ type services struct {
 	catalog  *catalog.Service
 	rows     *rows.Service
 	rawsql   *rawsql.Service
+	changes  *changes.Service
 	advisor  *advisor.Service
 }
 
@@ -116,6 +118,11 @@ func build(ctx context.Context, in parts) (*product, error) {
 	s.catalog = catalog.New(catalog.Deps{DB: db})
 	s.rows = rows.New(rows.Deps{DB: db, Events: bus})
 	s.rawsql = rawsql.New(rawsql.Deps{DB: db, Audit: recorder, Events: bus, TempDir: in.config.DataDir})
+	if s.changes, err = changes.New(changes.Deps{
+		DB: db, Audit: recorder, Events: bus, Token: in.db.auditToken, Now: time.Now,
+	}); err != nil {
+		return nil, err
+	}
 	if s.advisor, err = advisor.New(advisor.Deps{DB: db, Log: log.With().Str("component", "advisor").Logger()}); err != nil {
 		return nil, err
 	}
