@@ -118,7 +118,8 @@ func TestKeysAndProject(t *testing.T) {
 func TestEverythingIsForAdministrators(t *testing.T) {
 	t.Parallel()
 	server := serve(t, metadata.Deps{Secrets: secrets{"API_KEY": "ik_good", "ANON_KEY": "anon_good"}, ProjectID: "p"})
-	for _, path := range []string{"/api-key", "/anon-key", "/project-id"} {
+	for _, path := range []string{"", "/auth", "/database", "/storage", "/functions", "/realtime", "/api-key", "/anon-key", "/project-id",
+		"/database-connection-string", "/database-password", "/posts"} {
 		for token, want := range map[string]struct {
 			status int
 			code   fault.Code

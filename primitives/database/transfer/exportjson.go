@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -183,20 +182,7 @@ func (e *exporter) writeRows(ctx context.Context, name string) error {
 	return e.out.Text(`,"truncated":true,"exportedRowCount":` + strconv.Itoa(count) + `,"totalRowCount":` + total[0])
 }
 
-// TableDefinition describes a table of schema public as exports of format
-// JSON do, without rows. Of one that does not exist all lists are empty.
-func (s *Service) TableDefinition(ctx context.Context, name string) (definition json.RawMessage, err error) {
-	err = s.deps.DB.AsOwner(ctx, func(tx pg.Tx) error {
-		if err := s.prepareExport(ctx, tx); err != nil {
-			return err
-		}
-		text, err := describeTable(ctx, tx, name)
-		definition = json.RawMessage(text)
-		return err
-	})
-	return definition, translateExport(err)
-}
-
+// describeTable returns what tableQuery says about a table.
 func describeTable(ctx context.Context, tx pg.Tx, name string) (text string, err error) {
 	err = tx.QueryRow(ctx, tableQuery, name).Scan(&text)
 	return text, err

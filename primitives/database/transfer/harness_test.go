@@ -26,7 +26,8 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // product is the routes on a database of their own, with the news they make.
 type product struct {
 	dbtest.Product
-	news *events.Subscription
+	service *transfer.Service
+	news    *events.Subscription
 }
 
 const maxImport = 8 << 20
@@ -51,7 +52,7 @@ func start(t *testing.T, change ...func(*transfer.Deps)) product {
 	e := echo.New()
 	e.HTTPErrorHandler = dbtest.WriteError
 	s.Mount(rest.NewRouter(e.Group(dbtest.Prefix), dbtest.Callers{}))
-	return product{Product: dbtest.New(t, db, e), news: bus.Subscribe()}
+	return product{Product: dbtest.New(t, db, e), service: s, news: bus.Subscribe()}
 }
 
 // export returns the data of an export with the given options.
