@@ -108,6 +108,15 @@ func TestStatementsAreEnded(t *testing.T) {
 		}
 		p.Equal(p.rows(p.run(`SELECT count(*)::int FROM t`)), `[{"count":0}]`)
 	})
+	t.Run("when the connection breaks", func(t *testing.T) {
+		t.Parallel()
+		p := start(t, rawsql.Limits{})
+		answer := make(chan dbtest.Answer, 1)
+		go func() { answer <- p.run(`SELECT pg_sleep(60)`) }()
+		waitFor(t, "it runs", func() bool { return p.running("pg_sleep") == 1 })
+		p.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep(60)' AND pid <> pg_backend_pid()`)
+		p.Refused(<-answer, 503, fault.UpstreamFailure, "connection to the database was lost")
+	})
 	t.Run("few at once", func(t *testing.T) {
 		t.Parallel()
 		p := start(t, rawsql.Limits{Sessions: 1, Queue: 50 * time.Millisecond})

@@ -18,8 +18,9 @@
 // Every request has a session of its own, opened for it and closed after it.
 // Nothing of a session can reach the next: settings, temporary tables,
 // prepared statements, locks, channels, loaded libraries, open connections of
-// extensions. DISCARD ALL would leave some of these. A request
-// takes about 10 ms for it.
+// extensions. DISCARD ALL would leave some of these, and what
+// end users left behind could reach an administrator. Connecting costs 5 ms,
+// where DISCARD ALL takes 0.2; the least request takes 12 (two busy cores).
 //
 // All statements of a request are one transaction, with the audit row, the
 // notification of the record layer and, for unrestricted DDL, the handover of

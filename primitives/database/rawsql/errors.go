@@ -19,7 +19,7 @@ import (
 // is the length of what was put before the statement.
 func locate(err error, s sqltext.Statement, prefix int) error {
 	var e *pgconn.PgError
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || pg.Gone(err) {
 		return err
 	}
 	f := pg.Fault(err)
@@ -69,6 +69,17 @@ func (s *Service) sizeError(err error) error {
 func (s *Service) resultTooLarge() *fault.Error {
 	return fault.Invalid(fmt.Sprintf("The result is larger than %d rows or %d bytes; nothing was changed", s.limits.Rows, s.limits.Bytes)).
 		Next("Select fewer rows or columns, or page with LIMIT and a condition on the key.")
+}
+
+// known reports whether err is an answer already.
+func known(err error) bool {
+	var f *fault.Error
+	return errors.As(err, &f)
+}
+
+func connectionLost(cause error) *fault.Error {
+	return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure, "The connection to the database was lost while the SQL ran").
+		Next("See whether it took effect before you send it again.").Because(cause)
 }
 
 func rolesChanged() *fault.Error {

@@ -42,7 +42,7 @@ func (s *Service) run(ctx context.Context, x *session, j job) (*Result, error) {
 // code that commits (invalid_transaction_termination).
 //
 // The caller's own code must not bring it about, since what it does outside
-// is committed before it is judged (guardRoles): the refusal must come from
+// is committed before it is judged (GuardRoles): the refusal must come from
 // the server's check, which precedes the command, and not from code that the
 // command runs. The commands that have the check run code of users as the
 // owner of a table and restricted, where no role can be left.
@@ -153,18 +153,21 @@ func (s *Service) settle(ctx context.Context, x *session, tx pgx.Tx, j job, resu
 		return err
 	}
 	if !j.Root {
-		if err := guardRoles(ctx, tx); err != nil {
+		if err := GuardRoles(ctx, tx); err != nil {
 			return err
 		}
 	}
 	return s.audit.Record(ctx, pg.Tx{Tx: tx}, entry(j, result))
 }
 
-// guardRoles refuses a transaction that changed roles. Every role may change
-// its own password and settings, so code that leaves the caller's role could
-// lock the product out of its own login. The guards do not see it in code;
-// the locks on the catalogs of roles, which last until the commit, tell.
-func guardRoles(ctx context.Context, tx pgx.Tx) error {
+// GuardRoles returns 403 FORBIDDEN for a transaction that changed roles, which
+// must then be rolled back. Every role may change its own password and
+// settings, so code that leaves the caller's role could lock the product out
+// of its own login. The guards on text do not see into code; the locks on the
+// catalogs of roles, which last until the commit, tell. It is for whoever runs
+// SQL of callers, as the last thing before the commit, with a search_path
+// under which the catalog is found first.
+func GuardRoles(ctx context.Context, tx pgx.Tx) error {
 	var changed bool
 	err := tx.QueryRow(ctx, `
 		SELECT EXISTS (

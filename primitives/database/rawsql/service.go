@@ -95,8 +95,9 @@ type Query struct {
 // It returns 403 FORBIDDEN for whoever is no administrator, for SQL that does
 // not parse and SQL that the guards refuse; 400 INVALID_INPUT for parameters
 // with several statements, for anything but one SELECT to explain and for a
-// result over the limits; 429 when too many requests run. Errors of Postgres
-// are translated by the general map, with the line where they are.
+// result over the limits; 429 when too many requests run; 503 when the
+// connection broke. Errors of Postgres are translated by the general map, with
+// the line where they are.
 func (s *Service) Run(ctx context.Context, q Query) (*Result, error) {
 	if !identity.From(ctx).IsAdmin() {
 		return nil, fault.New(http.StatusForbidden, fault.Forbidden, "Raw SQL is for administrators")
@@ -120,11 +121,21 @@ func (s *Service) Run(ctx context.Context, q Query) (*Result, error) {
 		return nil, err
 	}
 	result, err := s.run(limited, x, job{Query: q, statements: statements})
+	broken := x.conn.IsClosed()
 	x.close(limited)
-	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+	switch {
+	case err == nil:
+		return result, nil
+	case ctx.Err() != nil:
+		return nil, err
+	case limited.Err() != nil:
 		return nil, s.tookTooLong(err)
+	case known(err):
+		return nil, err
+	case broken || pg.Gone(err):
+		return nil, connectionLost(err)
 	}
-	return result, err
+	return nil, err
 }
 
 // read splits and judges the text.

@@ -143,14 +143,12 @@ func TestWhatTheOwnerMakesInPublicIsHandedOver(t *testing.T) {
 		CREATE FUNCTION f(int, text) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE PROCEDURE pr() LANGUAGE sql AS 'SELECT 1';
 		CREATE AGGREGATE ag(int) (sfunc = int4pl, stype = int); CREATE TYPE en AS ENUM ('a'); CREATE TYPE co AS (a int); CREATE DOMAIN d AS text;
 		CREATE TYPE ra AS RANGE (subtype = int); CREATE SCHEMA other; CREATE TABLE other.kept (a int)`), 200)
-	var left []string
-	left = dbtest.Value[[]string](p.Product, `
+	left := dbtest.Value[[]string](p.Product, `
 		SELECT coalesce(array_agg(x::text ORDER BY x), '{}') FROM (
 		  SELECT oid::regclass::text AS x FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relowner <> 'project_admin'::regrole
 		  UNION ALL SELECT oid::regtype::text FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typowner <> 'project_admin'::regrole
 		  UNION ALL SELECT oid::regprocedure::text FROM pg_proc p WHERE pronamespace = 'public'::regnamespace AND proowner <> 'project_admin'::regrole
 		     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype IN ('e', 'i'))) x`)
-	// What Postgres makes along with a range type cannot be given away.
 	if diff := cmp.Diff([]string{}, left); diff != "" {
 		t.Errorf("left to the owner: %v", left)
 	}
