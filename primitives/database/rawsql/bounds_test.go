@@ -43,6 +43,7 @@ func TestResultsAreBounded(t *testing.T) {
 		"many bytes":             `SELECT repeat('x', 100000) FROM generate_series(1, 100)`,
 		"one large row":          `SELECT repeat('x', 100000000)`,
 		"a row that grows a lot": `SELECT repeat(chr(1), 1000000)::text FROM generate_series(1, 3)`,
+		"one of several":         `SELECT 1; SELECT repeat('x', 100000000); SELECT 2`,
 		"rows of a write":        `INSERT INTO t SELECT g FROM generate_series(1, 1001) g RETURNING a`,
 	} {
 		p.OK(p.run(`CREATE TABLE IF NOT EXISTS t (a int)`), 200)

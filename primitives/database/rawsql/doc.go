@@ -18,9 +18,9 @@
 // Every request has a session of its own, opened for it and closed after it.
 // Nothing of a session can reach the next: settings, temporary tables,
 // prepared statements, locks, channels, loaded libraries, open connections of
-// extensions. DISCARD ALL would leave some of these, and what
-// end users left behind could reach an administrator. Connecting costs 5 ms,
-// where DISCARD ALL takes 0.2; the least request takes 12 (two busy cores).
+// extensions. DISCARD ALL would leave some of these, and what end users left
+// behind could reach an administrator. Connecting costs 5 ms, where DISCARD
+// ALL takes 0.2; the least request takes 12 (two busy cores).
 //
 // All statements of a request are one transaction, with the audit row, the
 // notification of the record layer and, for unrestricted DDL, the handover of
@@ -38,11 +38,11 @@
 //
 // A text has 16 MiB and 10,000 statements at most, a result 100,000 rows and
 // 64 MiB as JSON, of which a row may be a quarter; a larger one is refused and
-// the transaction rolled back. A statement has 30 s, a request 5 minutes, and few run at once. Results are
-// kept in memory up to 1 MiB, then in a temporary file, and sent only after
-// the commit: a failure at the last row is still an error. A client that goes
-// away takes its statement with it. Who resists being cancelled (SQL can) has
-// its session terminated.
+// the transaction rolled back. A statement has 30 s, a request 5 minutes, and
+// four run at once. Results are kept in memory up to 1 MiB, then in a temporary
+// file, and sent only after the commit: a failure at the last row is still an
+// error. A client that goes away takes its statement with it. What resists
+// being cancelled (SQL can) has its session terminated.
 //
 // The package owns the function
 // system.reassign_public_objects_to_project_admin and no tables. It announces

@@ -44,7 +44,7 @@ func (x *session) several(ctx context.Context, statements []sqltext.Statement) (
 	for len(statements) > 0 {
 		n := min(len(statements), pipelined)
 		if err := x.pipeline(ctx, statements[:n]); err != nil {
-			return nil, err
+			return nil, x.s.sizeError(err)
 		}
 		statements = statements[n:]
 	}
