@@ -313,7 +313,9 @@ func TestPinsOfEveryPlatformAreComplete(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !strings.HasPrefix(pin.Integrity, "sha512-") || pin.Package == "" || pin.Version == "" {
+			v := pin.Vector
+			if !strings.HasPrefix(pin.Integrity, "sha512-") || pin.Package == "" || pin.Version == "" ||
+				len(v.SHA256) != 64 || !strings.Contains(v.Source, "="+v.Version) || !strings.Contains(v.File, v.Version) || v.Suite == "" {
 				t.Errorf("%s: incomplete pin %+v", p, pin)
 			}
 			if other, ok := seen[pin.CacheName()]; ok {

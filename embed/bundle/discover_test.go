@@ -110,18 +110,21 @@ func TestCacheOfGenerateIsFound(t *testing.T) {
 	if _, err := fromCache(cache); err == nil {
 		t.Error("an empty cache has a runtime")
 	}
-	dir, err := Install(cache, pin.CacheName(), func(tmp string) error {
-		fakeServer(t, filepath.Join(tmp, "bin"), pin.Release)
-		return os.WriteFile(filepath.Join(tmp, TemplateName), []byte("archive"), 0o644)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := Runtime{
-		Name: "postgres", Version: pin.Release, Major: PreferredMajor, Dir: dir, BinDir: filepath.Join(dir, "bin"),
-		Template: filepath.Join(dir, TemplateName), Source: SourceCache,
-	}
-	if got, err := fromCache(cache); err != nil || got != want {
-		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	// The one without the extension serves until there is one with it.
+	for _, name := range []string{pin.PlainName(), pin.CacheName()} {
+		dir, err := Install(cache, name, func(tmp string) error {
+			fakeServer(t, filepath.Join(tmp, "bin"), pin.Release)
+			return os.WriteFile(filepath.Join(tmp, TemplateName), []byte("archive"), 0o644)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := Runtime{
+			Name: "postgres", Version: pin.Release, Major: PreferredMajor, Dir: dir, BinDir: filepath.Join(dir, "bin"),
+			Template: filepath.Join(dir, TemplateName), Source: SourceCache,
+		}
+		if got, err := fromCache(cache); err != nil || got != want {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
 	}
 }

@@ -2,11 +2,14 @@ package postgres_test
 
 import (
 	"context"
+	"debug/elf"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -99,6 +102,49 @@ func TestExtensionsOfTheRuntimeWork(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", sql, got, want)
 		}
 	}
+}
+
+// TestVectorNeedsNoMoreThanTheServer: what was compiled here must load on every
+// system that runs the server, with a C library as old.
+func TestVectorNeedsNoMoreThanTheServer(t *testing.T) {
+	t.Parallel()
+	rt := runtime(t)
+	library := filepath.Join(rt.Dir, "lib", "postgresql", "vector.so")
+	if goruntime.GOOS != "linux" { // it is built for Linux only
+		if _, err := os.Stat(library); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("got %v, want no %s", err, library)
+		}
+		return
+	}
+	server, vector := newestGLIBC(t, filepath.Join(rt.BinDir, "postgres")), newestGLIBC(t, library)
+	if vector > server {
+		t.Errorf("vector needs the C library 2.%d, the server only 2.%d", vector, server)
+	}
+}
+
+// newestGLIBC returns the minor of the newest version of the C library, 2.x,
+// that a program or library asks for.
+func newestGLIBC(t *testing.T, file string) (newest int) {
+	t.Helper()
+	f, err := elf.Open(file)
+	if err != nil {
+		t.Fatalf("%v: run go generate where there are a C compiler and Debian's apt", err)
+	}
+	defer f.Close()
+	symbols, err := f.ImportedSymbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, symbol := range symbols {
+		var minor int
+		if _, err := fmt.Sscanf(symbol.Version, "GLIBC_2.%d", &minor); err == nil {
+			newest = max(newest, minor)
+		}
+	}
+	if newest == 0 {
+		t.Fatalf("%s asks for no version of the C library", file)
+	}
+	return newest
 }
 
 func TestInitdbServesWhereThereIsNoTemplate(t *testing.T) {

@@ -143,6 +143,113 @@ func TestLinksOfThePackageStayInside(t *testing.T) {
 	}
 }
 
+func TestRuntimeGetsTheExtensionOnceItCanBeBuilt(t *testing.T) {
+	t.Parallel()
+	content := testPackage(t)
+	pin := foreignPin(content)
+	pin.Vector = bundle.VectorPin{Version: "0.8.0", Source: "pgvector=0.8.0-1", SHA256: "00"}
+	built := 0
+	failure := error(unavailable("there is no C compiler"))
+	g := generator{cache: t.TempDir(), npm: fakeNPM(content), vector: func(_ context.Context, _ bundle.Pin, into string) error {
+		built++
+		library := filepath.Join(into, "lib", "postgresql", "vector.so")
+		return errors.Join(failure, os.MkdirAll(filepath.Dir(library), 0o700), os.WriteFile(library, []byte("code"), 0o600))
+	}}
+	plain, err := g.postgres(t.Context(), pin)
+	if err != nil || filepath.Base(plain) != pin.PlainName() {
+		t.Fatalf("without a compiler: got %s, %v, want %s", plain, err, pin.PlainName())
+	}
+	if _, err := os.Stat(filepath.Join(plain, "lib", "postgresql", "vector.so")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without a compiler: got %v, want no library", err)
+	}
+
+	failure = nil
+	full, err := g.postgres(t.Context(), pin)
+	if err != nil || filepath.Base(full) != pin.CacheName() || full == plain {
+		t.Fatalf("with a compiler: got %s, %v, want %s", full, err, pin.CacheName())
+	}
+	for name, mode := range map[string]os.FileMode{"lib/postgresql": 0o755, "lib/postgresql/vector.so": 0o755, "bin/postgres": 0o755} {
+		if info, err := os.Stat(filepath.Join(full, name)); err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s: got %v, %v, want mode %v", name, info, err, mode)
+		}
+	}
+	if _, err := g.postgres(t.Context(), pin); err != nil || built != 2 {
+		t.Errorf("got %v and %d builds, want no further one", err, built)
+	}
+
+	// The fault of a source is not a machine's.
+	g.cache, failure = t.TempDir(), errors.New("not the pinned file")
+	if _, err := g.postgres(t.Context(), pin); err == nil {
+		t.Error("a source that is not the pinned one was accepted")
+	}
+	if entries, _ := os.ReadDir(g.cache); len(entries) != 0 {
+		t.Errorf("cache holds %v, want nothing", entries)
+	}
+}
+
+func TestSourceWithAnotherHashIsNotUsed(t *testing.T) {
+	t.Parallel()
+	archive, to := filepath.Join(t.TempDir(), "a.tar.gz"), filepath.Join(t.TempDir(), "source")
+	if err := os.WriteFile(archive, testPackage(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pin, err := bundle.PinFor(bundle.PostgresName, bundle.Platform{OS: "linux", Arch: "amd64"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sum := range []string{pin.Vector.SHA256, "", "zz"} {
+		err := unpackVector(t.Context(), bundle.VectorPin{File: "a.tar.gz", SHA256: sum}, archive, to)
+		if err == nil || !strings.Contains(err.Error(), "not the pinned file") || isUnavailable(err) {
+			t.Errorf("sha256 %q: got %v, want the end of it", sum, err)
+		}
+		if _, err := os.Stat(to); err == nil {
+			t.Errorf("sha256 %q: something was unpacked", sum)
+		}
+	}
+}
+
+// TestMissingToolsAreSaidInOneLine uses programs that fail as the real ones do.
+func TestMissingToolsAreSaidInOneLine(t *testing.T) {
+	pin := bundle.Pin{Platform: bundle.Host(), Vector: bundle.VectorPin{Version: "1", Suite: "stable", Source: "x=1", File: "x"}}
+	const mirror = "case \"$*\" in indextargets*) echo http://mirror.example/debian/; exit 0;; esac; "
+	for _, test := range []struct {
+		name, apt, want string
+		platform        bundle.Platform
+	}{
+		{"another system", "exit 0", "Linux only", bundle.Platform{OS: "darwin", Arch: "arm64"}},
+		{"no cross compiler", "exit 0", "no C compiler for linux/riscv64", bundle.Platform{OS: "linux", Arch: "riscv64"}},
+		{"no apt", "", "no apt-get", bundle.Host()},
+		{"apt of another distribution", "echo http://mirror.example/ubuntu/", "no source of Debian", bundle.Host()},
+		{"apt without sources", "exit 0", "no source of Debian", bundle.Host()},
+		{"offline", mirror + "echo 'W: odd'; echo 'E: Temporary failure resolving' >&2; exit 100", "Temporary failure resolving", bundle.Host()},
+		{"version gone", mirror + "case \"$*\" in *update) exit 0;; esac; echo \"E: Can't find version '1'\" >&2; exit 100", "Can't find version", bundle.Host()},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := t.TempDir()
+			for name, script := range map[string]string{"cc": "exit 0", "apt-get": test.apt} {
+				if script == "" {
+					continue
+				}
+				if err := os.WriteFile(filepath.Join(path, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			scratch := t.TempDir()
+			t.Setenv("PATH", path)
+			t.Setenv("CC", "")
+			t.Setenv("TMPDIR", scratch)
+			pin.Platform = test.platform
+			err := buildVector(t.Context(), pin, path)
+			if !isUnavailable(err) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want one line with %q", err, test.want)
+			}
+			if left, _ := os.ReadDir(scratch); len(left) != 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
 // TestNPMProblemsAreOneLine uses programs that fail as npm does.
 func TestNPMProblemsAreOneLine(t *testing.T) {
 	for _, test := range []struct{ name, script, want string }{

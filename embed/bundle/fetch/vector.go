@@ -35,8 +35,8 @@ var vectorFlags = []string{
 	"-fPIC", "-shared", "-fvisibility=hidden", "-s", "-Wl,-z,relro,-z,now", "-w",
 }
 
-// oldestLog makes the extension use the C library's first version of log(): a
-// library of 2018, which the server runs with, has no newer one.
+// oldestLog makes the extension use the first version of the C library's log():
+// the server runs with libraries that lack the one a compiler takes today.
 var oldestLog = map[string]string{
 	"amd64": `__asm__(".symver log, log@GLIBC_2.2.5");`,
 	"arm64": `__asm__(".symver log, log@GLIBC_2.17");`,

@@ -13,8 +13,8 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 const (
-	alice = "00000000-0000-0000-0000-00000000000a"
-	bob   = "00000000-0000-0000-0000-00000000000b"
+	alice = "11111111-1111-4111-8111-111111111111" // the user of dbtest.UserToken
+	bob   = "22222222-2222-4222-8222-222222222222"
 )
 
 // start returns a database with everything that the migrations grant; rights
