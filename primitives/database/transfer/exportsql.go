@@ -64,7 +64,7 @@ func (e *exporter) statements(statements ...string) error {
 	for _, sql := range statements {
 		text := importable(sql) + ";\n\n"
 		if strings.HasPrefix(sql, "--") {
-			text = forbidden.ReplaceAllString(sql, "$1 $2") + "\n\n"
+			text = respell(sql, " ") + "\n\n"
 		}
 		if err := e.out.Append(func(b []byte) []byte { return appendInside(b, text) }); err != nil {
 			return err

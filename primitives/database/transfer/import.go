@@ -2,9 +2,7 @@ package transfer
 
 import (
 	"context"
-	"errors"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -12,6 +10,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
@@ -26,14 +25,15 @@ type Imported struct {
 	Skipped int
 }
 
-// Import runs a file of SQL as the caller in ctx, all of it or nothing. With
-// truncate, the tables that it names are emptied first.
+// Import runs a file of SQL as the caller in ctx, all of it or nothing; it
+// reads the file twice. With truncate, the tables that it names are emptied
+// first. name is for the audit log.
 //
 // It returns 403 FORBIDDEN for what is no SQL or is refused for everybody,
 // before anything ran, 400 INVALID_INPUT for a statement that fails, 503
 // DATABASE_INTERNAL_ERROR when another transaction is in the way or the
 // database goes away, and 507 when its disk is full.
-func (s *Service) Import(ctx context.Context, file *os.File, size int64, name string, truncate bool) (Imported, error) {
+func (s *Service) Import(ctx context.Context, file io.ReaderAt, size int64, name string, truncate bool) (Imported, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return Imported{}, err
@@ -185,11 +185,13 @@ func truncateTables(ctx context.Context, tx pg.Tx, tables []naming.Table) error 
 	var there []string
 	for _, t := range tables {
 		_, err := naming.Find(ctx, tx, t)
-		if err == nil {
-			there = append(there, t.SQL())
-		} else if pg.State(err) != "" || errors.Is(err, context.Canceled) {
+		if fault.Is(err, fault.DatabaseNotFound) {
+			continue // the file makes it
+		}
+		if err != nil {
 			return err
 		}
+		there = append(there, t.SQL())
 	}
 	if len(there) == 0 {
 		return nil

@@ -151,7 +151,7 @@ func TestWhatIsRefusedNeverRuns(t *testing.T) {
 	for _, sql := range []string{
 		"BEGIN", "COMMIT", "SET ROLE anon", "RESET ROLE", "SET search_path = ''", "SELECT set_config('role', 'anon', false)", "CREATE ROLE x",
 		"DROP DATABASE postgres", "DISCARD ALL", "SELECT 'unterminated", "SELECT 1 \\restrict x", "\\connect other", "\\! id", "GRANT anon TO project_admin",
-		"SET statement_timeout = 1", "COPY t TO STDOUT", "COPY (SELECT 1) TO STDOUT", "SELECT pg_catalog.set_config('search_path', '', true)",
+		"SET statement_timeout = 1", "COPY t TO STDOUT", "COPY t TO stdin", "COPY t FROM STDOUT", "COPY (SELECT 1) TO STDOUT", "SELECT pg_catalog.set_config('search_path', '', true)",
 		"SELECT pg_catalog.set_config('search_path', '', false), 1", "ALTER DATABASE postgres OWNER TO project_admin; DROP DATABASE postgres",
 	} {
 		// The statement before it is fine, and must not run either.
@@ -321,4 +321,34 @@ func TestOnlyFilesOfSQLAreTaken(t *testing.T) {
 	// Any letter may be cut by the reading in pieces.
 	long := "SELECT '" + strings.Repeat("a€𝄞é", 50_000) + "'"
 	p.OK(p.upload(t.Context(), "/import", "ü\n.TXT", long), 200)
+}
+
+func TestRowsOfCopyAreReadToTheirEnd(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	p.ExecAdmin(`CREATE TABLE t (x text)`)
+	const piece = 64 << 10 // of the reader
+	for name, tt := range map[string]struct {
+		sql  string
+		rows []int // lengths
+	}{
+		"lines around the size of a piece": {
+			"COPY t FROM stdin;\n" + strings.Repeat("a", piece-1) + "\n" + strings.Repeat("b", piece) + "\n" + strings.Repeat("c", 3*piece+1) + "\n\\.\nSELECT 1;",
+			[]int{piece - 1, piece, 3*piece + 1}},
+		"the end mark behind a full piece is a row": {
+			"COPY t FROM stdin (FORMAT csv);\n" + strings.Repeat("a", piece) + "\\.\nb\n\\.\n", []int{piece + 2, 1}},
+		"no end mark":             {"COPY t FROM stdin;\na\nbb", []int{1, 2}},
+		"no rows":                 {"COPY t FROM stdin;\n\\.", nil},
+		"carriage returns":        {"COPY t FROM stdin;\r\na\r\nbb\r\n\\.\r\nSELECT 1;\r\n", []int{1, 2}},
+		"comments and any case":   {"-- one\n/* two */ cOpY public . \"t\" ( x ) FROM /* ; */ STDIN WITH (FORMAT text) ;  \na\n\\.\n-- three\n", []int{1}},
+		"one behind the other":    {"COPY t FROM stdin;\na\n\\.\nCOPY t FROM stdin;\nbb\n\\.\nINSERT INTO t VALUES ('ccc');", []int{1, 2, 3}},
+		"text that looks like it": {"INSERT INTO t VALUES ('COPY t FROM stdin;\n\\.\n');\nCOPY t FROM stdin;\nINSERT INTO t VALUES (1);\n\\.\n", []int{22, 25}},
+	} {
+		p.Exec(`TRUNCATE t`)
+		a := p.importSQL(tt.sql)
+		got := dbtest.Value[[]int](p.Product, `SELECT array_agg(length(x) ORDER BY ctid) FROM t`)
+		if diff := cmp.Diff(tt.rows, got); diff != "" || a.Status != 200 {
+			t.Errorf("%s: got %d %s (-want +got):\n%s", name, a.Status, a.Text, diff)
+		}
+	}
 }

@@ -79,7 +79,10 @@ func (s *script) next() (step, error) {
 		at := s.start + int64(syntax.Pos)
 		switch word := s.wordAt(at); {
 		case strings.EqualFold(word, "stdin"):
-			return s.copy(at)
+			found, from, err := s.copy(at)
+			if err != nil || from {
+				return found, err
+			}
 		case word == `\restrict` || word == `\unrestrict`:
 			passed, err := s.passLine(at)
 			if err != nil {
@@ -134,35 +137,48 @@ func (s *script) between(from, to int64) (string, error) {
 }
 
 // copy reads COPY … FROM stdin, whose last word is at an offset. The lexer
-// takes no such statement, so it is shown a file's name there.
-func (s *script) copy(at int64) (step, error) {
+// takes no such statement, so it is shown a file's name there. from is false
+// for COPY … TO stdin, which Postgres takes for stdout.
+func (s *script) copy(at int64) (_ step, from bool, err error) {
 	const word, stand = "stdin", "'stdin'"
 	before, err := s.between(s.end, at)
 	if err != nil {
-		return step{}, err
+		return step{}, false, err
 	}
 	text := io.MultiReader(strings.NewReader(before+stand), io.LimitReader(s.section(at+int64(len(word))), maxCopyBytes))
 	found, err := sqltext.NewScanner(text, 2*maxCopyBytes).Next()
 	if err != nil {
-		return step{}, err
+		return step{}, false, err
 	}
 	found.Line += s.endLine - 1
-	if found.Command() != "COPY" {
-		return step{}, unreadable(found.Line, "COPY is expected")
+	if !copiesFrom(found, len(before)-found.Pos) {
+		return step{}, false, nil
 	}
 	end := s.end + int64(found.Pos+len(found.Text)+len(word)-len(stand))
 	found.Text = found.Text[:len(before)-found.Pos] + word + found.Text[len(before)-found.Pos+len(stand):]
 
 	tail, err := bufio.NewReader(io.LimitReader(s.section(end), maxCopyBytes)).ReadString('\n')
 	if err != nil && err != io.EOF {
-		return step{}, err
+		return step{}, false, err
 	}
 	line := found.Line + strings.Count(found.Text, "\n") + 1
 	if strings.TrimSpace(tail) != ";" {
-		return step{}, unreadable(line-1, "the rows of COPY begin on the line behind its semicolon")
+		return step{}, false, unreadable(line-1, "the rows of COPY begin on the line behind its semicolon")
 	}
 	s.unfinished = newCopyRows(s.section(end+int64(len(tail))), end+int64(len(tail)), line)
-	return step{Statement: found, rows: s.unfinished}, nil
+	return step{Statement: found, rows: s.unfinished}, true, nil
+}
+
+// copiesFrom reports whether a statement is COPY … FROM what is at pos.
+func copiesFrom(s sqltext.Statement, pos int) bool {
+	var prev sqltext.Token
+	for t := range s.Tokens() {
+		if t.Pos == pos {
+			return s.Command() == "COPY" && prev.Is("from")
+		}
+		prev = t
+	}
+	return false
 }
 
 // copyRows are the lines behind a COPY, up to one that holds \. alone.

@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/insforge/insforge-go/primitives/database/values"
@@ -23,12 +22,40 @@ func quoteNames(names []string) string {
 
 // forbidden is a word that imports refuse wherever it stands, be it in a
 // value. Exports spell it so that it can be imported again.
-var forbidden = regexp.MustCompile(`(?i)(set)_(config)`)
+const forbidden = "set_config"
+
+// mentionsForbidden reports whether the word is in s, in any case.
+func mentionsForbidden(s string) bool { return indexForbidden(s) >= 0 }
+
+func indexForbidden(s string) int {
+	const before = len("set")
+	for from := before; from < len(s); {
+		i := strings.IndexByte(s[from:], forbidden[before])
+		if i < 0 {
+			return -1
+		}
+		start := from + i - before
+		if end := start + len(forbidden); start >= 0 && end <= len(s) && strings.EqualFold(s[start:end], forbidden) {
+			return start
+		}
+		from += i + 1
+	}
+	return -1
+}
+
+// respell puts other in the place of the word's underscore.
+func respell(s, other string) string {
+	for i := indexForbidden(s); i >= 0; i = indexForbidden(s) {
+		i += len("set")
+		s = s[:i] + other + s[i+1:]
+	}
+	return s
+}
 
 // literal returns s as a string constant that means the same whatever
 // standard_conforming_strings says.
 func literal(s string) string {
-	special := forbidden.MatchString(s)
+	special := mentionsForbidden(s)
 	if !special && !strings.ContainsAny(s, `'\`) {
 		return "'" + s + "'"
 	}
@@ -37,13 +64,13 @@ func literal(s string) string {
 		return "'" + quoted + "'"
 	}
 	quoted = strings.ReplaceAll(quoted, `\`, `\\`)
-	return "E'" + forbidden.ReplaceAllString(quoted, `${1}\x5f${2}`) + "'"
+	return "E'" + respell(quoted, `\x5f`) + "'"
 }
 
 // importable returns a statement that does the same as sql and that imports
 // accept.
 func importable(sql string) string {
-	if !forbidden.MatchString(sql) {
+	if !mentionsForbidden(sql) {
 		return sql
 	}
 	return "DO " + quoteBody("\nBEGIN\n  EXECUTE "+literal(sql)+";\nEND\n")
