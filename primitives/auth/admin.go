@@ -1,11 +1,14 @@
 package auth
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"strings"
 
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
 const (
@@ -20,6 +23,23 @@ const (
 type administrator struct {
 	label              string
 	username, password [sha256.Size]byte
+	// credential is a digest of both that only the product can make: what a
+	// session was opened with.
+	credential []byte
+}
+
+func newAdministrator(username, password, jwtSecret string) administrator {
+	a := administrator{
+		label:    adminLabel + username,
+		username: sha256.Sum256([]byte(username)),
+		password: sha256.Sum256([]byte(password)),
+	}
+	mac := hmac.New(sha256.New, []byte(jwtSecret))
+	mac.Write([]byte("insforge:admin:v1:"))
+	mac.Write(a.username[:])
+	mac.Write(a.password[:])
+	a.credential = mac.Sum(nil)
+	return a
 }
 
 // is compares in a time that tells nothing about where the two differ.
@@ -31,18 +51,32 @@ func (a administrator) is(username, password string) bool {
 
 // signInAdmin starts an administrator's session, or returns 401
 // AUTH_UNAUTHORIZED.
-func (s *Service) signInAdmin(username, password string) (grant, error) {
+func (s *Service) signInAdmin(c rest.Context, username, password string) (grant, error) {
 	if len([]rune(password)) > maxAdminPassword || !s.admin.is(strings.TrimSpace(username), password) {
 		return grant{}, unauthorized("Invalid credentials").Next("Check the administrator's name and password.")
 	}
-	return s.grant(tokens.NewSession(s.admin.label, tokens.ForAdmin), "")
+	t := tokens.NewSession(s.admin.label, tokens.ForAdmin)
+	ctx := c.Request().Context()
+	err := s.asProject(ctx, func(tx pg.Tx) error {
+		return insertAdminSession(ctx, tx, t, s.admin.credential, clientOf(c), s.now())
+	})
+	if err != nil {
+		return grant{}, err
+	}
+	return s.grant(t, "")
 }
 
-// renewAdmin returns an administrator's session with new tokens, or 401
-// AUTH_UNAUTHORIZED when the administrator's name has changed since.
-func (s *Service) renewAdmin(session tokens.Session) (grant, error) {
-	if session.Subject != s.admin.label {
-		return grant{}, errSessionEnded()
+// renewAdmin returns an administrator's session with the tokens that a refresh
+// token is exchanged for, or 401 AUTH_UNAUTHORIZED when the session has ended
+// or the administrator's name or password has changed since.
+func (s *Service) renewAdmin(c rest.Context, session tokens.Session) (_ grant, err error) {
+	ctx := c.Request().Context()
+	err = s.asProject(ctx, func(tx pg.Tx) error {
+		session, err = s.exchange(ctx, tx, session, clientOf(c))
+		return err
+	})
+	if err != nil {
+		return grant{}, err
 	}
 	return s.grant(session, "")
 }

@@ -2,17 +2,21 @@ package auth
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/recent"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
@@ -39,6 +43,8 @@ type Deps struct {
 	// AdminUsername and AdminPassword are the administrator's sign-in.
 	AdminUsername, AdminPassword string
 	Now                          func() time.Time // time.Now outside tests
+	// Log gets what goes wrong in the background; the zero Logger drops it.
+	Log zerolog.Logger
 }
 
 // Service is the auth primitive. It is safe for concurrent use.
@@ -54,6 +60,16 @@ type Service struct {
 	// adminFailures bounds guessing of the administrator's password.
 	adminFailures *rest.Limiter
 	state         atomic.Pointer[credentials]
+	// reloading guards reloaded, the last look for a key that a token named.
+	reloading sync.Mutex
+	reloaded  time.Time
+	// started is when this process did; see family.judge.
+	started time.Time
+	// ended are the sessions that this process ended lately, and the answer to
+	// their access tokens, which are good for minutes more. After a restart,
+	// and in other processes on the database, only their lifetime ends those.
+	ended *recent.Map[string, *fault.Error]
+	log   zerolog.Logger
 }
 
 var _ rest.Authenticator = (*Service)(nil)
@@ -76,11 +92,7 @@ func New(d Deps) (*Service, error) {
 		audit:     d.Audit,
 		events:    d.Events,
 		jwtSecret: d.JWTSecret,
-		admin: administrator{
-			label:    adminLabel + username,
-			username: sha256.Sum256([]byte(username)),
-			password: sha256.Sum256([]byte(d.AdminPassword)),
-		},
+		admin:     newAdministrator(username, d.AdminPassword, d.JWTSecret),
 		now:       d.Now,
 		passwords: newHasher(),
 		adminFailures: rest.NewLimiter(rest.Limit{
@@ -90,6 +102,9 @@ func New(d Deps) (*Service, error) {
 			Message:    "Too many failed sign-ins",
 			Now:        d.Now,
 		}),
+		started: d.Now(),
+		ended:   recent.New[string, *fault.Error](maxEnded),
+		log:     d.Log,
 	}, nil
 }
 

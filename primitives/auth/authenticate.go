@@ -18,6 +18,8 @@ type credentials struct {
 	apiKeys, anonKeys keys.Ring
 	tokens            *tokens.Authority
 	verified          *cache
+	// fingerprint tells these from those of another time.
+	fingerprint [sha256.Size]byte
 }
 
 // APIKey implements rest.Authenticator.
@@ -48,16 +50,22 @@ func (s *Service) AnonKey(_ context.Context, key string) (identity.Principal, er
 
 // AccessToken implements rest.Authenticator. Tokens that were checked before
 // are remembered until they expire or credentials are reloaded.
-func (s *Service) AccessToken(_ context.Context, token string) (identity.Principal, error) {
+func (s *Service) AccessToken(ctx context.Context, token string) (identity.Principal, error) {
 	c, err := s.loaded()
 	if err != nil {
 		return identity.Principal{}, err
 	}
 	digest := sha256.Sum256([]byte(token))
 	if p, ok := c.verified.get(digest, s.now()); ok {
-		return p, nil
+		return s.unlessEnded(p)
 	}
 	claims, err := c.tokens.VerifyAccess(token)
+	if errors.Is(err, tokens.ErrUnknownKey) && s.reloadForKey(ctx, c) {
+		if c, err = s.loaded(); err != nil {
+			return identity.Principal{}, err
+		}
+		claims, err = c.tokens.VerifyAccess(token)
+	}
 	if errors.Is(err, tokens.ErrSubject) {
 		return identity.Principal{}, unauthorized("Invalid token subject")
 	}
@@ -71,17 +79,32 @@ func (s *Service) AccessToken(_ context.Context, token string) (identity.Princip
 	if len(token) <= maxCachedToken {
 		c.verified.put(digest, p, claims.ExpiresAt)
 	}
+	return s.unlessEnded(p)
+}
+
+// unlessEnded refuses the access token of a session that was ended.
+func (s *Service) unlessEnded(p identity.Principal) (identity.Principal, error) {
+	if p.Session == "" {
+		return p, nil
+	}
+	if answer, ok := s.ended.Get(p.Session); ok {
+		return identity.Principal{}, answer
+	}
 	return p, nil
 }
 
 func principalOf(c tokens.Claims) (identity.Principal, error) {
 	switch identity.Role(c.Role) {
 	case "", identity.RoleAuthenticated:
-		return identity.NewUser(c.Subject, c.Email, c.All), nil
+		p := identity.NewUser(c.Subject, c.Email, c.All)
+		p.Session = c.Session
+		return p, nil
 	case identity.RoleAnon:
 		return identity.Anonymous(identity.AnonKey), nil
 	case identity.RoleProjectAdmin:
-		return identity.NewAdmin(identity.Admin, c.Subject), nil
+		p := identity.NewAdmin(identity.Admin, c.Subject)
+		p.Session = c.Session
+		return p, nil
 	}
 	return identity.Principal{}, fault.New(http.StatusForbidden, fault.AuthUnauthorized, "Unknown role in token").
 		Next("Use a token whose role is anon, authenticated or project_admin.")

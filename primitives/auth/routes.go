@@ -18,6 +18,9 @@ func (s *Service) Mount(r rest.Router) {
 	admin.GET("/sessions/current", rest.JWT, s.handleAdminCurrent)
 	admin.POST("/refresh", rest.Public, s.handleAdminRefresh, body)
 	admin.POST("/logout", rest.Public, s.handleAdminLogout, body)
+	admin.GET("/sessions", rest.Admin, s.handleListSessions(adminSessions))
+	admin.DELETE("/sessions", rest.Admin, s.handleEndSessions(adminSessions))
+	admin.DELETE("/sessions/:sessionId", rest.Admin, s.handleEndSession(adminSessions))
 
 	r.GET("/public-config", rest.Public, s.handlePublicConfig)
 
@@ -25,9 +28,15 @@ func (s *Service) Mount(r rest.Router) {
 	r.GET("/users", rest.Admin, s.handleListUsers)
 	r.DELETE("/users", rest.Admin, s.handleDeleteUsers, body)
 	r.GET("/users/:userId", rest.Admin, s.handleUser)
+	r.GET("/users/:userId/sessions", rest.Admin, s.handleListSessions(sessionsOfUser))
+	r.DELETE("/users/:userId/sessions", rest.Admin, s.handleEndSessions(sessionsOfUser))
+	r.DELETE("/users/:userId/sessions/:sessionId", rest.Admin, s.handleEndSession(sessionsOfUser))
 
 	r.POST("/sessions", rest.Public, s.handleSignIn, body)
 	r.GET("/sessions/current", rest.JWT, s.handleCurrent)
+	r.GET("/sessions", rest.JWT, s.handleListSessions(s.ownSessions))
+	r.DELETE("/sessions", rest.JWT, s.handleEndSessions(s.ownSessions))
+	r.DELETE("/sessions/:sessionId", rest.JWT, s.handleEndSession(s.ownSessions))
 	r.POST("/refresh", rest.Public, s.handleRefresh, body)
 	r.POST("/logout", rest.Public, s.handleLogout, body)
 
@@ -35,6 +44,7 @@ func (s *Service) Mount(r rest.Router) {
 	r.PATCH("/profiles/current", rest.JWT, s.handleUpdateProfile, body)
 
 	r.POST("/tokens/anon", rest.Admin, s.handleAnonToken, body)
+	r.POST("/keys/jwt/rotate", rest.Admin, s.handleRotateKey, body)
 }
 
 // MountJWKS registers the public keys of access tokens on r, which is at /.
@@ -49,7 +59,11 @@ func (s *Service) handleJWKS(c rest.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSONBlob(http.StatusOK, a.JWKS())
+	document, err := a.JWKS()
+	if err != nil {
+		return err
+	}
+	return c.JSONBlob(http.StatusOK, document)
 }
 
 // handleAnonToken serves "POST /api/auth/tokens/anon". The name is historical:

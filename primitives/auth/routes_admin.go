@@ -41,7 +41,7 @@ func (s *Service) handleAdminSignIn(c rest.Context) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	g, err := s.signInAdmin(username, password)
+	g, err := s.signInAdmin(c, username, password)
 	if err != nil {
 		return err
 	}
@@ -54,6 +54,9 @@ func (s *Service) handleAdminCurrent(c rest.Context) error {
 	if !p.IsAdmin() {
 		return fault.New(http.StatusForbidden, fault.AuthUnauthorized, "Admin access required").
 			Next("Sign in as an administrator.")
+	}
+	if err := s.checkAdminSession(c.Request().Context()); err != nil {
+		return err
 	}
 	return c.JSON(http.StatusOK, map[string]adminInfo{"admin": {Subject: p.Subject}})
 }
@@ -79,7 +82,7 @@ func (s *Service) refreshAdmin(c rest.Context) (grant, error) {
 	if err := s.checkCSRF(session, c.Request().Header.Values(csrfHeader)); err != nil {
 		return grant{}, err
 	}
-	return s.renewAdmin(session)
+	return s.renewAdmin(c, session)
 }
 
 // handleAdminLogout serves "POST /api/auth/admin/logout".

@@ -71,15 +71,15 @@ func (s *Service) handleSignIn(c rest.Context) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	user, err := s.SignIn(c.Request().Context(), strings.ToLower(email), password)
+	found, err := s.signIn(c.Request().Context(), strings.ToLower(email), password)
 	if err != nil {
 		return err
 	}
-	g, err := s.open(user)
+	g, err := s.openWith(c, found.user, found.hash)
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, s.handOut(c, user, g))
+	return c.JSON(http.StatusOK, s.handOut(c, found.user, g))
 }
 
 // handleCurrent serves "GET /api/auth/sessions/current".
@@ -89,7 +89,7 @@ func (s *Service) handleCurrent(c rest.Context) error {
 	if !ok {
 		return errNoUser()
 	}
-	user, err := s.User(ctx, id)
+	user, err := s.signedIn(ctx, id)
 	if fault.Is(err, fault.AuthUserNotFound) {
 		return errNoUser()
 	}
@@ -150,7 +150,7 @@ func (s *Service) refresh(c rest.Context, token string, withCSRF bool) error {
 			return err
 		}
 	}
-	user, g, err := s.renew(c.Request().Context(), session)
+	user, g, err := s.renew(c, session)
 	if err != nil {
 		return err
 	}
@@ -164,26 +164,56 @@ type logoutAnswer struct {
 
 var loggedOut = logoutAnswer{Success: true, Message: "Logged out successfully"}
 
-// handleLogout serves "POST /api/auth/logout". Clients that hold the refresh
-// token themselves forget it themselves.
+// handleLogout serves "POST /api/auth/logout".
 func (s *Service) handleLogout(c rest.Context) error {
 	if clientTypeOf(c) != webClient {
-		return c.JSON(http.StatusOK, loggedOut)
+		return s.logoutWithoutCookie(c)
 	}
 	return s.logout(c, userJar, tokens.ForUser)
 }
 
-// logout clears the cookie. Ending a live session takes its CSRF token, so
-// that no other site can sign a user out.
+// logout ends the session of the cookie and clears it. Ending a live session
+// takes its CSRF token, so that no other site can sign a user out.
 func (s *Service) logout(c rest.Context, j jar, audience tokens.Audience) error {
 	session, err := s.session(j.get(c), audience)
 	if err == nil {
-		err = s.checkCSRF(session, c.Request().Header.Values(csrfHeader))
+		if err = s.checkCSRF(session, c.Request().Header.Values(csrfHeader)); err == nil {
+			err = s.endSession(c.Request().Context(), session.ID)
+		}
 	}
 	if err != nil && !fault.Is(err, fault.AuthUnauthorized) {
 		return err
 	}
 	j.clear(c)
+	return c.JSON(http.StatusOK, loggedOut)
+}
+
+// logoutWithoutCookie ends the session of the refresh token in the body, or
+// else of the access token: other clients than browsers forget both
+// themselves, and the SDK's sends the latter only. The answer is the same
+// when there is nothing to end.
+func (s *Service) logoutWithoutCookie(c rest.Context) error {
+	f, err := rest.Body(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	id := ""
+	for _, name := range []string{"refreshToken", "refresh_token"} {
+		if session, err := s.session(f.String(name), tokens.ForUser); err == nil {
+			id = session.ID
+		}
+	}
+	if token, ok := strings.CutPrefix(c.Request().Header.Get("Authorization"), "Bearer "); ok && id == "" {
+		if p, err := s.AccessToken(ctx, token); err == nil && p.Kind == identity.User {
+			id = p.Session
+		}
+	}
+	if id != "" {
+		if err := s.endSession(ctx, id); err != nil {
+			return err
+		}
+	}
 	return c.JSON(http.StatusOK, loggedOut)
 }
 
@@ -221,7 +251,7 @@ func (s *Service) handleSignUp(c rest.Context) error {
 		}
 		return c.JSON(http.StatusOK, signUpAnswer{User: &user, AccessToken: &access})
 	}
-	g, err := s.open(user)
+	g, err := s.open(c, user)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ const (
 	secretPrivateKey  = "JWT_PRIVATE_KEY"
 	secretPublicKey   = "JWT_PUBLIC_KEY"
 	secretKeyID       = "JWT_KEY_ID"
+	secretRetiredKeys = "JWT_RETIRED_KEYS"
 	secretBaseURL     = "INSFORGE_BASE_URL"
 	secretInternalURL = "INSFORGE_INTERNAL_URL"
 
@@ -105,7 +107,10 @@ func configuredOrNew(kind keys.Kind, setting string) string {
 func (s *Service) Reload(ctx context.Context) error {
 	c := &credentials{verified: newCache()}
 	var pair tokens.KeyPair
-	err := s.vault.Each(ctx, isCredential, func(key, value string, expires time.Time) error {
+	var retired []tokens.RetiredKey
+	all := sha256.New()
+	err := s.vault.Each(ctx, isCredential, func(key, value string, expires time.Time) (err error) {
+		fmt.Fprintf(all, "%q %q %d\n", key, value, expires.Unix())
 		switch {
 		case key == secretPrivateKey:
 			pair.PrivatePEM = value
@@ -113,17 +118,23 @@ func (s *Service) Reload(ctx context.Context) error {
 			pair.PEM = value
 		case key == secretKeyID:
 			pair.ID = value
+		case key == secretRetiredKeys:
+			retired, err = retiredKeys(value, s.now())
 		case key == secretAPIKey || strings.HasPrefix(key, prefixOldAPIKey):
 			c.apiKeys.Add(value, expires)
 		case key == secretAnonKey || strings.HasPrefix(key, prefixOldAnonKey):
 			c.anonKeys.Add(value, expires)
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("load credentials: %w", err)
 	}
-	c.tokens, err = tokens.New(tokens.Config{Secret: s.jwtSecret, Signing: pair, Now: s.now})
+	all.Sum(c.fingerprint[:0])
+	if old := s.state.Load(); old != nil && old.fingerprint == c.fingerprint {
+		return nil // what was verified stays so
+	}
+	c.tokens, err = tokens.New(tokens.Config{Secret: s.jwtSecret, Signing: pair, Retired: retired, Now: s.now})
 	if err != nil {
 		return fmt.Errorf("load the key pair in the secrets %s, %s and %s: %w; deactivate all three to have a new one generated",
 			secretPrivateKey, secretPublicKey, secretKeyID, err)
@@ -134,7 +145,7 @@ func (s *Service) Reload(ctx context.Context) error {
 
 func isCredential(key string) bool {
 	switch key {
-	case secretAPIKey, secretAnonKey, secretPrivateKey, secretPublicKey, secretKeyID:
+	case secretAPIKey, secretAnonKey, secretPrivateKey, secretPublicKey, secretKeyID, secretRetiredKeys:
 		return true
 	}
 	return strings.HasPrefix(key, prefixOldAPIKey) || strings.HasPrefix(key, prefixOldAnonKey)

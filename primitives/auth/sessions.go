@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -10,15 +9,33 @@ import (
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
 // grant is a session as it is handed out: both tokens, and the CSRF token for
 // a client that keeps the refresh token in a cookie.
 type grant struct{ access, refresh, csrf string }
 
-// open starts a session of a user.
-func (s *Service) open(user User) (grant, error) {
-	return s.grant(tokens.NewSession(user.ID, tokens.ForUser), user.Email)
+// open starts a session of a user for the client that asks.
+//
+// It returns 401 AUTH_UNAUTHORIZED when the user was just deleted.
+func (s *Service) open(c rest.Context, user User) (grant, error) {
+	return s.openWith(c, user, "")
+}
+
+// openWith is open for a user who signed in with the password of this hash. It
+// returns 401 AUTH_UNAUTHORIZED when the password has changed meanwhile.
+func (s *Service) openWith(c rest.Context, user User, hash string) (grant, error) {
+	t := tokens.NewSession(user.ID, tokens.ForUser)
+	ctx := c.Request().Context()
+	err := s.asProject(ctx, func(tx pg.Tx) error {
+		return insertUserSession(ctx, tx, t, hash, clientOf(c), s.now())
+	})
+	if err != nil {
+		return grant{}, err
+	}
+	return s.grant(t, user.Email)
 }
 
 // accessOnly returns an access token without a session.
@@ -27,10 +44,11 @@ func (s *Service) accessOnly(user User) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return a.Access(user.ID, user.Email, string(identity.RoleAuthenticated))
+	return a.Access(user.ID, user.Email, string(identity.RoleAuthenticated), "")
 }
 
 // session returns what a refresh token stands for, or 401 AUTH_UNAUTHORIZED.
+// It does not ask whether the session still lives.
 func (s *Service) session(token string, audience tokens.Audience) (tokens.Session, error) {
 	a, err := s.authority()
 	if err != nil {
@@ -62,25 +80,32 @@ func (s *Service) checkCSRF(session tokens.Session, presented []string) error {
 	return nil
 }
 
-// renew returns a user's session with new tokens, or 401 AUTH_UNAUTHORIZED
-// when the user is gone.
-func (s *Service) renew(ctx context.Context, session tokens.Session) (User, grant, error) {
+// renew returns a user's session with the tokens that a refresh token is
+// exchanged for, or 401 AUTH_UNAUTHORIZED when the session has ended.
+func (s *Service) renew(c rest.Context, session tokens.Session) (user User, g grant, err error) {
 	id, err := uuid.Parse(session.Subject)
 	if err != nil {
 		return User{}, grant{}, errSessionEnded()
 	}
-	user, err := s.User(ctx, id)
+	ctx := c.Request().Context()
+	err = s.asProject(ctx, func(tx pg.Tx) error {
+		if session, err = s.exchange(ctx, tx, session, clientOf(c)); err != nil {
+			return err
+		}
+		user, err = findUser(ctx, tx, id)
+		return err
+	})
 	if fault.Is(err, fault.AuthUserNotFound) {
 		return User{}, grant{}, errSessionEnded()
 	}
 	if err != nil {
 		return User{}, grant{}, err
 	}
-	g, err := s.grant(session, user.Email)
+	g, err = s.grant(session, user.Email)
 	return user, g, err
 }
 
-// grant makes the tokens of a session. email is empty for administrators.
+// grant makes the tokens of a session that is stored. email is empty for administrators.
 func (s *Service) grant(session tokens.Session, email string) (g grant, err error) {
 	a, err := s.authority()
 	if err != nil {
@@ -90,7 +115,7 @@ func (s *Service) grant(session tokens.Session, email string) (g grant, err erro
 	if session.Audience == tokens.ForAdmin {
 		role = identity.RoleProjectAdmin
 	}
-	if g.access, err = a.Access(session.Subject, email, string(role)); err != nil {
+	if g.access, err = a.Access(session.Subject, email, string(role), session.ID); err != nil {
 		return grant{}, err
 	}
 	if g.refresh, err = a.Refresh(session); err != nil {

@@ -126,16 +126,15 @@ func (s Settings) checkRedirect(target string) error {
 	return nil
 }
 
-// SignIn returns the user with this address and password. email is in lower
+// signIn returns the account with this address and password. email is in lower
 // case.
 //
 // It returns 401 AUTH_UNAUTHORIZED after the same time for an unknown address,
 // an account without password and a wrong password, and 403 FORBIDDEN for the
 // right password while the address must be verified and is not.
-func (s *Service) SignIn(ctx context.Context, email, password string) (User, error) {
+func (s *Service) signIn(ctx context.Context, email, password string) (found account, err error) {
 	var settings Settings
-	var found account
-	err := s.asProject(ctx, func(tx pg.Tx) (err error) {
+	err = s.asProject(ctx, func(tx pg.Tx) (err error) {
 		if settings, err = loadSettings(ctx, tx); err != nil {
 			return err
 		}
@@ -143,20 +142,20 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (User, err
 		return err
 	})
 	if err != nil {
-		return User{}, err
+		return account{}, err
 	}
 	ok, err := s.passwords.matches(ctx, found.hash, password)
 	if err != nil {
-		return User{}, err
+		return account{}, err
 	}
 	if !ok {
-		return User{}, unauthorized("Invalid credentials").Next("Check the e-mail address and the password.")
+		return account{}, unauthorized("Invalid credentials").Next("Check the e-mail address and the password.")
 	}
 	if settings.RequireEmailVerification && !found.user.EmailVerified {
-		return User{}, fault.New(http.StatusForbidden, fault.Forbidden, "Email verification required").
+		return account{}, fault.New(http.StatusForbidden, fault.Forbidden, "Email verification required").
 			Next("Open the verification e-mail, or request a new one with POST /api/auth/email/send-verification.")
 	}
-	return found.user, nil
+	return found, nil
 }
 
 // Settings returns how users may sign up.
@@ -261,6 +260,9 @@ func (s *Service) Users(ctx context.Context, p Page) (users []User, total int, e
 // were. Only administrators may call it.
 func (s *Service) DeleteUsers(ctx context.Context, ids []uuid.UUID) (deleted int, err error) {
 	err = s.asProject(ctx, func(tx pg.Tx) error {
+		if _, err := s.endBecause(ctx, tx, errNoUser(), `user_id = ANY ($1)`, ids); err != nil {
+			return err
+		}
 		if deleted, err = deleteUsers(ctx, tx, ids); err != nil {
 			return err
 		}

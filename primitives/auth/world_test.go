@@ -153,7 +153,7 @@ func (w *world) handler() http.Handler {
 		switch {
 		case errors.As(err, &f):
 		case errors.As(err, &framework):
-			f = fault.New(framework.Code, fault.NotFound, "not found")
+			f = fault.New(http.StatusNotFound, fault.NotFound, "not found")
 		default:
 			if f = pg.Fault(err); f == nil {
 				f = fault.Internal(err)

@@ -22,7 +22,11 @@ type Claims struct {
 	// Email and Role are empty when the token has none. Role is not checked
 	// against the project's roles.
 	Email, Role string
-	// ExpiresAt is zero for a token that does not expire.
+	// Session is the id of the session that the token belongs to; empty for
+	// tokens of third parties, whatever they claim, and for those without one.
+	Session string
+	// ExpiresAt is when the token stops being good: when it expires, or before
+	// that when its key does. It is zero for one that stays good.
 	ExpiresAt time.Time
 	// All are all claims; numbers are json.Number.
 	All map[string]any
@@ -33,18 +37,20 @@ type accessClaims struct {
 	Subject  string `json:"sub"`
 	Email    string `json:"email,omitempty"`
 	Role     string `json:"role"`
+	Session  string `json:"session_id,omitempty"`
 	IssuedAt int64  `json:"iat"`
 	Expires  int64  `json:"exp"`
 }
 
 // Access returns an access token, valid for AccessLifetime. email may be
-// empty.
-func (a *Authority) Access(subject, email, role string) (string, error) {
+// empty, and so may session, the id of the session that it belongs to.
+func (a *Authority) Access(subject, email, role, session string) (string, error) {
 	now := a.now()
 	return a.signRS256(accessClaims{
 		Subject:  subject,
 		Email:    email,
 		Role:     role,
+		Session:  session,
 		IssuedAt: now.Unix(),
 		Expires:  now.Add(AccessLifetime).Unix(),
 	})
@@ -54,10 +60,11 @@ func (a *Authority) Access(subject, email, role string) (string, error) {
 // signed HS256 with the project's secret, is as good as one of ours; issuer
 // and audience are not looked at.
 //
-// It returns ErrSubject for a valid token without a subject and ErrInvalid
-// for anything else, refresh tokens among it.
+// It returns ErrSubject for a valid token without a subject, ErrUnknownKey for
+// one of a key that this Authority does not know, and ErrInvalid for anything
+// else, refresh tokens among it.
 func (a *Authority) VerifyAccess(token string) (Claims, error) {
-	payload, err := a.verify(token)
+	payload, by, err := a.verify(token)
 	if err != nil {
 		return Claims{}, err
 	}
@@ -68,6 +75,9 @@ func (a *Authority) VerifyAccess(token string) (Claims, error) {
 	c := Claims{All: all}
 	if c.ExpiresAt, err = a.checkTimes(all); err != nil {
 		return Claims{}, err
+	}
+	if c.ExpiresAt.IsZero() || !by.until.IsZero() && by.until.Before(c.ExpiresAt) {
+		c.ExpiresAt = by.until // no longer than its key
 	}
 	if all["type"] == refreshType {
 		return Claims{}, ErrInvalid
@@ -80,6 +90,9 @@ func (a *Authority) VerifyAccess(token string) (Claims, error) {
 		return Claims{}, ErrInvalid
 	}
 	c.Email, _ = all["email"].(string)
+	if by.ours {
+		c.Session, _ = all["session_id"].(string)
+	}
 	return c, nil
 }
 

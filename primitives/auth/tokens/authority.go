@@ -20,6 +20,11 @@ const maxTokenBytes = 16 << 10
 // project, expired, not valid yet, or of another kind.
 var ErrInvalid = errors.New("invalid token")
 
+// ErrUnknownKey is the answer to a token that names a key which is not known:
+// it is as invalid as any, unless the key was made by a rotation elsewhere. It
+// wraps ErrInvalid.
+var ErrUnknownKey = fmt.Errorf("%w: unknown key", ErrInvalid)
+
 // Config is what an Authority needs.
 type Config struct {
 	// Secret is the project's JWT_SECRET.
@@ -27,7 +32,7 @@ type Config struct {
 	// Signing signs access tokens.
 	Signing KeyPair
 	// Retired keys still check tokens that they signed before a rotation.
-	Retired []PublicKey
+	Retired []RetiredKey
 	// Now is time.Now outside tests.
 	Now func() time.Time
 }
@@ -38,9 +43,19 @@ type Authority struct {
 	secret  []byte
 	signing *rsa.PrivateKey
 	headers jws.Headers
-	public  map[string]*rsa.PublicKey
-	jwks    []byte
+	public  map[string]published
+	set     jwk.Set
 	now     func() time.Time
+}
+
+// published is a key that checks tokens, until a time unless that is zero.
+type published struct {
+	key   *rsa.PublicKey
+	until time.Time
+}
+
+func (p published) goodAt(now time.Time) bool {
+	return p.key != nil && (p.until.IsZero() || now.Before(p.until))
 }
 
 // New returns an Authority. It refuses an empty secret, unreadable keys, a
@@ -56,28 +71,24 @@ func New(c Config) (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signing key: %w", err)
 	}
-	a := &Authority{secret: []byte(c.Secret), signing: signing, now: c.Now, public: map[string]*rsa.PublicKey{}}
+	a := &Authority{secret: []byte(c.Secret), signing: signing, now: c.Now, public: map[string]published{}, set: jwk.NewSet()}
 	a.headers = jws.NewHeaders()
 	for name, value := range map[string]string{jws.KeyIDKey: c.Signing.ID, jws.TypeKey: "JWT"} {
 		if err := a.headers.Set(name, value); err != nil {
 			return nil, fmt.Errorf("token header %s: %w", name, err)
 		}
 	}
-	set := jwk.NewSet()
-	for _, k := range append([]PublicKey{c.Signing.PublicKey}, c.Retired...) {
-		if err := a.publish(set, k); err != nil {
+	for _, k := range append([]RetiredKey{{PublicKey: c.Signing.PublicKey}}, c.Retired...) {
+		if err := a.publish(k); err != nil {
 			return nil, fmt.Errorf("key %q: %w", k.ID, err)
 		}
-	}
-	if a.jwks, err = json.Marshal(set); err != nil {
-		return nil, fmt.Errorf("encode JWKS: %w", err)
 	}
 	return a, nil
 }
 
 // publish makes k check tokens and part of the JWKS document.
-func (a *Authority) publish(set jwk.Set, k PublicKey) error {
-	if a.public[k.ID] != nil {
+func (a *Authority) publish(k RetiredKey) error {
+	if a.public[k.ID].key != nil {
 		return errors.New("two keys with one id")
 	}
 	public, err := k.parse()
@@ -93,13 +104,25 @@ func (a *Authority) publish(set jwk.Set, k PublicKey) error {
 			return err
 		}
 	}
-	a.public[k.ID] = public
-	return set.AddKey(key)
+	a.public[k.ID] = published{key: public, until: k.Until}
+	return a.set.AddKey(key)
 }
 
-// JWKS is the document {"keys":[…]} with the public keys of access tokens,
-// the signing one first. RFC 7517 §5. The caller must not change it.
-func (a *Authority) JWKS() []byte { return a.jwks }
+// JWKS returns the document {"keys":[…]} with the public keys that check
+// access tokens now, the signing one first. RFC 7517 §5.
+func (a *Authority) JWKS() ([]byte, error) {
+	good, now := jwk.NewSet(), a.now()
+	for i := range a.set.Len() {
+		key, _ := a.set.Key(i)
+		if !a.public[key.KeyID()].goodAt(now) {
+			continue
+		}
+		if err := good.AddKey(key); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(good)
+}
 
 func (a *Authority) signRS256(claims any) (string, error) {
 	return sign(claims, jws.WithKey(jwa.RS256, a.signing, jws.WithProtectedHeaders(a.headers)))
@@ -121,34 +144,54 @@ func sign(claims any, with jws.SignOption) (string, error) {
 	return string(token), nil
 }
 
-// verify returns the payload of a token in compact form that the key of its
-// header signed, or ErrInvalid.
-func (a *Authority) verify(token string) ([]byte, error) {
+// signer is what signed a token. ours tells that it was a key of the project,
+// not the secret that it shares with others.
+type signer struct {
+	published
+	ours bool
+}
+
+// verify returns the payload of a token in compact form and what signed it,
+// ErrUnknownKey or ErrInvalid.
+func (a *Authority) verify(token string) ([]byte, signer, error) {
 	if len(token) > maxTokenBytes {
-		return nil, ErrInvalid
+		return nil, signer{}, ErrInvalid
 	}
-	payload, err := jws.Verify([]byte(token), jws.WithCompact(), jws.WithKeyProvider(jws.KeyProviderFunc(a.keyFor)))
+	pick := picker{Authority: a, refused: ErrInvalid}
+	payload, err := jws.Verify([]byte(token), jws.WithCompact(), jws.WithKeyProvider(jws.KeyProviderFunc(pick.keyFor)))
 	if err != nil {
-		return nil, ErrInvalid // the library's reasons help nobody but an attacker
+		return nil, signer{}, pick.refused // the library's reasons help nobody but an attacker
 	}
-	return payload, nil
+	return payload, pick.chosen, nil
+}
+
+// picker is the choice of the key for one token.
+type picker struct {
+	*Authority
+	chosen  signer
+	refused error
 }
 
 // keyFor offers the one key that may check a token, by its protected header.
 // The library takes the algorithm from what is offered here, never from the
 // token, so the header's must be compared first.
-func (a *Authority) keyFor(_ context.Context, sink jws.KeySink, sig *jws.Signature, _ *jws.Message) error {
+func (p *picker) keyFor(_ context.Context, sink jws.KeySink, sig *jws.Signature, _ *jws.Message) error {
 	h := sig.ProtectedHeaders()
 	if len(h.Critical()) > 0 { // extensions we must understand and do not; RFC 7515 §4.1.11
 		return ErrInvalid
 	}
 	switch h.Algorithm() {
 	case jwa.RS256:
-		if key := a.public[h.KeyID()]; key != nil {
-			sink.Key(jwa.RS256, key)
+		known := p.public[h.KeyID()]
+		if known.key == nil {
+			p.refused = ErrUnknownKey
+		}
+		if known.goodAt(p.now()) {
+			p.chosen = signer{published: known, ours: true}
+			sink.Key(jwa.RS256, known.key)
 		}
 	case jwa.HS256:
-		sink.Key(jwa.HS256, a.secret)
+		sink.Key(jwa.HS256, p.secret)
 	}
 	return nil
 }

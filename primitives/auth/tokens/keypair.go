@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"time"
 )
 
 const (
@@ -23,6 +24,14 @@ type PublicKey struct {
 	ID string
 	// PEM is the key in SPKI form.
 	PEM string
+}
+
+// RetiredKey is a public key whose private half signs no more.
+type RetiredKey struct {
+	PublicKey
+	// Until is when the last token that it signed expires. From then on it is
+	// good for nothing, also for whoever has stolen the private half.
+	Until time.Time
 }
 
 // KeyPair signs access tokens.

@@ -8,7 +8,10 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // RefreshLifetime is how long a refresh token, and the cookie that holds it,
@@ -18,7 +21,7 @@ const RefreshLifetime = 7 * 24 * time.Hour
 const (
 	refreshType = "refresh"
 	issuer      = "insforge"
-	nonceBytes  = 32
+	randomBytes = 32
 )
 
 // Audience tells sessions of users and administrators apart; a token of one
@@ -31,61 +34,99 @@ const (
 	ForAdmin Audience = "admin"
 )
 
-// Session is what a refresh token stands for.
+// Session is what a refresh token stands for: a session, and its place in the
+// row of tokens that the session has had.
 type Session struct {
+	// ID is the session's, a UUID. It stays when the session is refreshed.
+	ID string
 	// Subject is the user's id or the administrator's label.
 	Subject  string
 	Audience Audience
 	// Nonce ties the CSRF token to the session. It stays when the session is
 	// refreshed.
 	Nonce string
+	// Generation counts the tokens before this one, and Key is the secret that
+	// only its holder has.
+	Generation int64
+	Key        string
 }
 
-// NewSession returns a session with a fresh nonce.
+// NewSession returns a session whose first token is still to be handed out.
 func NewSession(subject string, audience Audience) Session {
-	nonce := make([]byte, nonceBytes)
-	rand.Read(nonce) // never fails: crypto/rand aborts the process instead
-	return Session{Subject: subject, Audience: audience, Nonce: base64.RawURLEncoding.EncodeToString(nonce)}
+	return Session{ID: uuid.NewString(), Subject: subject, Audience: audience, Nonce: random(), Key: random()}
+}
+
+func random() string {
+	raw := make([]byte, randomBytes)
+	rand.Read(raw) // never fails: crypto/rand aborts the process instead
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// Digest is what is kept of a token: enough to know it again, not to make it.
+func (s Session) Digest() []byte {
+	digest := sha256.Sum256([]byte(s.Key))
+	return digest[:]
+}
+
+// Successor is the token that s is exchanged for. It follows from s and the
+// project's secret, so that whoever asks twice gets the same one although
+// only digests are kept.
+func (a *Authority) Successor(s Session) Session {
+	s.Generation++
+	mac := hmac.New(sha256.New, a.secret)
+	fmt.Fprintf(mac, "insforge:refresh:v1:%s:%d:%s", s.ID, s.Generation, s.Key)
+	s.Key = base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	return s
 }
 
 type refreshClaims struct {
-	Subject  string   `json:"sub"`
-	Type     string   `json:"type"`
-	Issuer   string   `json:"iss"`
-	Nonce    string   `json:"csrfNonce"`
-	Audience Audience `json:"sessionType"`
-	IssuedAt int64    `json:"iat"`
-	Expires  int64    `json:"exp"`
+	Subject    string   `json:"sub"`
+	Type       string   `json:"type"`
+	Issuer     string   `json:"iss"`
+	Nonce      string   `json:"csrfNonce"`
+	Audience   Audience `json:"sessionType"`
+	ID         string   `json:"sid"`
+	Generation int64    `json:"gen"`
+	Key        string   `json:"jti"`
+	IssuedAt   int64    `json:"iat"`
+	Expires    int64    `json:"exp"`
 }
 
 // Refresh returns a refresh token for s, valid for RefreshLifetime.
 func (a *Authority) Refresh(s Session) (string, error) {
 	now := a.now()
 	return a.signHS256(refreshClaims{
-		Subject:  s.Subject,
-		Type:     refreshType,
-		Issuer:   issuer,
-		Nonce:    s.Nonce,
-		Audience: s.Audience,
-		IssuedAt: now.Unix(),
-		Expires:  now.Add(RefreshLifetime).Unix(),
+		Subject:    s.Subject,
+		Type:       refreshType,
+		Issuer:     issuer,
+		Nonce:      s.Nonce,
+		Audience:   s.Audience,
+		ID:         s.ID,
+		Generation: s.Generation,
+		Key:        s.Key,
+		IssuedAt:   now.Unix(),
+		Expires:    now.Add(RefreshLifetime).Unix(),
 	})
 }
 
-// VerifyRefresh returns the session that a refresh token of this audience
-// stands for, or ErrInvalid.
+// VerifyRefresh returns what a refresh token of this audience stands for, or
+// ErrInvalid. Whether the session still lives and the token is its latest is
+// for the caller to find out.
 func (a *Authority) VerifyRefresh(token string, audience Audience) (Session, error) {
-	payload, err := a.verify(token)
+	payload, _, err := a.verify(token)
 	if err != nil {
 		return Session{}, err
 	}
 	var c refreshClaims
 	if json.Unmarshal(payload, &c) != nil ||
 		c.Type != refreshType || c.Issuer != issuer || c.Audience != audience ||
-		c.Subject == "" || c.Nonce == "" || a.now().Unix() >= c.Expires {
+		c.Subject == "" || c.Nonce == "" || c.Key == "" || c.Generation < 0 || uuid.Validate(c.ID) != nil ||
+		a.now().Unix() >= c.Expires {
 		return Session{}, ErrInvalid
 	}
-	return Session{Subject: c.Subject, Audience: c.Audience, Nonce: c.Nonce}, nil
+	return Session{
+		ID: c.ID, Subject: c.Subject, Audience: c.Audience, Nonce: c.Nonce, Generation: c.Generation, Key: c.Key,
+	}, nil
 }
 
 // CSRF returns the token that a browser must send beside the cookie of s.

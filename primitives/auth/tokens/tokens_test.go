@@ -96,7 +96,7 @@ func forge(header, payload string, sign func(string) []byte) string {
 func TestAccessTokenHasExactlyTheClaimsOfTheContract(t *testing.T) {
 	t.Parallel()
 	a := authority(t, 0)
-	token, err := a.Access("some-id", "a@b.co", "authenticated")
+	token, err := a.Access("some-id", "a@b.co", "authenticated", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestAccessTokenHasExactlyTheClaimsOfTheContract(t *testing.T) {
 
 func TestAccessTokenExpiresToTheSecond(t *testing.T) {
 	t.Parallel()
-	token, err := authority(t, 0).Access("id", "", "authenticated")
+	token, err := authority(t, 0).Access("id", "", "authenticated", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestBadTokensAreRefused(t *testing.T) {
 	a := authority(t, 0)
 	good := `{"sub":"x","role":"project_admin"}`
 	kid := `{"alg":"RS256","kid":"` + first.ID + `"}`
-	access, err := a.Access("x", "", "authenticated")
+	access, err := a.Access("x", "", "authenticated", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,15 +289,88 @@ func TestRefreshTokenRoundTrip(t *testing.T) {
 	}
 }
 
+func TestSuccessorIsTheSameForWhoeverAsksTwice(t *testing.T) {
+	t.Parallel()
+	first := tokens.NewSession("user-1", tokens.ForUser)
+	a := authority(t, 0)
+	second := a.Successor(first)
+	if diff := cmp.Diff(second, authority(t, time.Hour).Successor(first)); diff != "" {
+		t.Error(diff)
+	}
+	want := first
+	want.Generation, want.Key = 1, second.Key
+	if diff := cmp.Diff(want, second); diff != "" {
+		t.Error("more than the generation and the key changed", diff)
+	}
+	guess := second
+	guess.Generation = 0
+	for _, other := range []tokens.Session{first, a.Successor(second), a.Successor(guess)} {
+		if other.Key == second.Key || string(other.Digest()) == string(second.Digest()) {
+			t.Errorf("got the key of another token at generation %d", other.Generation)
+		}
+	}
+}
+
+func TestSessionOfAnAccessToken(t *testing.T) {
+	t.Parallel()
+	a := authority(t, 0)
+	token, err := a.Access("x", "", "authenticated", "s-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := a.VerifyAccess(token); err != nil || c.Session != "s-1" || c.All["session_id"] != "s-1" {
+		t.Errorf("got %+v, %v, want session s-1", c, err)
+	}
+	// What others sign says nothing about our sessions.
+	foreign := forge(`{"alg":"HS256"}`, `{"sub":"x","session_id":"s-1","sid":"s-1"}`, hs256(secret))
+	if c, err := a.VerifyAccess(foreign); err != nil || c.Session != "" {
+		t.Errorf("got %+v, %v, want no session", c, err)
+	}
+}
+
+func TestRetiredKeyEndsWhenItIsSaidTo(t *testing.T) {
+	t.Parallel()
+	first, second := pair(t, firstPair), pair(t, secondPair)
+	at := start
+	rotated, err := tokens.New(tokens.Config{
+		Secret: secret, Signing: second,
+		Retired: []tokens.RetiredKey{{PublicKey: first.PublicKey, Until: start.Add(10 * time.Minute)}},
+		Now:     func() time.Time { return at },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := authority(t, 0).Access("x", "", "authenticated", "") // good for a quarter of an hour
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := rotated.VerifyAccess(old); err != nil || !c.ExpiresAt.Equal(start.Add(10*time.Minute)) {
+		t.Errorf("got %v, %v, want the time that the key ends", c.ExpiresAt, err)
+	}
+	at = start.Add(10 * time.Minute)
+	if _, err := rotated.VerifyAccess(old); !errors.Is(err, tokens.ErrInvalid) || errors.Is(err, tokens.ErrUnknownKey) {
+		t.Errorf("got %v, want ErrInvalid of a known key", err)
+	}
+	if got := kids(t, rotated); !cmp.Equal(got, []string{second.ID}) {
+		t.Errorf("got kids %v, want the signing one only", got)
+	}
+	if _, err := authority(t, 0).VerifyAccess(forge(`{"alg":"RS256","kid":"other"}`, `{"sub":"x"}`, hs256(secret))); !errors.Is(err, tokens.ErrUnknownKey) {
+		t.Errorf("got %v, want ErrUnknownKey", err)
+	}
+}
+
 func TestOnlyRefreshTokensRefresh(t *testing.T) {
 	t.Parallel()
 	a := authority(t, 0)
-	access, err := a.Access("x", "", "authenticated")
+	access, err := a.Access("x", "", "authenticated", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	claims := func(change func(map[string]any)) string {
-		m := map[string]any{"sub": "x", "type": "refresh", "iss": "insforge", "csrfNonce": "n", "sessionType": "user", "exp": 1.9e9}
+		m := map[string]any{
+			"sub": "x", "type": "refresh", "iss": "insforge", "csrfNonce": "n", "sessionType": "user", "exp": 1.9e9,
+			"sid": "3a3a3a3a-3a3a-3a3a-3a3a-3a3a3a3a3a3a", "gen": 0, "jti": "k",
+		}
 		change(m)
 		raw, err := json.Marshal(m)
 		if err != nil {
@@ -316,6 +389,10 @@ func TestOnlyRefreshTokensRefresh(t *testing.T) {
 		"no issuer":          claims(func(m map[string]any) { delete(m, "iss") }),
 		"another type":       claims(func(m map[string]any) { m["type"] = "access" }),
 		"no nonce":           claims(func(m map[string]any) { delete(m, "csrfNonce") }),
+		"no session":         claims(func(m map[string]any) { delete(m, "sid") }),
+		"session by name":    claims(func(m map[string]any) { m["sid"] = "mine" }),
+		"no key":             claims(func(m map[string]any) { delete(m, "jti") }),
+		"before the first":   claims(func(m map[string]any) { m["gen"] = -1 }),
 		"no subject":         claims(func(m map[string]any) { delete(m, "sub") }),
 		"session of nobody":  claims(func(m map[string]any) { delete(m, "sessionType") }),
 		"claims of odd type": claims(func(m map[string]any) { m["exp"] = "never" }),
@@ -360,12 +437,12 @@ func TestCSRFTokenIsTheHMACOfTheSession(t *testing.T) {
 func TestRetiredKeyStillVerifiesAndIsPublished(t *testing.T) {
 	t.Parallel()
 	first, second := pair(t, firstPair), pair(t, secondPair)
-	old, err := authority(t, 0).Access("x", "", "authenticated")
+	old, err := authority(t, 0).Access("x", "", "authenticated", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	rotated, err := tokens.New(tokens.Config{
-		Secret: secret, Signing: second, Retired: []tokens.PublicKey{first.PublicKey},
+		Secret: secret, Signing: second, Retired: []tokens.RetiredKey{{PublicKey: first.PublicKey}},
 		Now: func() time.Time { return start },
 	})
 	if err != nil {
@@ -374,7 +451,7 @@ func TestRetiredKeyStillVerifiesAndIsPublished(t *testing.T) {
 	if _, err := rotated.VerifyAccess(old); err != nil {
 		t.Errorf("token of the retired key: %v", err)
 	}
-	fresh, err := rotated.Access("x", "", "authenticated")
+	fresh, err := rotated.Access("x", "", "authenticated", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -384,18 +461,28 @@ func TestRetiredKeyStillVerifiesAndIsPublished(t *testing.T) {
 	if _, err := authority(t, 0).VerifyAccess(fresh); !errors.Is(err, tokens.ErrInvalid) {
 		t.Errorf("got %v from an authority that does not know the new key, want ErrInvalid", err)
 	}
-	if got := kids(t, rotated.JWKS()); !cmp.Equal(got, []string{second.ID, first.ID}) {
+	if got := kids(t, rotated); !cmp.Equal(got, []string{second.ID, first.ID}) {
 		t.Errorf("got kids %v, want the signing one first", got)
 	}
 }
 
-func kids(t *testing.T, document []byte) (ids []string) {
+// jwks returns the keys of the document.
+func jwks(t *testing.T, a *tokens.Authority) []map[string]string {
 	t.Helper()
+	document, err := a.JWKS()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var set struct{ Keys []map[string]string }
 	if err := json.Unmarshal(document, &set); err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range set.Keys {
+	return set.Keys
+}
+
+func kids(t *testing.T, a *tokens.Authority) (ids []string) {
+	t.Helper()
+	for _, k := range jwks(t, a) {
 		ids = append(ids, k["kid"])
 	}
 	return ids
@@ -404,12 +491,9 @@ func kids(t *testing.T, document []byte) (ids []string) {
 func TestJWKSHoldsThePublicKeyAndNothingElse(t *testing.T) {
 	t.Parallel()
 	p := pair(t, firstPair)
-	var set struct{ Keys []map[string]string }
-	if err := json.Unmarshal(authority(t, 0).JWKS(), &set); err != nil {
-		t.Fatal(err)
-	}
-	if len(set.Keys) != 1 {
-		t.Fatalf("got %d keys, want 1", len(set.Keys))
+	keys := jwks(t, authority(t, 0))
+	if len(keys) != 1 {
+		t.Fatalf("got %d keys, want 1", len(keys))
 	}
 	block, _ := pem.Decode([]byte(p.PEM))
 	public, err := x509.ParsePKIXPublicKey(block.Bytes)
@@ -418,7 +502,7 @@ func TestJWKSHoldsThePublicKeyAndNothingElse(t *testing.T) {
 	}
 	n := public.(*rsa.PublicKey).N
 	want := map[string]string{"kty": "RSA", "e": "AQAB", "alg": "RS256", "use": "sig", "kid": p.ID, "n": b64(n.Bytes())}
-	if diff := cmp.Diff(want, set.Keys[0]); diff != "" {
+	if diff := cmp.Diff(want, keys[0]); diff != "" {
 		t.Error(diff)
 	}
 	if n.BitLen() != 2048 || n.Cmp(big.NewInt(0)) <= 0 {
@@ -444,7 +528,7 @@ func TestUnusableKeysAreRefusedWithoutShowingThem(t *testing.T) {
 		"damaged private": {Secret: secret, Signing: broken, Now: now},
 		"public as text":  {Secret: secret, Signing: tokens.KeyPair{PublicKey: tokens.PublicKey{ID: "k", PEM: "x"}, PrivatePEM: first.PrivatePEM}, Now: now},
 		"no id":           {Secret: secret, Signing: tokens.KeyPair{PublicKey: tokens.PublicKey{PEM: first.PEM}, PrivatePEM: first.PrivatePEM}, Now: now},
-		"same id twice":   {Secret: secret, Signing: first, Retired: []tokens.PublicKey{first.PublicKey}, Now: now},
+		"same id twice":   {Secret: secret, Signing: first, Retired: []tokens.RetiredKey{{PublicKey: first.PublicKey}}, Now: now},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := tokens.New(c)

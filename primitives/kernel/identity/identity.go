@@ -44,6 +44,9 @@ type Principal struct {
 	// token, or "local:<username>" for an administrator. Empty for keys.
 	Subject string
 	Email   string
+	// Session is the id of the session that an access token of the project's
+	// own belongs to; empty for any other credential.
+	Session string
 	// Claims is the JSON object that SQL sees as request.jwt.claims. Only a
 	// signed-in user's has a sub: auth.uid() casts it to uuid, and an
 	// administrator's label is none.

@@ -1,0 +1,82 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	// keysMaxAge is how long the keys of an issuer are used without asking
+	// again, keysMinAge how old they must be for a token of an unknown key to
+	// make us ask: it bounds what a flood of such tokens causes.
+	keysMaxAge = time.Hour
+	keysMinAge = time.Minute
+	// maxKeys bounds the keys of one issuer that are tried.
+	maxKeys = 100
+)
+
+// keySet checks signatures with the keys that an issuer publishes. It is the
+// key set of one kind of token: algorithms are all it accepts.
+type keySet struct {
+	keys       *memo[jose.JSONWebKeySet]
+	client     *http.Client
+	address    string
+	algorithms []jose.SignatureAlgorithm
+	now        func() time.Time
+}
+
+// errUnavailable marks a failure to fetch what is needed to decide.
+var errUnavailable = errors.New("cannot be reached")
+
+// VerifySignature returns the payload of a token in compact form that one of
+// the keys signed. It implements oidc.KeySet.
+func (k keySet) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+	parsed, err := jose.ParseSignedCompact(token, k.algorithms)
+	if err != nil {
+		return nil, fmt.Errorf("parse token: %w", err)
+	}
+	header := parsed.Signatures[0].Protected
+	for _, maxAge := range []time.Duration{keysMaxAge, keysMinAge} {
+		set, err := k.keys.get(ctx, k.now(), maxAge, k.fetch)
+		if err != nil {
+			return nil, fmt.Errorf("%w: keys at %s: %w", errUnavailable, k.address, err)
+		}
+		candidates := set.Keys
+		if header.KeyID != "" {
+			candidates = set.Key(header.KeyID)
+		}
+		for _, key := range candidates {
+			if !fits(key, header.Algorithm) {
+				continue
+			}
+			if payload, err := parsed.Verify(key); err == nil {
+				return payload, nil
+			}
+		}
+	}
+	return nil, errors.New("no key of the issuer signed the token")
+}
+
+// fits reports whether a key is for signatures of an algorithm. Secrets in a
+// published set are no keys: anybody could sign with them.
+func fits(key jose.JSONWebKey, algorithm string) bool {
+	return key.Valid() && key.IsPublic() &&
+		(key.Use == "" || key.Use == "sig") &&
+		(key.Algorithm == "" || key.Algorithm == algorithm)
+}
+
+func (k keySet) fetch(ctx context.Context) (jose.JSONWebKeySet, error) {
+	var set jose.JSONWebKeySet
+	if err := getJSON(ctx, k.client, k.address, "", &set); err != nil {
+		return set, err
+	}
+	if len(set.Keys) == 0 || len(set.Keys) > maxKeys {
+		return set, fmt.Errorf("the document has %d keys, want 1 to %d", len(set.Keys), maxKeys)
+	}
+	return set, nil
+}

@@ -1,0 +1,181 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"syscall"
+	"time"
+)
+
+const (
+	// callTimeout bounds one call to a provider, its answer included.
+	callTimeout = 10 * time.Second
+	// maxAnswerBytes bounds an answer, maxHeaderBytes its headers.
+	maxAnswerBytes = 1 << 20
+	maxHeaderBytes = 64 << 10
+	// maxRedirects bounds those of documents. Calls with credentials follow
+	// none.
+	maxRedirects = 3
+)
+
+// errTooLarge is the end of an answer that goes on.
+var errTooLarge = errors.New("answer is larger than 1 MiB")
+
+// errPrivate is the refusal to call an address within the server's network.
+var errPrivate = errors.New("address is private, loopback or otherwise not public")
+
+// outbound calls providers. calls sends credentials and follows no redirect;
+// documents fetches what anybody may read.
+type outbound struct{ calls, documents *http.Client }
+
+// newOutbound returns the clients for addresses that are fixed, or for those
+// of a configuration, which are guarded: no proxy, no private addresses.
+func newOutbound(guarded, allowPrivate bool) outbound {
+	dialer := &net.Dialer{Timeout: callTimeout}
+	transport := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    callTimeout,
+		MaxIdleConnsPerHost:    4,
+		MaxConnsPerHost:        32,
+		IdleConnTimeout:        time.Minute,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+	}
+	if guarded && !allowPrivate {
+		// Asked for the address that is dialled, after the name was looked up:
+		// no second look-up can answer otherwise.
+		dialer.Control = func(_, address string, _ syscall.RawConn) error {
+			host, err := netip.ParseAddrPort(address)
+			if err != nil || !isPublic(host.Addr()) {
+				return errPrivate
+			}
+			return nil
+		}
+		transport.Proxy = nil // a proxy would dial for us, wherever it likes
+	}
+	bounded := limited{transport}
+	return outbound{
+		calls: &http.Client{Transport: bounded, Timeout: callTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}},
+		documents: &http.Client{Transport: bounded, Timeout: callTimeout, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+			if len(via) > maxRedirects {
+				return errors.New("too many redirects")
+			}
+			return checkURL(r.URL, !guarded || allowPrivate)
+		}},
+	}
+}
+
+// isPublic reports whether an address is of the public internet.
+func isPublic(a netip.Addr) bool {
+	a = a.Unmap()
+	if !a.IsGlobalUnicast() || a.IsPrivate() {
+		return false
+	}
+	for _, reserved := range reservedNetworks() {
+		if reserved.Contains(a) {
+			return false
+		}
+	}
+	return true
+}
+
+// reservedNetworks are those that are neither public nor known to net/netip:
+// this network, carrier-grade NAT, protocol assignments, documentation,
+// benchmarks, class E, site-local, and prefixes that carry an IPv4 address,
+// which may be any of the others. IANA special-purpose address registries.
+func reservedNetworks() []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range []string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24",
+		"203.0.113.0/24", "240.0.0.0/4", "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64",
+		"2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10",
+	} {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
+
+// checkURL returns an error unless u may be called: by https, or by http on
+// the loopback interface where allowLoopback says so.
+func checkURL(u *url.URL, allowLoopback bool) error {
+	switch {
+	case u.Host == "" || u.Hostname() == "":
+		return errors.New("address has no host")
+	case u.User != nil:
+		return errors.New("address holds a user name")
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme == "http" && allowLoopback && isLoopback(u.Hostname()):
+		return nil
+	}
+	return errors.New("address is not https")
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
+}
+
+// limited cuts off answers that are too large.
+type limited struct{ next http.RoundTripper }
+
+func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := l.next.RoundTrip(r)
+	if err == nil {
+		resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxAnswerBytes}
+	}
+	return resp, err
+}
+
+// cappedBody fails, rather than ends, when there is more than left.
+type cappedBody struct {
+	io.ReadCloser
+	left int
+}
+
+func (b *cappedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= n; b.left < 0 {
+		return 0, errTooLarge
+	}
+	return n, err
+}
+
+// getJSON fetches a JSON document, with an access token unless it is empty.
+func getJSON(ctx context.Context, c *http.Client, address, token string, into any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("User-Agent", "insforge") // GitHub refuses requests without one
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := c.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answered %s", r.URL.Host, resp.Status)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%s answered no JSON as expected: %w", r.URL.Host, err)
+	}
+	return nil
+}
