@@ -70,6 +70,9 @@ func ensureAuthenticator(ctx context.Context, tx Tx, login, verifier string) err
 	if _, err := tx.Exec(ctx, role); err != nil {
 		return fmt.Errorf("set password of %s: %w", login, err)
 	}
+	if err := forgetSettings(ctx, tx, login); err != nil {
+		return err
+	}
 	var granted bool
 	err = tx.QueryRow(ctx, `SELECT bool_and(pg_has_role($1::name, role, 'MEMBER')) FROM unnest($2::name[]) role`, login, roles).Scan(&granted)
 	if err != nil {
@@ -82,4 +85,22 @@ func ensureAuthenticator(ctx context.Context, tx Tx, login, verifier string) err
 	}
 	_, err = tx.Exec(ctx, connect)
 	return err
+}
+
+// forgetSettings takes back what the login set for its later sessions, which
+// no role can be kept from: SQL of a project may RESET ROLE and be the login.
+func forgetSettings(ctx context.Context, tx Tx, login string) error {
+	var everywhere, here string
+	err := tx.QueryRow(ctx, `
+		SELECT format('ALTER ROLE %I RESET ALL', $1::text), format('ALTER ROLE %I IN DATABASE %I RESET ALL', $1::text, current_database())`,
+		login).Scan(&everywhere, &here)
+	if err != nil {
+		return err
+	}
+	for _, statement := range []string{everywhere, here} {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("reset the settings of %s: %w", login, err)
+		}
+	}
+	return nil
 }

@@ -261,6 +261,52 @@ func TestBootstrapCanBeRepeatedAndRaced(t *testing.T) {
 	}
 }
 
+// Any login may change its own settings, and SQL of a project may become it.
+func TestBootstrapTakesBackWhatTheLoginSet(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	var verifier string
+	err := db.AsOwner(t.Context(), func(tx pg.Tx) error {
+		return tx.QueryRow(t.Context(), `SELECT rolpassword FROM pg_authid WHERE rolname = $1`, pg.Authenticator).Scan(&verifier)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := identity.With(t.Context(), identity.NewAdmin(identity.APIKey, ""))
+	err = db.As(as, func(tx pg.Tx) error {
+		_, err := tx.Exec(t.Context(), `
+			DO $$ BEGIN
+			  RESET ROLE;
+			  EXECUTE format('ALTER ROLE %I IN DATABASE %I SET work_mem = 64', session_user, current_database());
+			END $$`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := func() (n int) {
+		t.Helper()
+		err := db.AsOwner(t.Context(), func(tx pg.Tx) error {
+			return tx.QueryRow(t.Context(), `
+				SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+				 WHERE d.datname = current_database() AND s.setrole = $1::regrole`, pg.Authenticator).Scan(&n)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := settings(); n != 1 {
+		t.Fatalf("got %d settings of the login, want the one it made", n)
+	}
+	if err := db.Bootstrap(t.Context(), verifier, pgtest.AuditToken); err != nil {
+		t.Fatal(err)
+	}
+	if n := settings(); n != 0 {
+		t.Errorf("got %d settings of the login after Bootstrap, want none", n)
+	}
+}
+
 func TestTheDatabaseOfAnotherProjectIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
