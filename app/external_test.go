@@ -195,8 +195,8 @@ func TestAnExternalDatabaseByItsSuperuser(t *testing.T) {
 		if !query[bool](t, conn, `SELECT rolbypassrls FROM pg_roles WHERE rolname = 'project_admin'`) {
 			t.Error("project_admin is subject to row-level security")
 		}
-		if n := query[int](t, conn, `SELECT count(*)::int FROM pg_event_trigger`); n != 2 {
-			t.Errorf("got %d event triggers, want 2", n)
+		if n := query[int](t, conn, `SELECT count(*)::int FROM pg_event_trigger`); n != 4 {
+			t.Errorf("got %d event triggers, want 4", n)
 		}
 	})
 }

@@ -28,9 +28,11 @@
 --    table must be readable by the admin.)
 -- 3. A window cannot be committed: a deferred trigger on its record fails then,
 --    also for commands that commit midway. Other sessions never see it.
--- 4. Which tables to open is guessed from text, but nothing depends on the
---    guess: it can only open a table needlessly, which locks it, or fail to,
---    which makes the command fail for want of ownership.
+-- 4. Which tables to open is guessed from the text that the client sent, which
+--    has to hold the names of table and schema (also when a DO block puts the
+--    statement together). Nothing but that depends on the guess: it can open a
+--    table needlessly, which locks it, or fail to, and then the command fails
+--    for want of ownership.
 --
 -- The alternatives lost: a role that owns the tables for good has every right
 -- of owners all the time, in commands that no trigger sees (REASSIGN OWNED) or

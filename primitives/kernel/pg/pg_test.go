@@ -174,7 +174,7 @@ func TestLeavingTheRoleGainsNothing(t *testing.T) {
 		err := db.As(as(t, who), func(tx pg.Tx) error {
 			rows, err := tx.Query(t.Context(), `
 				SELECT rolname::text FROM pg_roles
-				 WHERE pg_has_role(session_user, oid, 'MEMBER') AND rolname <> session_user ORDER BY 1`)
+				 WHERE pg_has_role(session_user, oid, 'SET') AND rolname <> session_user ORDER BY 1`)
 			if err != nil {
 				return err
 			}
