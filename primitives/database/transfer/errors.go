@@ -51,6 +51,12 @@ func gone(err error) *fault.Error {
 		Next("Try again once the database answers.").Because(err)
 }
 
+// unknownOutcome is the answer when the connection broke during the commit.
+func unknownOutcome(err error) *fault.Error {
+	return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure, "The connection to the database was lost while the changes were committed").
+		Next("Look whether the rows are there before you try again: either all are, or none.").Because(err)
+}
+
 // diskFull returns the answer to an error of a full disk, or nil.
 func diskFull(err error) *fault.Error {
 	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) && pg.State(err) != "53100" {

@@ -45,7 +45,7 @@ type Options struct {
 // INVALID_INPUT when there is too much, 503 DATABASE_INTERNAL_ERROR when
 // another transaction is in the way and 507 when the disk is full.
 func (s *Service) Export(ctx context.Context, o Options) (*respond.Spool, error) {
-	leave, err := s.enter(ctx)
+	leave, err := s.turn(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ type Imported struct {
 // DATABASE_INTERNAL_ERROR when another transaction is in the way or the
 // database goes away, and 507 when its disk is full.
 func (s *Service) Import(ctx context.Context, file io.ReaderAt, size int64, name string, truncate bool) (Imported, error) {
-	leave, err := s.enter(ctx)
+	leave, err := s.turn(ctx)
 	if err != nil {
 		return Imported{}, err
 	}
@@ -44,25 +44,16 @@ func (s *Service) Import(ctx context.Context, file io.ReaderAt, size int64, name
 		return Imported{}, err
 	}
 	done := Imported{Tables: plan.names(), Skipped: plan.skipped}
-	err = s.within(ctx, func(tx pg.Tx) error {
+	err = s.within(ctx, func(tx pg.Tx) (audit.Entry, error) {
 		if truncate {
 			if err := truncateTables(ctx, tx, plan.tables); err != nil {
-				return err
+				return audit.Entry{}, err
 			}
 		}
-		if done.Rows, err = execute(ctx, tx, newScript(file, size)); err != nil {
-			return err
-		}
-		if err := s.become(ctx, tx); err != nil {
-			return err
-		}
-		if err := s.deps.Audit.Record(ctx, tx, audit.Entry{Module: audit.Database, Action: "IMPORT_DATABASE", Details: map[string]any{
+		done.Rows, err = execute(ctx, tx, newScript(file, size))
+		return audit.Entry{Module: audit.Database, Action: "IMPORT_DATABASE", Details: map[string]any{
 			"truncate": truncate, "filename": name, "fileSize": size, "tablesAffected": done.Tables, "rowsImported": done.Rows,
-		}}); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `NOTIFY pgrst, 'reload schema'`)
-		return err
+		}}, err
 	})
 	if err != nil {
 		return Imported{}, translateImport(err)

@@ -170,6 +170,37 @@ func TestLeavingTheRoleGainsNothing(t *testing.T) {
 	p.Refused(p.importSQL(leave+"CREATE TABLE t (id int);"), 400, fault.InvalidInput, "Line 2: permission denied for schema public")
 	p.Refused(p.importSQL(leave+"SELECT digest FROM system.instance;"), 400, fault.InvalidInput, "Line 2: permission denied")
 	p.Refused(p.importSQL("DO $$ BEGIN EXECUTE 'SET SESSION AUTHORIZATION postgres'; END $$;"), 400, fault.InvalidInput, "Line 1: permission denied")
+	for _, change := range []string{"PASSWORD ''x''", "SET work_mem = ''5MB''"} {
+		alter := "EXECUTE 'RESET ROLE'; EXECUTE 'ALTER ROLE insforge_authenticator " + change + "';"
+		p.Refused(p.importSQL("DO $$ BEGIN "+alter+" END $$;"), 403, fault.Forbidden, "")
+		// Not even at the commit, nor from a trigger of the table that is filled.
+		trigger := `CREATE TABLE sly (id int);
+			CREATE FUNCTION sly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ` + alter + ` RETURN NEW; END $$;
+			CREATE CONSTRAINT TRIGGER sly AFTER INSERT ON sly DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION sly();`
+		p.Refused(p.importSQL(trigger+"INSERT INTO sly VALUES (1)"), 403, fault.Forbidden, "")
+		p.OK(p.importSQL(trigger), 200)
+		p.Refused(p.upsert("a.csv", "id\n1\n", "sly"), 403, fault.Forbidden, "")
+		p.OK(p.importSQL("DROP TABLE sly; DROP FUNCTION sly"), 200)
+	}
+	// Code that puts itself off until the commit cannot change anything there.
+	const late = `CREATE TABLE late (id int);
+		CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		  IF NEW.id = 1 THEN
+		    SET CONSTRAINTS ALL DEFERRED;
+		    INSERT INTO late VALUES (2);
+		    RETURN NEW;
+		  END IF;
+		  EXECUTE 'RESET ROLE';
+		  EXECUTE 'ALTER ROLE insforge_authenticator SET work_mem = ''5MB''';
+		  RETURN NEW;
+		END $$;
+		CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
+		INSERT INTO late VALUES (1);`
+	p.Refused(p.importSQL(late), 400, fault.InvalidInput, "read-only transaction")
+	if got := dbtest.Value[int](p.Product, `SELECT count(*) FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole WHERE rolname = 'insforge_authenticator'`); got != 0 {
+		t.Errorf("got %d settings of the login, want none", got)
+		p.Exec(`ALTER ROLE insforge_authenticator RESET ALL`)
+	}
 	// What the file does to its session ends with it, and the audit row is written all the same.
 	p.OK(p.importSQL(`
 		CREATE FUNCTION public.text(int) RETURNS text LANGUAGE sql AS 'SELECT 1/0';

@@ -59,8 +59,8 @@ func New(d Deps) (*Service, error) {
 	return &Service{deps: d, slots: make(chan struct{}, maxTransfers)}, nil
 }
 
-// enter waits until a transfer may begin; the caller calls leave.
-func (s *Service) enter(ctx context.Context) (leave func(), err error) {
+// turn waits until a transfer may begin; the caller calls leave.
+func (s *Service) turn(ctx context.Context) (leave func(), err error) {
 	select {
 	case s.slots <- struct{}{}:
 		return func() { <-s.slots }, nil

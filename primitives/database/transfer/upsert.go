@@ -75,36 +75,28 @@ func (t *targetTable) names() string {
 // DATABASE_INTERNAL_ERROR when another transaction is in the way, and 507
 // when the database's disk is full.
 func (s *Service) Upsert(ctx context.Context, file io.Reader, u Upsert) (done Upserted, err error) {
-	leave, err := s.enter(ctx)
+	leave, err := s.turn(ctx)
 	if err != nil {
 		return done, err
 	}
 	defer leave()
-	err = s.deps.DB.As(ctx, func(tx pg.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)`,
-			milliseconds(s.deps.LockWait), milliseconds(statementLimit)); err != nil {
-			return err
-		}
-		if done, err = upsert(ctx, tx, file, u); err != nil {
-			return err
-		}
-		tx.OnCommit(func() {
-			s.deps.Events.Publish(events.DataUpdate{Resource: events.Database, Changes: []events.Change{
-				{Type: "records", Name: string(u.Table.Schema) + "." + string(u.Table.Name)},
-			}})
-		})
+	err = s.within(ctx, func(tx pg.Tx) (audit.Entry, error) {
+		done, err = upsert(ctx, tx, file, u)
 		var key *naming.Name
 		if u.Key != "" {
 			key = &u.Key
 		}
-		return s.deps.Audit.Record(ctx, tx, audit.Entry{Module: audit.Database, Action: "BULK_UPSERT", Details: map[string]any{
+		return audit.Entry{Module: audit.Database, Action: "BULK_UPSERT", Details: map[string]any{
 			"schemaName": u.Table.Schema, "table": u.Table.Name, "filename": u.Filename, "fileSize": u.Size,
 			"upsertKey": key, "rowsAffected": done.Affected, "totalRecords": done.Total,
-		}})
+		}}, err
 	})
 	if err != nil {
 		return Upserted{}, translateUpsert(err)
 	}
+	s.deps.Events.Publish(events.DataUpdate{Resource: events.Database, Changes: []events.Change{
+		{Type: "records", Name: string(u.Table.Schema) + "." + string(u.Table.Name)},
+	}})
 	return done, nil
 }
 
@@ -133,10 +125,8 @@ func upsert(ctx context.Context, tx pg.Tx, file io.Reader, u Upsert) (done Upser
 		}
 		done.Affected += n
 	}
-	// What is checked at the end is checked here, where it can be answered.
-	_, err = tx.Exec(ctx, `SET CONSTRAINTS ALL IMMEDIATE`)
 	done.Total = int64(w.text.count)
-	return done, err
+	return done, nil
 }
 
 func openRecords(file io.Reader, name string, t *targetTable) (records, error) {
