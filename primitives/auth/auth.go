@@ -59,7 +59,9 @@ type Service struct {
 	passwords *hasher
 	// adminFailures bounds guessing of the administrator's password.
 	adminFailures *rest.Limiter
-	state         atomic.Pointer[credentials]
+	// throttle bounds guessing of users' passwords.
+	throttle *throttle
+	state    atomic.Pointer[credentials]
 	// reloading guards reloaded, the last look for a key that a token named.
 	reloading sync.Mutex
 	reloaded  time.Time
@@ -102,9 +104,10 @@ func New(d Deps) (*Service, error) {
 			Message:    "Too many failed sign-ins",
 			Now:        d.Now,
 		}),
-		started: d.Now(),
-		ended:   recent.New[string, *fault.Error](maxEnded),
-		log:     d.Log,
+		throttle: newThrottle(d.Now),
+		started:  d.Now(),
+		ended:    recent.New[string, *fault.Error](maxEnded),
+		log:      d.Log,
 	}, nil
 }
 

@@ -88,5 +88,5 @@ func (h *hasher) do(ctx context.Context, f func() error) error {
 
 func errBusy() *fault.Error {
 	return fault.New(http.StatusServiceUnavailable, fault.TooManyRequests, "Too many sign-ins at once").
-		Next("Try again in a few seconds.")
+		Next("Try again in a few seconds.").Because(retryAfter(hashPatience))
 }

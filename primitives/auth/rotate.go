@@ -123,7 +123,7 @@ func (s *Service) RotateSigningKey(ctx context.Context, revoke bool) (Rotation, 
 // retire returns the keys that check tokens beside a new one: those of before
 // and the one that signed.
 func (s *Service) retire(stored map[string]string, revoke bool) ([]tokens.RetiredKey, error) {
-	if revoke {
+	if revoke || stored[secretKeyID] == "" {
 		return nil, nil
 	}
 	retired, err := retiredKeys(stored[secretRetiredKeys], s.now())

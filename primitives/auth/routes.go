@@ -24,7 +24,7 @@ func (s *Service) Mount(r rest.Router) {
 
 	r.GET("/public-config", rest.Public, s.handlePublicConfig)
 
-	r.POST("/users", rest.User, s.handleSignUp, body)
+	r.POST("/users", rest.User, s.handleSignUp, body, tellWhenToRetry)
 	r.GET("/users", rest.Admin, s.handleListUsers)
 	r.DELETE("/users", rest.Admin, s.handleDeleteUsers, body)
 	r.GET("/users/:userId", rest.Admin, s.handleUser)
@@ -32,7 +32,7 @@ func (s *Service) Mount(r rest.Router) {
 	r.DELETE("/users/:userId/sessions", rest.Admin, s.handleEndSessions(sessionsOfUser))
 	r.DELETE("/users/:userId/sessions/:sessionId", rest.Admin, s.handleEndSession(sessionsOfUser))
 
-	r.POST("/sessions", rest.Public, s.handleSignIn, body)
+	r.POST("/sessions", rest.Public, s.handleSignIn, body, tellWhenToRetry)
 	r.GET("/sessions/current", rest.JWT, s.handleCurrent)
 	r.GET("/sessions", rest.JWT, s.handleListSessions(s.ownSessions))
 	r.DELETE("/sessions", rest.JWT, s.handleEndSessions(s.ownSessions))

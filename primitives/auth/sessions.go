@@ -27,14 +27,15 @@ func (s *Service) open(c rest.Context, user User) (grant, error) {
 // openWith is open for a user who signed in with the password of this hash. It
 // returns 401 AUTH_UNAUTHORIZED when the password has changed meanwhile.
 func (s *Service) openWith(c rest.Context, user User, hash string) (grant, error) {
-	t := tokens.NewSession(user.ID, tokens.ForUser)
+	t, by := tokens.NewSession(user.ID, tokens.ForUser), clientOf(c)
 	ctx := c.Request().Context()
 	err := s.asProject(ctx, func(tx pg.Tx) error {
-		return insertUserSession(ctx, tx, t, hash, clientOf(c), s.now())
+		return insertUserSession(ctx, tx, t, hash, by, s.now())
 	})
 	if err != nil {
 		return grant{}, err
 	}
+	s.throttle.remember(pairOf(user.Email, by.addr))
 	return s.grant(t, user.Email)
 }
 

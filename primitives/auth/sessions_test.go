@@ -138,7 +138,8 @@ func TestRefreshOfABrowserSession(t *testing.T) {
 	}
 	w.do("GET", "/api/auth/sessions/current", nil, bearer(a.text("accessToken"))).ok()
 
-	// The old one stays good until it expires, and lives no longer than that.
+	// The old one gets the new one once more for a while (see families_test.go),
+	// and none lives longer than it says.
 	w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).ok()
 	w.clock.advance(7 * 24 * time.Hour)
 	gone := w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).refused(401, fault.AuthUnauthorized, "")

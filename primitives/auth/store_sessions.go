@@ -3,8 +3,10 @@ package auth
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
@@ -156,4 +158,17 @@ func listSessions(ctx context.Context, tx pg.Tx, now time.Time, condition string
 func sessionLives(ctx context.Context, tx pg.Tx, id string, now time.Time) (lives bool, err error) {
 	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM auth.sessions WHERE id = $1 AND expires_at > $2)`, id, now).Scan(&lives)
 	return lives, err
+}
+
+// hasSessionFrom reports whether a live session of a user was last used from a
+// network.
+func hasSessionFrom(ctx context.Context, tx pg.Tx, user uuid.UUID, network netip.Prefix, now time.Time) (has bool, err error) {
+	if !network.IsValid() {
+		return false, nil
+	}
+	err = tx.QueryRow(ctx, `
+		SELECT EXISTS (
+		  SELECT FROM auth.sessions
+		   WHERE user_id = $1 AND expires_at > $2 AND ip_address <<= $3::inet)`, user, now, network.String()).Scan(&has)
+	return has, err
 }

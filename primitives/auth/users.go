@@ -130,8 +130,9 @@ func (s Settings) checkRedirect(target string) error {
 // case.
 //
 // It returns 401 AUTH_UNAUTHORIZED after the same time for an unknown address,
-// an account without password and a wrong password, and 403 FORBIDDEN for the
-// right password while the address must be verified and is not.
+// an account without password and a wrong password, 403 FORBIDDEN for the
+// right password while the address must be verified and is not, and 429
+// TOO_MANY_REQUESTS to a client that has failed too often (see throttle).
 func (s *Service) signIn(ctx context.Context, email, password string) (found account, err error) {
 	var settings Settings
 	err = s.asProject(ctx, func(tx pg.Tx) (err error) {
@@ -144,7 +145,15 @@ func (s *Service) signIn(ctx context.Context, email, password string) (found acc
 	if err != nil {
 		return account{}, err
 	}
+	id, _ := uuid.Parse(found.user.ID) // zero where nobody was found
+	taken, err := s.tryPassword(ctx, email, id)
+	if err != nil {
+		return account{}, err
+	}
 	ok, err := s.passwords.matches(ctx, found.hash, password)
+	if ok || err != nil { // not looked at is not wrong
+		s.throttle.giveBack(taken)
+	}
 	if err != nil {
 		return account{}, err
 	}

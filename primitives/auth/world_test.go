@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -320,4 +321,53 @@ func (w *world) count(query string, args ...any) (n int) {
 		w.t.Fatal(err)
 	}
 	return n
+}
+
+// text returns the text that a query selects.
+func (w *world) text(query string, args ...any) (text string) {
+	w.t.Helper()
+	if err := w.db.AsOwner(context.Background(), func(tx pg.Tx) error {
+		return tx.QueryRow(context.Background(), query, args...).Scan(&text)
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	return text
+}
+
+// await waits until a query selects this number.
+func (w *world) await(query string, want int) {
+	w.t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for got := w.count(query); got != want; got = w.count(query) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("got %d, want %d: %s", got, want, query)
+		}
+	}
+}
+
+// claimsOf returns what a token says, unchecked.
+func claimsOf(t testing.TB, token string) map[string]any {
+	t.Helper()
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		t.Fatalf("got %d parts of a token, want 3", len(parts))
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims map[string]any
+	if err := json.Unmarshal(raw, &claims); err != nil {
+		t.Fatal(err)
+	}
+	return claims
+}
+
+func jsonOf(t testing.TB, v any) string {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
 }

@@ -328,6 +328,23 @@ func TestSessionOfAnAccessToken(t *testing.T) {
 	}
 }
 
+func TestSharedAccessIsAccepted(t *testing.T) {
+	t.Parallel()
+	token, err := tokens.SharedAccess(secret, "local:admin", "project_admin", start, start.Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := authority(t, 0).VerifyAccess(token); err != nil || c.Subject != "local:admin" || c.Role != "project_admin" || c.Session != "" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	if _, err := authority(t, time.Minute).VerifyAccess(token); !errors.Is(err, tokens.ErrInvalid) {
+		t.Errorf("got %v after a minute, want ErrInvalid", err)
+	}
+	if token, err := tokens.SharedAccess("", "x", "authenticated", start, start); err == nil {
+		t.Errorf("got %q for an empty secret", token)
+	}
+}
+
 func TestRetiredKeyEndsWhenItIsSaidTo(t *testing.T) {
 	t.Parallel()
 	first, second := pair(t, firstPair), pair(t, secondPair)

@@ -55,7 +55,7 @@ func NewLimiter(l Limit) *Limiter {
 // reports the budget in the RateLimit headers.
 func (l *Limiter) Middleware(next Handler) Handler {
 	return func(c Context) error {
-		client := clientOf(identity.CallFrom(c.Request().Context()).ClientIP)
+		client := Network(identity.CallFrom(c.Request().Context()).ClientIP)
 		count, ends := l.take(client)
 		reset := int(math.Ceil(ends.Sub(l.Now()).Seconds()))
 		h := c.Response().Header()
@@ -76,9 +76,10 @@ func (l *Limiter) Middleware(next Handler) Handler {
 	}
 }
 
-// clientOf groups an IPv6 client by its /64, the smallest block that a
-// network hands out: one host owns all addresses in it.
-func clientOf(addr netip.Addr) netip.Prefix {
+// Network is who counts as one client: an IPv4 address, or the /64 of an IPv6
+// address, the smallest block that a network hands out: one host owns all
+// addresses in it. It is the zero prefix for the zero address.
+func Network(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap()
 	bits := 32
 	if addr.Is6() {

@@ -11,7 +11,7 @@ func TestALimitersMemoryIsBounded(t *testing.T) {
 	now := time.Unix(0, 0)
 	l := NewLimiter(Limit{Window: time.Minute, Max: 1, Now: func() time.Time { return now }})
 	client := func(i int) netip.Prefix {
-		return clientOf(netip.AddrFrom4([4]byte{byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}))
+		return Network(netip.AddrFrom4([4]byte{byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}))
 	}
 	for i := range 3 * maxClients {
 		l.take(client(i))

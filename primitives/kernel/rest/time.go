@@ -15,3 +15,6 @@ func (t Time) MarshalJSON() ([]byte, error) {
 func (t Time) String() string {
 	return time.Time(t).UTC().Truncate(time.Millisecond).Format("2006-01-02T15:04:05.000Z")
 }
+
+// UnmarshalJSON reads what MarshalJSON writes, and any other RFC 3339 time.
+func (t *Time) UnmarshalJSON(text []byte) error { return (*time.Time)(t).UnmarshalJSON(text) }

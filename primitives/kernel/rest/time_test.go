@@ -21,5 +21,9 @@ func TestTimesAreUTCWithMillisecondsCutOff(t *testing.T) {
 		if err != nil || string(got) != want {
 			t.Errorf("got %s (%v), want %s", got, err, want)
 		}
+		var back rest.Time
+		if err := json.Unmarshal(got, &back); err != nil || back.String() != rest.Time(when).String() {
+			t.Errorf("got %s (%v) back from %s", back, err, got)
+		}
 	}
 }
