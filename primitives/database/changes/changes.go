@@ -129,7 +129,7 @@ func (s *Service) Apply(ctx context.Context, version, name, sql string) (Migrati
 		return Migration{}, noStatement()
 	}
 	m := Migration{Version: version, Name: name, Statements: texts(statements)}
-	err = s.alone(ctx, s.limits.Migration, func(ctx context.Context, x *session) error {
+	err = s.alone(ctx, s.limits.Migration, func(ctx context.Context, x *work) error {
 		if err := s.record(ctx, x, &m); err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (s *Service) Apply(ctx context.Context, version, name, sql string) (Migrati
 }
 
 // record writes what must exist if the migration does.
-func (s *Service) record(ctx context.Context, x *session, m *Migration) error {
+func (s *Service) record(ctx context.Context, x *work, m *Migration) error {
 	var at *time.Time
 	err := x.tx.QueryRow(ctx, `SELECT system.record_migration($1, $2, $3, $4)`, s.token, m.Version, m.Name, m.Statements).Scan(&at)
 	switch {
@@ -174,7 +174,7 @@ func (s *Service) record(ctx context.Context, x *session, m *Migration) error {
 }
 
 // notNewer is the refusal of a version that came too late.
-func (s *Service) notNewer(ctx context.Context, x *session, version string) error {
+func (s *Service) notNewer(ctx context.Context, x *work, version string) error {
 	var newest string
 	err := x.tx.QueryRow(ctx, `
 		SELECT version

@@ -75,7 +75,7 @@ func (s *Service) DryRun(ctx context.Context, sql string) (Report, error) {
 	for _, f := range risks(statements) {
 		r.add(f)
 	}
-	err = s.alone(ctx, s.limits.DryRun, func(ctx context.Context, x *session) error {
+	err = s.alone(ctx, s.limits.DryRun, func(ctx context.Context, x *work) error {
 		if err := x.run(ctx, statements); err != nil {
 			return err
 		}

@@ -54,7 +54,13 @@ func TestAServerProcessThatDiesInTheCommit(t *testing.T) {
 	done := make(chan dbtest.Answer)
 	go func() {
 		done <- p.apply("1", `CREATE TABLE half (n int);
-			CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); RETURN NULL; END';
+			CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS '
+			BEGIN -- called before the commit, it puts the rest of its work off to the commit
+			  IF NEW.n = 1 THEN SET CONSTRAINTS ALL DEFERRED; INSERT INTO half VALUES (2);
+			  ELSE PERFORM pg_sleep(600);
+			  END IF;
+			  RETURN NULL;
+			END';
 			CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON half DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait();
 			INSERT INTO half VALUES (1)`)
 	}()

@@ -6,29 +6,25 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/insforge/insforge-go/primitives/database/session"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// goodbye bounds what is done for a session after its request.
-const goodbye = 5 * time.Second
-
-// session is a connection with an open transaction, for one request.
-type session struct {
-	conn  *pgxpool.Conn
-	tx    pgx.Tx
-	lock  time.Duration
-	began time.Time // of the server process
+// work is a session with an open transaction, for one request.
+type work struct {
+	*session.Session
+	tx   pgx.Tx
+	lock time.Duration
 }
 
 // alone runs f in a transaction of the caller while no other migration of this
 // process runs. Unless f commits, the transaction is rolled back. After limit,
 // it is ended from outside.
-func (s *Service) alone(ctx context.Context, limit time.Duration, f func(context.Context, *session) error) error {
+func (s *Service) alone(ctx context.Context, limit time.Duration, f func(context.Context, *work) error) error {
 	select {
 	case <-s.turn:
 	case <-ctx.Done():
@@ -41,7 +37,7 @@ func (s *Service) alone(ctx context.Context, limit time.Duration, f func(context
 	defer cancel()
 	x, err := s.open(bounded)
 	if err == nil {
-		defer s.close(bounded, x)
+		defer x.Close(bounded)
 		err = f(bounded, x)
 	}
 	var known *fault.Error
@@ -50,40 +46,32 @@ func (s *Service) alone(ctx context.Context, limit time.Duration, f func(context
 		return err
 	case bounded.Err() != nil:
 		return tookTooLong(limit, err)
-	case x != nil && x.conn.Conn().IsClosed():
+	case x != nil && x.IsClosed():
 		return connectionLost(err)
 	}
 	return answer(err)
 }
 
-// open takes a connection, clears it of what earlier callers may have left,
-// and begins a transaction as the caller. Nothing is looked up outside of
-// Postgres's own catalog until run.
-func (s *Service) open(ctx context.Context) (*session, error) {
-	conn, err := s.db.AcquireCaller(ctx)
+// open connects and begins a transaction as the caller. Nothing is looked up
+// outside of Postgres's own catalog until run.
+func (s *Service) open(ctx context.Context) (*work, error) {
+	conn, err := session.Open(ctx, s.db, session.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
+		return nil, err
 	}
-	x := &session{conn: conn, lock: s.limits.Lock}
+	x := &work{Session: conn, lock: s.limits.Lock}
 	if err := s.begin(ctx, x); err != nil {
-		s.close(ctx, x)
+		x.Close(ctx)
 		return nil, err
 	}
 	return x, nil
 }
 
-func (s *Service) begin(ctx context.Context, x *session) (err error) {
-	if _, err := x.conn.Exec(ctx, `DISCARD ALL`); err != nil {
-		return err
-	}
-	const self = `SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()`
-	if err := x.conn.QueryRow(ctx, self).Scan(&x.began); err != nil {
-		return err
-	}
+func (s *Service) begin(ctx context.Context, x *work) (err error) {
 	begin := fmt.Sprintf(`BEGIN; SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL client_encoding = 'UTF8';
 		SET LOCAL standard_conforming_strings = on; SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = 0`,
 		s.limits.Turn.Milliseconds())
-	if x.tx, err = x.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin}); err != nil {
+	if x.tx, err = x.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin}); err != nil {
 		return err
 	}
 	caller := identity.From(ctx)
@@ -96,14 +84,14 @@ func (s *Service) begin(ctx context.Context, x *session) (err error) {
 
 // run runs the project's statements, in schema public and with the time that
 // is left.
-func (x *session) run(ctx context.Context, statements []sqltext.Statement) error {
+func (x *work) run(ctx context.Context, statements []sqltext.Statement) error {
 	ends, _ := ctx.Deadline()
 	settings := fmt.Sprintf(`SET LOCAL search_path = public; SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %d`,
 		x.lock.Milliseconds(), max(1, time.Until(ends).Milliseconds()))
 	if _, err := x.tx.Exec(ctx, settings); err != nil {
 		return err
 	}
-	raw := x.conn.Conn().PgConn()
+	raw := x.PgConn()
 	for i, s := range statements {
 		// The extended protocol: the server refuses more than one command.
 		if _, err := raw.ExecParams(ctx, s.Text, nil, nil, nil, nil).Close(); err != nil {
@@ -116,34 +104,18 @@ func (x *session) run(ctx context.Context, statements []sqltext.Statement) error
 	return nil
 }
 
-// commit ends the transaction. When the connection breaks meanwhile, nobody
-// knows how.
-func (x *session) commit(ctx context.Context) error {
+// commit ends the transaction, after what was deferred to its end. When the
+// connection breaks meanwhile, nobody knows how.
+func (x *work) commit(ctx context.Context) error {
+	if _, err := x.tx.Exec(ctx, `SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL search_path = pg_catalog, pg_temp`, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return deferred(err)
+	}
+	if err := session.Seal(ctx, x.tx); err != nil {
+		return err
+	}
 	err := x.tx.Commit(ctx)
 	if err != nil && (pg.State(err) == "" || pg.Gone(err)) {
 		return unknownOutcome(err)
 	}
 	return deferred(err)
-}
-
-// close ends the session, which rolls back what was not committed, and takes
-// the connection out of the pool. When ctx ended first, a statement may still
-// run: it was asked to stop, which SQL can ignore, so the server is told to
-// end it.
-func (s *Service) close(ctx context.Context, x *session) {
-	over := ctx.Err() != nil
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
-	defer cancel()
-	if over && !x.began.IsZero() {
-		_ = s.db.AsOwner(ctx, func(tx pg.Tx) error {
-			// The process id may be another session's by now.
-			_, err := tx.Exec(ctx, `
-				SELECT pg_terminate_backend(pid)
-				  FROM pg_stat_activity
-				 WHERE pid = $1 AND backend_start = $2`, int64(x.conn.Conn().PgConn().PID()), x.began)
-			return err // without the right to, the statement's own timeout ends it
-		})
-	}
-	_ = x.conn.Conn().Close(ctx) // there is nothing to lose
-	x.conn.Release()
 }

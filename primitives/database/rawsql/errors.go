@@ -82,11 +82,6 @@ func connectionLost(cause error) *fault.Error {
 		Next("See whether it took effect before you send it again.").Because(cause)
 }
 
-func rolesChanged() *fault.Error {
-	return fault.New(http.StatusForbidden, fault.Forbidden, "The SQL changes a role or its settings, which is not allowed").
-		Next("Leave that out. Nothing was changed.")
-}
-
 func (s *Service) textTooLong() *fault.Error {
 	return fault.New(http.StatusRequestEntityTooLarge, fault.InvalidInput, fmt.Sprintf("The SQL is longer than %d bytes", s.limits.TextBytes)).
 		Next("Send it in parts, or upload it with POST /api/database/advance/import.")

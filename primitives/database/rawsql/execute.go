@@ -17,7 +17,7 @@ const pipelined = 256
 // execute runs the statements by the extended protocol, so that the server
 // makes sure that each is one command. The result is that of a single
 // statement, and empty for several.
-func (x *session) execute(ctx context.Context, j job) (*Result, error) {
+func (x *connection) execute(ctx context.Context, j job) (*Result, error) {
 	if len(j.statements) > 1 {
 		return x.several(ctx, j.statements)
 	}
@@ -40,7 +40,7 @@ func (x *session) execute(ctx context.Context, j job) (*Result, error) {
 }
 
 // several runs statements for their effects.
-func (x *session) several(ctx context.Context, statements []sqltext.Statement) (*Result, error) {
+func (x *connection) several(ctx context.Context, statements []sqltext.Statement) (*Result, error) {
 	for len(statements) > 0 {
 		n := min(len(statements), pipelined)
 		if err := x.pipeline(ctx, statements[:n]); err != nil {
@@ -53,7 +53,7 @@ func (x *session) several(ctx context.Context, statements []sqltext.Statement) (
 
 // pipeline sends all statements at once and reads past their rows. The first
 // failure is returned: the server skips what follows it.
-func (x *session) pipeline(ctx context.Context, statements []sqltext.Statement) (err error) {
+func (x *connection) pipeline(ctx context.Context, statements []sqltext.Statement) (err error) {
 	p := x.raw().StartPipeline(ctx)
 	defer func() {
 		if closing := p.Close(); err == nil {

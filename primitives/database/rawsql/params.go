@@ -24,7 +24,7 @@ const maxNesting = 6
 // booleans are taken as they are, and the server decides what they are. For an
 // array or an object the server is asked first, since the type tells JSON from
 // an array of Postgres: the statement is then prepared under a name.
-func (x *session) parameters(ctx context.Context, sql string, params []json.RawMessage) (prepared string, texts [][]byte, err error) {
+func (x *connection) parameters(ctx context.Context, sql string, params []json.RawMessage) (prepared string, texts [][]byte, err error) {
 	types := make([]values.Type, len(params))
 	for _, p := range params {
 		if c := p[0]; c == '[' || c == '{' {
@@ -84,14 +84,14 @@ func whole(raw json.RawMessage) json.RawMessage {
 
 // prepare prepares a statement and returns its name and the types of its
 // parameters.
-func (x *session) prepare(ctx context.Context, sql string) (name string, types []values.Type, err error) {
+func (x *connection) prepare(ctx context.Context, sql string) (name string, types []values.Type, err error) {
 	x.statements++
 	name = fmt.Sprintf("insforge raw sql %d", x.statements)
 	statement, err := x.raw().Prepare(ctx, name, sql, nil)
 	if err != nil {
 		return "", nil, err
 	}
-	rows, err := x.conn.Query(ctx, `
+	rows, err := x.Query(ctx, `
 		SELECT coalesce(b.oid, t.oid),
 		       CASE WHEN coalesce(b.typcategory, t.typcategory) = 'A' THEN coalesce(b.typelem, t.typelem) ELSE 0 END
 		  FROM unnest($1::oid[]) WITH ORDINALITY AS p (oid, position)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/insforge/insforge-go/primitives/database/session"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/database/values"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
@@ -29,7 +30,7 @@ const (
 var errTransactionLeft = errors.New("the SQL left the transaction that the server began for it")
 
 // run runs the statements, in a transaction if they let themselves.
-func (s *Service) run(ctx context.Context, x *session, j job) (*Result, error) {
+func (s *Service) run(ctx context.Context, x *connection, j job) (*Result, error) {
 	result, err := s.inTransaction(ctx, x, j)
 	if err == nil || len(j.statements) > 1 || j.Explain || !wantsNoTransaction(err, j.Root) {
 		return result, err
@@ -42,7 +43,7 @@ func (s *Service) run(ctx context.Context, x *session, j job) (*Result, error) {
 // code that commits (invalid_transaction_termination).
 //
 // The caller's own code must not bring it about, since what it does outside
-// is committed before it is judged (GuardRoles): the refusal must come from
+// is committed before it is judged (session.Seal): the refusal must come from
 // the server's check, which precedes the command, and not from code that the
 // command runs. The commands that have the check run code of users as the
 // owner of a table and restricted, where no role can be left.
@@ -57,8 +58,8 @@ func wantsNoTransaction(err error, root bool) bool {
 	return e.Code == "25001" && e.Routine == "PreventInTransactionBlock" && e.Where == ""
 }
 
-func (s *Service) inTransaction(ctx context.Context, x *session, j job) (_ *Result, err error) {
-	tx, err := x.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; " + values.Settings})
+func (s *Service) inTransaction(ctx context.Context, x *connection, j job) (_ *Result, err error) {
+	tx, err := x.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; " + values.Settings})
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func (s *Service) inTransaction(ctx context.Context, x *session, j job) (_ *Resu
 }
 
 // outside runs one statement without a transaction around it.
-func (s *Service) outside(ctx context.Context, x *session, j job) (*Result, error) {
+func (s *Service) outside(ctx context.Context, x *connection, j job) (*Result, error) {
 	result, err := x.execute(ctx, j)
 	if err != nil {
 		return nil, err
@@ -110,8 +111,8 @@ func (s *Service) outside(ctx context.Context, x *session, j job) (*Result, erro
 }
 
 // conclude records what has been run already.
-func (s *Service) conclude(ctx context.Context, x *session, j job, result *Result) error {
-	tx, err := x.conn.Begin(ctx)
+func (s *Service) conclude(ctx context.Context, x *connection, j job, result *Result) error {
+	tx, err := x.Begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -136,7 +137,7 @@ func rollback(ctx context.Context, tx pgx.Tx) {
 // settle does what belongs into the transaction of the statements, after
 // them: it has deferred constraints checked while the caller's settings
 // apply, puts its own in their place, and records the request.
-func (s *Service) settle(ctx context.Context, x *session, tx pgx.Tx, j job, result *Result) error {
+func (s *Service) settle(ctx context.Context, x *connection, tx pgx.Tx, j job, result *Result) error {
 	sql := "SET CONSTRAINTS ALL IMMEDIATE"
 	if j.Root {
 		sql += "; SET LOCAL SESSION AUTHORIZATION DEFAULT"
@@ -152,33 +153,10 @@ func (s *Service) settle(ctx context.Context, x *session, tx pgx.Tx, j job, resu
 	if _, err := tx.Exec(ctx, sql); err != nil {
 		return err
 	}
-	if !j.Root {
-		if err := GuardRoles(ctx, tx); err != nil {
-			return err
-		}
+	if err := s.audit.Record(ctx, pg.Tx{Tx: tx}, entry(j, result)); err != nil || j.Root {
+		return err
 	}
-	return s.audit.Record(ctx, pg.Tx{Tx: tx}, entry(j, result))
-}
-
-// GuardRoles returns 403 FORBIDDEN for a transaction that changed roles, which
-// must then be rolled back. Every role may change its own password and
-// settings, so code that leaves the caller's role could lock the product out
-// of its own login. The guards on text do not see into code; the locks on the
-// catalogs of roles, which last until the commit, tell. It is for whoever runs
-// SQL of callers, as the last thing before the commit, with a search_path
-// under which the catalog is found first.
-func GuardRoles(ctx context.Context, tx pgx.Tx) error {
-	var changed bool
-	err := tx.QueryRow(ctx, `
-		SELECT EXISTS (
-		  SELECT FROM pg_catalog.pg_locks
-		   WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND mode <> 'AccessShareLock'
-		     AND relation IN ('pg_catalog.pg_authid'::regclass, 'pg_catalog.pg_auth_members'::regclass, 'pg_catalog.pg_db_role_setting'::regclass))`,
-		pgx.QueryExecModeSimpleProtocol).Scan(&changed)
-	if err == nil && changed {
-		return rolesChanged()
-	}
-	return err
+	return session.Seal(ctx, tx)
 }
 
 // maxAudited is how much of the SQL the audit log keeps, in characters.

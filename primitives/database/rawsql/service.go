@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
@@ -15,7 +14,6 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
-	"github.com/jackc/pgx/v5"
 )
 
 // Limits bound one request; a zero field takes the default.
@@ -65,9 +63,6 @@ type Service struct {
 	limits  Limits
 	slots   chan struct{}
 	buffers respond.Buffers
-
-	mu     sync.Mutex
-	caller *pgx.ConnConfig // how the callers' login connects, once known
 }
 
 // New returns a Service.
@@ -121,8 +116,8 @@ func (s *Service) Run(ctx context.Context, q Query) (*Result, error) {
 		return nil, err
 	}
 	result, err := s.run(limited, x, job{Query: q, statements: statements})
-	broken := x.conn.IsClosed()
-	x.close(limited)
+	broken := x.IsClosed()
+	x.Close(limited)
 	switch {
 	case err == nil:
 		return result, nil

@@ -4,18 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/insforge/insforge-go/primitives/database/rawsql"
+	"github.com/insforge/insforge-go/primitives/database/session"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
-	"github.com/jackc/pgx/v5"
 )
-
-// goodbye bounds what is done for a connection after its transfer.
-const goodbye = 5 * time.Second
 
 // within runs f in a transaction as the caller in ctx, on a connection that
 // nobody has used before and nobody uses afterwards: code that an import
@@ -23,26 +18,17 @@ const goodbye = 5 * time.Second
 // prepared statements behind. What f returns is audited in the transaction,
 // which is refused when it changed roles.
 func (s *Service) within(ctx context.Context, f func(tx pg.Tx) (audit.Entry, error)) (err error) {
-	pooled, err := s.deps.DB.AcquireCaller(ctx)
+	conn, err := session.Open(ctx, s.deps.DB, session.Options{})
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return err
 	}
-	conn := pooled.Hijack()
-	var began time.Time // of the server process
 	defer func() {
 		var known *fault.Error
 		if err != nil && !errors.As(err, &known) && conn.IsClosed() && ctx.Err() == nil && pg.State(err) == "" {
 			err = gone(err)
 		}
-		s.close(ctx, conn, began)
+		conn.Close(ctx)
 	}()
-	if _, err := conn.Exec(ctx, `DISCARD ALL`); err != nil {
-		return err
-	}
-	const self = `SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()`
-	if err := conn.QueryRow(ctx, self).Scan(&began); err != nil {
-		return err
-	}
 	inner, err := conn.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
@@ -90,32 +76,8 @@ func (s *Service) settle(ctx context.Context, tx pg.Tx, e audit.Entry) error {
 	if err != nil {
 		return err
 	}
-	if err := rawsql.GuardRoles(ctx, tx); err != nil {
-		return err
-	}
 	if err := s.deps.Audit.Record(ctx, tx, e); err != nil {
 		return err
 	}
-	// Deferred code may have deferred more of itself. That runs at the commit,
-	// behind the guard, so it must not change anything.
-	_, err = tx.Exec(ctx, `SET TRANSACTION READ ONLY`)
-	return err
-}
-
-// close ends a connection, which rolls back what was not committed. When ctx
-// ended first, a statement may still run: it was asked to stop, which SQL can
-// ignore, so the server is told to end it.
-func (s *Service) close(ctx context.Context, conn *pgx.Conn, began time.Time) {
-	over := ctx.Err() != nil
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
-	defer cancel()
-	if over && !began.IsZero() {
-		_ = s.deps.DB.AsOwner(ctx, func(tx pg.Tx) error {
-			// The process id may be another session's by now.
-			_, err := tx.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2`,
-				int64(conn.PgConn().PID()), began)
-			return err // without the right to, the statement's own timeout ends it
-		})
-	}
-	_ = conn.Close(ctx) // there is nothing to lose
+	return session.Seal(ctx, tx)
 }

@@ -107,6 +107,15 @@ func (db *DB) Ping(ctx context.Context) error {
 // OwnerDSN is the owner's connection string. It holds a password.
 func (db *DB) OwnerDSN() string { return db.ownerDSN }
 
+// ConnConfig is how one of the pools connects, for connections that no pool
+// can share. It holds a password.
+func (db *DB) ConnConfig(owner bool) *pgx.ConnConfig {
+	if owner {
+		return db.owner.Config().ConnConfig
+	}
+	return db.caller.Config().ConnConfig
+}
+
 // AcquireCaller returns a connection of the caller pool for code that speaks
 // the pipelined protocol itself. Whoever takes it must set the role inside
 // the transaction it opens and must Release it.

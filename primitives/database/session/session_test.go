@@ -1,0 +1,139 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/insforge/insforge-go/primitives/database/session"
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
+	"github.com/jackc/pgx/v5"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// changesItself makes the callers' login change its own settings.
+const changesItself = `EXECUTE format('ALTER ROLE %I IN DATABASE %I SET work_mem = 64', session_user, current_database())`
+
+func TestSealRefusesWhatChangedRoles(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, sql string
+		refused   bool
+	}{
+		{"nothing about roles", `CREATE TABLE t (n int); INSERT INTO t VALUES (1)`, false},
+		{"another role", `RESET ROLE; SET ROLE anon`, false},
+		{"a setting of the login", `DO $$ BEGIN RESET ROLE; ` + changesItself + `; END $$`, true},
+		{"its password", `DO $$ BEGIN RESET ROLE; EXECUTE format('ALTER ROLE %I PASSWORD %L', session_user, 'x'); END $$`, true},
+	} {
+		db := pgtest.New(t)
+		err := inTransaction(t, db, c.sql)
+		var f *fault.Error
+		if got := errors.As(err, &f) && f.Status == http.StatusForbidden; got != c.refused {
+			t.Errorf("%s: got %v, want a refusal: %v", c.name, err, c.refused)
+		}
+	}
+}
+
+// What deferred code defers again runs at the commit, behind the check.
+func TestNothingIsChangedBehindTheSeal(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	err := inTransaction(t, db, `
+		CREATE TABLE public.t (n int);
+		CREATE FUNCTION public.later() RETURNS trigger LANGUAGE plpgsql AS $f$
+		BEGIN
+		  IF NEW.n = 1 THEN
+		    SET CONSTRAINTS ALL DEFERRED;
+		    INSERT INTO public.t VALUES (2);
+		  ELSE
+		    RESET ROLE;
+		    `+changesItself+`;
+		  END IF;
+		  RETURN NULL;
+		END $f$;
+		CREATE CONSTRAINT TRIGGER later AFTER INSERT ON public.t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.later();
+		INSERT INTO public.t VALUES (1)`)
+	if pg.State(err) != "25006" {
+		t.Errorf("got %v, want that the commit cannot write", err)
+	}
+	var settings int
+	err = db.AsOwner(t.Context(), func(tx pg.Tx) error {
+		return tx.QueryRow(t.Context(), `
+			SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+			 WHERE d.datname = current_database() AND s.setrole = $1::regrole`, pg.Authenticator).Scan(&settings)
+	})
+	if err != nil || settings != 0 {
+		t.Errorf("got %d settings of the login (%v), want none", settings, err)
+	}
+}
+
+// inTransaction runs sql as an administrator, seals and commits.
+func inTransaction(t *testing.T, db *pg.DB, sql string) error {
+	t.Helper()
+	ctx := t.Context()
+	s, err := session.Open(ctx, db, session.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close(ctx)
+	tx, err := s.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []string{
+		`SET LOCAL ROLE project_admin`, sql, `SET CONSTRAINTS ALL IMMEDIATE`, `SET LOCAL search_path = pg_catalog, pg_temp`,
+	} {
+		if _, err := tx.Exec(ctx, q, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatalf("%s: %v", q, err)
+		}
+	}
+	if err := session.Seal(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit(ctx)
+}
+
+func TestCloseEndsWhatDoesNotLetItselfBeCancelled(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := session.Open(ctx, db, session.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := int64(s.PgConn().PID())
+	done := make(chan error)
+	go func() {
+		_, err := s.Exec(ctx, `DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$`)
+		done <- err
+	}()
+	runs := func(event string) (n int) {
+		t.Helper()
+		err := db.AsOwner(t.Context(), func(tx pg.Tx) error {
+			return tx.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND (wait_event = $2 OR $2 = '')`, pid, event).Scan(&n)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for runs("PgSleep") == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-done; err == nil {
+		t.Error("got no error from a statement that was given up")
+	}
+	s.Close(ctx)
+	for runs("") != 0 {
+		if t.Context().Err() != nil {
+			t.Fatal("the server process goes on")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
