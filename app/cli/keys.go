@@ -1,15 +1,23 @@
 package cli
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"time"
 
 	"github.com/insforge/insforge-go/app"
 	"github.com/insforge/insforge-go/app/config"
+	"github.com/insforge/insforge-go/primitives/auth/tokens"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/spf13/cobra"
 )
+
+// tokenLifetime is how long a command may take that signs its own token. The
+// clock is the same: it runs beside the process it asks.
+const tokenLifetime = time.Minute
 
 func newKeys() *cobra.Command {
 	c := &cobra.Command{
@@ -18,7 +26,7 @@ func newKeys() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newKeysShow())
+	c.AddCommand(newKeysShow(), newKeysRotate())
 	return c
 }
 
@@ -30,7 +38,16 @@ type shownKeys struct {
 	AnonKey       string `json:"anonKey"`
 	AdminUsername string `json:"adminUsername"`
 	SecretsFile   string `json:"secretsFile"`
+	// Source is "project" for keys that the running project named, "settings"
+	// for those that it was configured with.
+	Source string `json:"source"`
 }
+
+// The sources of shown keys.
+const (
+	fromProject  = "project"
+	fromSettings = "settings"
+)
 
 func newKeysShow() *cobra.Command {
 	c := &cobra.Command{
@@ -38,6 +55,8 @@ func newKeysShow() *cobra.Command {
 		Short: "Print the API key and the anon key",
 		Long: "Prints the API key (full rights: keep it on servers), the anon key (for\n" +
 			"browsers and apps), the administrator's name and where the other secrets are.\n\n" +
+			"The keys in force are in the project's database: while it runs it is asked. Else\n" +
+			"those are printed that it was configured with, and a note on standard error says so.\n\n" +
 			"Exit codes: 0 printed, 1 no project in the data directory or not readable, 2 wrong usage.",
 		Args: cobra.NoArgs,
 	}
@@ -52,29 +71,51 @@ func newKeysShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		k := shownKeys{URL: projectURL(cfg), APIKey: s.APIKey, AnonKey: s.AnonKey, AdminUsername: s.AdminUsername, SecretsFile: s.Path}
-		out := c.OutOrStdout()
-		if *asJSON {
-			enc := json.NewEncoder(out)
-			enc.SetIndent("", "  ")
-			return enc.Encode(k)
+		k := shownKeys{URL: cfg.APIBaseURL, APIKey: s.APIKey, AnonKey: s.AnonKey, AdminUsername: s.AdminUsername, SecretsFile: s.Path, Source: fromSettings}
+		p, err := administered(cfg, s)
+		if err != nil {
+			return err
 		}
-		fmt.Fprintf(out, "URL       %s\nAPI key   %s\nAnon key  %s\nAdmin     %s\nSecrets   %s\n",
+		if p == nil {
+			fmt.Fprintf(c.ErrOrStderr(), "insforge: no process serves %s; these keys are of its settings, and the database may hold others: ask again while it runs\n", cfg.DataDir)
+		} else if err := k.ask(c.Context(), p); err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(c.OutOrStdout(), k)
+		}
+		_, err = fmt.Fprintf(c.OutOrStdout(), "URL       %s\nAPI key   %s\nAnon key  %s\nAdmin     %s\nSecrets   %s\n",
 			k.URL, k.APIKey, k.AnonKey, k.AdminUsername, k.SecretsFile)
-		return nil
+		return err
 	}
 	return c
 }
 
-// projectURL is where the project is served. The process that does it knows
-// better than this command's environment.
-func projectURL(cfg config.Config) string {
-	if serving, err := app.Serving(cfg.DataDir); err == nil && serving {
-		if i, err := app.ReadInstance(cfg.DataDir); err == nil {
-			return i.URL
-		}
+// ask replaces the keys by those that the running project names.
+func (k *shownKeys) ask(ctx context.Context, p *project) error {
+	k.URL, k.Source = p.url, fromProject
+	if err := p.call(ctx, http.MethodGet, "/api/metadata/api-key", nil, k); err != nil {
+		return err
 	}
-	return cfg.APIBaseURL
+	return p.call(ctx, http.MethodGet, "/api/metadata/anon-key", nil, k)
+}
+
+// administered returns the process that serves the data directory, nil when
+// none does. Its keys may be others than the settings say, so it is asked with
+// a token that the project's secret signs.
+func administered(cfg config.Config, s config.LoadedSecrets) (*project, error) {
+	running, err := app.Serving(cfg.DataDir)
+	if err != nil || !running {
+		return nil, err
+	}
+	i, err := serving(cfg)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	p := newProject(i.URL, "")
+	p.token, err = tokens.SharedAccess(s.JWTSecret, "local:"+s.AdminUsername, string(identity.RoleProjectAdmin), now, now.Add(tokenLifetime))
+	return p, err
 }
 
 func storedSecrets(cfg config.Config) (config.LoadedSecrets, error) {

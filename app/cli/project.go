@@ -34,8 +34,10 @@ const (
 
 // project is a running project, as its administrator reaches it over HTTP.
 type project struct {
-	url, key string
-	client   *http.Client
+	url string
+	// key is the API key, sent unless there is a token, an administrator's.
+	key, token string
+	client     *http.Client
 }
 
 // projectFlags adds the flags that choose a project; the result finds it.
@@ -151,7 +153,11 @@ func (p *project) call(ctx context.Context, method, path string, body, answer an
 	if err != nil {
 		return err
 	}
-	r.Header.Set("X-API-Key", p.key)
+	if p.token != "" {
+		r.Header.Set("Authorization", "Bearer "+p.token)
+	} else {
+		r.Header.Set("X-API-Key", p.key)
+	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}

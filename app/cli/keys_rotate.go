@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/insforge/insforge-go/app"
+	"github.com/insforge/insforge-go/app/config"
+	"github.com/insforge/insforge-go/primitives/auth"
+	"github.com/spf13/cobra"
+)
+
+func newKeysRotate() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "rotate",
+		Short: "Replace a key by a new one",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newKeysRotateJWT())
+	return c
+}
+
+func newKeysRotateJWT() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "jwt",
+		Short: "Make a new key that signs access tokens",
+		Long: "Makes a new key pair that signs access tokens. The old one checks tokens until\n" +
+			"the last that it signed has expired, and is published beside the new one until\n" +
+			"then: nobody is signed out. With --revoke-old it stops at once, for a key that\n" +
+			"was stolen: clients get new tokens at their next request.\n\n" +
+			"The running project does it; when none runs, it is done in the database.\n\n" +
+			"Exit codes: 0 rotated, 1 not rotated, 2 wrong usage.",
+		Args: cobra.NoArgs,
+	}
+	dataDir := dataDirFlag(c)
+	revoke := c.Flags().Bool("revoke-old", false, "the old key stops checking tokens at once")
+	asJSON := c.Flags().Bool("json", false, "print JSON")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cfg, err := loadConfig(dataDir)
+		if err != nil {
+			return err
+		}
+		done, err := rotateJWT(c.Context(), cfg, *revoke)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(c.OutOrStdout(), done)
+		}
+		until := "is good for nothing any more"
+		if done.PreviousValidUntil != nil {
+			until = "checks tokens until " + done.PreviousValidUntil.String()
+		}
+		_, err = fmt.Fprintf(c.OutOrStdout(), "new key   %s signs from now on\nold key   %s %s\n", done.KeyID, done.PreviousKeyID, until)
+		return err
+	}
+	return c
+}
+
+// rotateJWT asks the process that serves the project, or does it itself.
+func rotateJWT(ctx context.Context, cfg config.Config, revoke bool) (done auth.Rotation, err error) {
+	s, err := storedSecrets(cfg)
+	if err != nil {
+		return done, err
+	}
+	p, err := administered(cfg, s)
+	if err != nil {
+		return done, err
+	}
+	if p == nil {
+		return app.RotateSigningKey(ctx, cfg, revoke)
+	}
+	return done, p.call(ctx, http.MethodPost, "/api/auth/keys/jwt/rotate", map[string]bool{"revokeOld": revoke}, &done)
+}

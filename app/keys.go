@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/insforge/insforge-go/app/config"
+	"github.com/insforge/insforge-go/app/logging"
+	"github.com/insforge/insforge-go/primitives/auth"
+	"github.com/insforge/insforge-go/primitives/kernel/audit"
+	"github.com/insforge/insforge-go/primitives/kernel/events"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/insforge/insforge-go/primitives/kernel/seal"
+	"github.com/insforge/insforge-go/primitives/secrets"
+)
+
+// RotateSigningKey makes a new key that signs access tokens, in a project that
+// no process serves. It starts the database where that is ours, and stops it
+// again. revoke is as in auth.Service.RotateSigningKey.
+//
+// It returns ErrInUse while a process serves the project, and an error that
+// wraps fs.ErrNotExist when there is none.
+func RotateSigningKey(ctx context.Context, cfg config.Config, revoke bool) (done auth.Rotation, err error) {
+	loaded, err := config.ReadSecrets(cfg)
+	if err != nil {
+		return done, err
+	}
+	dir, err := openDataDir(cfg.DataDir)
+	if err != nil {
+		return done, err
+	}
+	defer dir.Close()
+	logs, err := logging.Open(logging.Options{
+		Dir: cfg.LogsDir, Level: cfg.LogLevel,
+		Secrets: append(loaded.Values(), cfg.Postgres.Secret(), authenticatorPassword(loaded.Secrets)),
+	})
+	if err != nil {
+		return done, err
+	}
+	defer logs.Close()
+	db, err := openDatabase(ctx, cfg, loaded.Secrets, logs)
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+
+	box, err := seal.New(loaded.EncryptionKey)
+	if err != nil {
+		return done, err
+	}
+	vault, err := secrets.New(secrets.Deps{DB: db.DB, Box: box, Now: time.Now})
+	if err != nil {
+		return done, err
+	}
+	s, err := auth.New(auth.Deps{
+		DB: db.DB, Vault: vault, Audit: audit.NewRecorder(db.auditToken), Events: &events.Bus{},
+		JWTSecret: loaded.JWTSecret, AdminUsername: loaded.AdminUsername, AdminPassword: loaded.AdminPassword,
+		Now: time.Now, Log: logs.Product,
+	})
+	if err != nil {
+		return done, err
+	}
+	// The audit names the administrator: who may read the secrets is one.
+	admin := identity.NewAdmin(identity.Admin, "local:"+loaded.AdminUsername)
+	return s.RotateSigningKey(identity.With(ctx, admin), revoke)
+}
