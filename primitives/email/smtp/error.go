@@ -112,7 +112,7 @@ func replyCode(err error) int {
 func replyText(err error) string {
 	var reply *textproto.Error
 	if errors.As(err, &reply) {
-		return reply.Error()
+		return reply.Msg
 	}
 	return err.Error()
 }
