@@ -28,14 +28,18 @@ type keySet struct {
 	address    string
 	algorithms []jose.SignatureAlgorithm
 	now        func() time.Time
+	// unreachable is why the keys are not known, which the library that asks
+	// would turn into text.
+	unreachable error
 }
 
-// errUnavailable marks a failure to fetch what is needed to decide.
-var errUnavailable = errors.New("cannot be reached")
+// ErrUnavailable tells that a provider could not be asked, so that nothing is
+// said about a token.
+var ErrUnavailable = errors.New("provider cannot be reached")
 
 // VerifySignature returns the payload of a token in compact form that one of
 // the keys signed. It implements oidc.KeySet.
-func (k keySet) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+func (k *keySet) VerifySignature(ctx context.Context, token string) ([]byte, error) {
 	parsed, err := jose.ParseSignedCompact(token, k.algorithms)
 	if err != nil {
 		return nil, fmt.Errorf("parse token: %w", err)
@@ -44,7 +48,8 @@ func (k keySet) VerifySignature(ctx context.Context, token string) ([]byte, erro
 	for _, maxAge := range []time.Duration{keysMaxAge, keysMinAge} {
 		set, err := k.keys.get(ctx, k.now(), maxAge, k.fetch)
 		if err != nil {
-			return nil, fmt.Errorf("%w: keys at %s: %w", errUnavailable, k.address, err)
+			k.unreachable = fmt.Errorf("%w: keys at %s: %w", ErrUnavailable, k.address, err)
+			return nil, k.unreachable
 		}
 		candidates := set.Keys
 		if header.KeyID != "" {
@@ -70,7 +75,7 @@ func fits(key jose.JSONWebKey, algorithm string) bool {
 		(key.Algorithm == "" || key.Algorithm == algorithm)
 }
 
-func (k keySet) fetch(ctx context.Context) (jose.JSONWebKeySet, error) {
+func (k *keySet) fetch(ctx context.Context) (jose.JSONWebKeySet, error) {
 	var set jose.JSONWebKeySet
 	if err := getJSON(ctx, k.client, k.address, "", &set); err != nil {
 		return set, err

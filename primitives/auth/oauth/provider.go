@@ -73,6 +73,9 @@ type Provider struct {
 	// pkce says that the provider takes a code challenge, nonce that its ID
 	// tokens repeat the nonce.
 	pkce, nonce bool
+	// scopes are asked for when the registration names none; empty for those
+	// of the name.
+	scopes []string
 	// scopeSeparator is between scopes; empty for a space.
 	scopeSeparator string
 	// params are further ones of the authorization request.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"regexp"
@@ -52,6 +53,19 @@ func (f *Fields) Complain(name, text string) { f.complain(name, text) }
 func (f *Fields) Has(name string) bool {
 	_, ok := f.object[name]
 	return ok
+}
+
+// Only complains about members of other names.
+func (f *Fields) Only(names ...string) {
+	var others []string
+	for _, name := range slices.Sorted(maps.Keys(f.object)) {
+		if !slices.Contains(names, name) {
+			others = append(others, "'"+name+"'")
+		}
+	}
+	if len(others) > 0 {
+		f.complain("", "Unrecognized key(s) in object: "+strings.Join(others, ", "))
+	}
 }
 
 // Raw returns the member's JSON text, nil when absent.

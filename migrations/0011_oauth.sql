@@ -1,0 +1,19 @@
+-- Sign-ins at other providers on their way. Nobody but the owner looks in.
+
+-- +goose Up
+-- What a browser came back with once, it cannot come back with again.
+CREATE TABLE auth.oauth_spent_states (
+  digest bytea PRIMARY KEY,
+  expires_at timestamptz NOT NULL
+);
+CREATE INDEX oauth_spent_states_expires_at_idx ON auth.oauth_spent_states (expires_at);
+
+-- Codes that an application exchanges for a session. The user may be deleted
+-- meanwhile, which whoever presents the code is told.
+CREATE TABLE auth.oauth_codes (
+  digest bytea PRIMARY KEY,
+  user_id uuid NOT NULL,
+  code_challenge text NOT NULL,
+  expires_at timestamptz NOT NULL
+);
+CREATE INDEX oauth_codes_expires_at_idx ON auth.oauth_codes (expires_at);
