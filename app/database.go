@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -135,6 +137,21 @@ func (d *database) port() int {
 		return 0
 	}
 	return d.server.Port
+}
+
+// toolDSN is the owner's connection string for tools and ORMs.
+func (d *database) toolDSN(p config.Postgres, secrets config.Secrets) string {
+	if d.server == nil {
+		return p.DSN()
+	}
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.UserPassword(postgres.Superuser, secrets.PostgresPassword),
+		Host:     net.JoinHostPort("127.0.0.1", strconv.Itoa(d.port())),
+		Path:     "/" + p.Database,
+		RawQuery: "sslmode=disable",
+	}
+	return u.String()
 }
 
 // findPostgres returns the programs to run the data directory with: of its

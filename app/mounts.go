@@ -18,7 +18,23 @@ func (s services) mount(root rest.Router) {
 	s.rows.Mount(database)
 	s.rawsql.Mount(database)
 	s.changes.Mount(database)
+	s.transfer.Mount(database)
 	s.records.Mount(database)
 	s.advisor.Mount(root.Group("/api/advisor"))
 	s.records.MountPlain(root.Group(plainMount))
+}
+
+// formOverhead is what a form may hold beside its file.
+const formOverhead = 1 << 20
+
+// bodyLimit is how large the bodies of a path may be where files are sent; 0
+// leaves it to the limit of all others. maxFile is the largest file.
+func bodyLimit(maxFile int64) func(path string) int64 {
+	return func(path string) int64 {
+		switch path {
+		case "/api/database/advance/import", "/api/database/advance/bulk-upsert":
+			return maxFile + formOverhead
+		}
+		return 0
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/records"
 	"github.com/insforge/insforge-go/primitives/database/rows"
 	"github.com/insforge/insforge-go/primitives/database/tables"
+	"github.com/insforge/insforge-go/primitives/database/transfer"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
@@ -58,6 +59,7 @@ type services struct {
 	rows     *rows.Service
 	rawsql   *rawsql.Service
 	changes  *changes.Service
+	transfer *transfer.Service
 	advisor  *advisor.Service
 }
 
@@ -111,7 +113,16 @@ func build(ctx context.Context, in parts) (*product, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if s.metadata, err = metadata.New(metadata.Deps{Secrets: vault, ProjectID: in.config.ProjectID}); err != nil {
+	if s.transfer, err = transfer.New(transfer.Deps{
+		DB: db, Audit: recorder, Events: bus, TempDir: in.config.DataDir,
+		MaxImportBytes: int64(in.config.MaxFileSize), Now: time.Now,
+	}); err != nil {
+		return nil, err
+	}
+	if s.metadata, err = metadata.New(metadata.Deps{
+		Secrets: vault, Database: s.transfer, DatabaseURL: in.db.toolDSN(in.config.Postgres, in.secrets),
+		ProjectID: in.config.ProjectID, Version: Version(), Now: time.Now,
+	}); err != nil {
 		return nil, err
 	}
 	s.tables = tables.New(tables.Deps{DB: db, Audit: recorder, Events: bus})
@@ -194,6 +205,7 @@ func newServer(in parts, s services, bus *events.Bus, dashboard fs.FS) *server.S
 		TrustProxy:        in.config.TrustProxy,
 		MaxJSONBody:       int64(in.config.MaxJSONBody),
 		MaxURLEncodedBody: int64(in.config.MaxURLEncodedBody),
+		BodyLimit:         bodyLimit(int64(in.config.MaxFileSize)),
 		KeepAlive:         time.Duration(in.config.KeepAlive),
 		Log:               in.log,
 		Now:               time.Now,

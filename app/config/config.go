@@ -36,9 +36,11 @@ type Config struct {
 	APIBaseURL string     `env:"API_BASE_URL"`
 	TrustProxy TrustProxy `env:"TRUST_PROXY"`
 
-	MaxJSONBody       ByteSize     `env:"MAX_JSON_BODY_SIZE" envDefault:"100mb"`
-	MaxURLEncodedBody ByteSize     `env:"MAX_URLENCODED_BODY_SIZE" envDefault:"10mb"`
-	KeepAlive         Milliseconds `env:"KEEP_ALIVE_TIMEOUT_MS" envDefault:"65000"`
+	MaxJSONBody       ByteSize `env:"MAX_JSON_BODY_SIZE" envDefault:"100mb"`
+	MaxURLEncodedBody ByteSize `env:"MAX_URLENCODED_BODY_SIZE" envDefault:"10mb"`
+	// MaxFileSize bounds the files of imports and bulk upserts.
+	MaxFileSize ByteSize     `env:"MAX_FILE_SIZE" envDefault:"50mb"`
+	KeepAlive   Milliseconds `env:"KEEP_ALIVE_TIMEOUT_MS" envDefault:"65000"`
 
 	LogLevel string `env:"LOG_LEVEL" envDefault:"info"`
 	LogsDir  string `env:"LOGS_DIR"`

@@ -39,6 +39,7 @@ func TestAnEmptyEnvironmentGivesTheDefaults(t *testing.T) {
 		APIBaseURL:        "http://localhost:7130",
 		MaxJSONBody:       100 << 20,
 		MaxURLEncodedBody: 10 << 20,
+		MaxFileSize:       50 << 20,
 		KeepAlive:         config.Milliseconds(65 * time.Second),
 		LogLevel:          "info",
 		LogsDir:           dir + "/logs",

@@ -180,6 +180,20 @@ func TestBodiesOverTheLimitAreRefused(t *testing.T) {
 			return c.NoContent(204)
 		}, rest.MaxBody(16))
 		r.POST("/ignore", rest.Public, func(c rest.Context) error { return c.NoContent(204) })
+		r.POST("/files", rest.Public, func(c rest.Context) error {
+			n, err := io.Copy(io.Discard, c.Request().Body)
+			if err != nil {
+				return rest.TooLarge(err)
+			}
+			return c.JSON(200, n)
+		})
+	}, func(d *server.Deps) {
+		d.BodyLimit = func(path string) int64 {
+			if path == "/files" {
+				return 1 << 12
+			}
+			return 0
+		}
 	})
 	for _, tt := range []struct {
 		name, path, media string
@@ -196,6 +210,10 @@ func TestBodiesOverTheLimitAreRefused(t *testing.T) {
 		{"a form of unknown length over its limit", "/read", "application/x-www-form-urlencoded", 1<<8 + 1, true, 413},
 		{"a route's own limit", "/small", "application/json", 17, false, 413},
 		{"a route's own limit with an unknown length", "/small", "application/json", 17, true, 413},
+		{"a larger route within its limit", "/files", "multipart/form-data", 1 << 12, false, 200},
+		{"a larger route, by another spelling of its path", "/Files/", "multipart/form-data", 1 << 12, false, 200},
+		{"a larger route over its limit", "/files", "multipart/form-data", 1<<12 + 1, false, 413},
+		{"a larger route over its limit with an unknown length", "/files", "multipart/form-data", 1<<12 + 1, true, 413},
 		{"a declared length over the limit that nobody would read", "/ignore", "text/plain", 1 << 12, false, 413},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

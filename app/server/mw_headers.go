@@ -46,8 +46,8 @@ func cors(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // limitBody bounds what a handler can read, and how long it waits for a client
-// that sends nothing. A declared length over the bound
-// is refused before anything is read.
+// that sends nothing. A declared length over the bound is refused before
+// anything is read.
 func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -57,6 +57,9 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 		limit := s.deps.MaxJSONBody
 		if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == "application/x-www-form-urlencoded" {
 			limit = s.deps.MaxURLEncodedBody
+		}
+		if s.deps.BodyLimit != nil {
+			limit = max(limit, s.deps.BodyLimit(r.URL.Path))
 		}
 		if r.ContentLength > limit {
 			return rest.TooLarge(&http.MaxBytesError{Limit: limit})

@@ -42,7 +42,10 @@ type Deps struct {
 	TrustProxy        config.TrustProxy
 	MaxJSONBody       int64
 	MaxURLEncodedBody int64
-	KeepAlive         time.Duration
+	// BodyLimit is the limit of routes that take more than MaxJSONBody, by
+	// their path; 0 is none of them. It may be nil.
+	BodyLimit func(path string) int64
+	KeepAlive time.Duration
 
 	Log zerolog.Logger
 	Now func() time.Time
@@ -78,8 +81,8 @@ func New(d Deps) *Server {
 		s.recoverPanic,
 		secureHeaders,
 		cors,
-		s.limitBody,
 		newCanonicalPaths(e).middleware,
+		s.limitBody,
 	}) {
 		s.chain = wrap(s.chain)
 	}
