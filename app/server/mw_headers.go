@@ -47,7 +47,8 @@ func cors(next echo.HandlerFunc) echo.HandlerFunc {
 
 // limitBody bounds what a handler can read, and how long it waits for a client
 // that sends nothing. A declared length over the bound is refused before
-// anything is read.
+// anything is read, except on routes with a bound of their own: they refuse in
+// their own words.
 func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -58,10 +59,13 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 		if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == "application/x-www-form-urlencoded" {
 			limit = s.deps.MaxURLEncodedBody
 		}
+		own := int64(0)
 		if s.deps.BodyLimit != nil {
-			limit = max(limit, s.deps.BodyLimit(r.URL.Path))
+			own = s.deps.BodyLimit(r.URL.Path)
 		}
-		if r.ContentLength > limit {
+		if own > 0 {
+			limit = own
+		} else if r.ContentLength > limit {
 			return rest.TooLarge(&http.MaxBytesError{Limit: limit})
 		}
 		w := c.Response().Writer

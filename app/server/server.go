@@ -42,8 +42,8 @@ type Deps struct {
 	TrustProxy        config.TrustProxy
 	MaxJSONBody       int64
 	MaxURLEncodedBody int64
-	// BodyLimit is the limit of routes that take more than MaxJSONBody, by
-	// their path; 0 is none of them. It may be nil.
+	// BodyLimit is the limit of routes that have their own, by their path; 0
+	// is none of them. It may be nil.
 	BodyLimit func(path string) int64
 	KeepAlive time.Duration
 
