@@ -206,7 +206,7 @@ func serverSaid(status int, code fault.Code, what string, err error) error {
 	if failed.Reply != "" {
 		text += " (" + failed.Reply + ")"
 	}
-	next := "Check host and port, and that this server may connect to it."
+	next := "Check host and port, that this server may connect to it, and that its certificate is for this host and of a known authority."
 	if failed.Phase == "sign in" {
 		next = "Check username and password; some providers want a password made for the purpose."
 	} else if failed.Code >= 500 {

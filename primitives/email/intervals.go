@@ -38,7 +38,7 @@ func (v *intervals) reserve(addresses []string, least time.Duration, now time.Ti
 			wait := int(math.Ceil((least - now.Sub(last)).Seconds()))
 			return nil, fault.New(http.StatusTooManyRequests, fault.RateLimited,
 				fmt.Sprintf("Too many emails to this address. Retry after %ds.", wait)).
-				Next(fmt.Sprintf("Wait %d seconds, or set a smaller minIntervalSeconds with PUT /api/auth/smtp-config.", wait))
+				Next("Wait that long and try again.")
 		}
 	}
 	for _, a := range addresses {

@@ -152,10 +152,13 @@ func (s *Service) settle(ctx context.Context, e entry, err error) (outcome, erro
 	result := delivered
 	reason := ""
 	if err != nil {
-		result, reason = failed, err.Error()
+		result, reason = waiting, "the database did not answer"
 		var refused *smtp.Error
-		if errors.As(err, &refused) && refused.Temporary {
-			result = waiting
+		if errors.As(err, &refused) {
+			reason = refused.Error()
+			if !refused.Temporary {
+				result = failed
+			}
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -170,9 +173,9 @@ func (s *Service) settle(ctx context.Context, e entry, err error) (outcome, erro
 	}
 	switch result {
 	case waiting:
-		line.Warn().Str("reason", reason).Msg("mail could not be sent; it waits in the outbox for another try")
+		line.Warn().Err(err).Msg("mail could not be sent; it waits in the outbox for another try")
 	case failed:
-		line.Error().Str("reason", reason).Msg("mail could not be sent")
+		line.Error().Err(err).Msg("mail could not be sent")
 	}
 	return result, err
 }

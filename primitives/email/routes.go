@@ -246,6 +246,9 @@ func readAddresses(f *rest.Fields, name string) []string {
 	return list
 }
 
+// noStore keeps the codes in mails out of caches.
+func noStore(c rest.Context) { c.Response().Header().Set("Cache-Control", "no-store") }
+
 type mailbox struct {
 	MailboxState
 	Data []KeptMail `json:"data"`
@@ -262,6 +265,7 @@ func (s *Service) handleMailbox(c rest.Context) error {
 	if err != nil {
 		return err
 	}
+	noStore(c)
 	return c.JSON(http.StatusOK, mailbox{MailboxState: state, Data: mails})
 }
 
@@ -314,6 +318,7 @@ func (s *Service) handleKeptMail(c rest.Context) error {
 	if err != nil {
 		return err
 	}
+	noStore(c)
 	return c.JSON(http.StatusOK, m)
 }
 

@@ -28,16 +28,18 @@ type claim struct {
 // claimEntries takes mails that are due for a try that ends before leased.
 func claimEntries(ctx context.Context, tx pg.Tx, now, leased time.Time, most int) ([]claim, error) {
 	rows, err := tx.Query(ctx, `
-		UPDATE email.outbox
-		   SET attempts = attempts + 1, next_attempt_at = $2
-		 WHERE id IN (
+		WITH due AS MATERIALIZED (
 		       SELECT id
 		         FROM email.outbox
 		        WHERE failed_at IS NULL AND next_attempt_at <= $1
 		        ORDER BY next_attempt_at
 		        LIMIT $3
 		          FOR UPDATE SKIP LOCKED)
-		RETURNING id, kind, attempts, created_at, expires_at, sealed`, now, leased, most)
+		UPDATE email.outbox AS o
+		   SET attempts = attempts + 1, next_attempt_at = $2
+		  FROM due
+		 WHERE o.id = due.id
+		RETURNING o.id, kind, attempts, created_at, expires_at, sealed`, now, leased, most)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/email/smtp"
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
@@ -82,11 +83,11 @@ func (s *Service) tryClaimed(ctx context.Context, c claim) {
 		return
 	}
 	p, err := s.provider(ctx)
-	if err != nil || p.mailbox {
-		_, _ = s.settle(ctx, e, &smtp.Error{Phase: "outbox", Temporary: true, Reason: "no mail server is configured", Err: err})
-		return
+	if fault.Is(err, fault.EmailProviderNotConfigured) || p.mailbox {
+		err = &smtp.Error{Phase: "outbox", Temporary: true, Reason: "no mail server is configured"}
+	} else if err == nil {
+		err = s.session(ctx, p, p.message(e.id, e.created, e.mail))
 	}
-	err = s.session(ctx, p, p.message(e.id, e.created, e.mail))
 	if err != nil && ctx.Err() != nil {
 		s.putBack(ctx, e)
 		return

@@ -11,6 +11,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,6 +64,7 @@ func TestSendIsEncryptedAndSignedIn(t *testing.T) {
 	}{
 		"STARTTLS, PLAIN":     {smtptest.Options{}, 587},
 		"STARTTLS, LOGIN":     {smtptest.Options{Mechanisms: []string{"XOAUTH2", "NTLM", "LOGIN"}}, 2525},
+		"STARTTLS, CRAM-MD5":  {smtptest.Options{Mechanisms: []string{"XOAUTH2", "CRAM-MD5"}}, 25},
 		"implicit TLS, PLAIN": {smtptest.Options{ImplicitTLS: true, Mechanisms: []string{"SCRAM-SHA-256", "PLAIN"}}, 465},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -236,6 +238,39 @@ func TestWhatServersAnswer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestASessionEndsInTimeWhateverTheServerDoes has a server that says something
+// now and then, which moves the deadlines of single steps.
+func TestASessionEndsInTimeWhateverTheServerDoes(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	group.Go(func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		for tick := time.NewTicker(5 * time.Millisecond); ; <-tick.C {
+			if _, err := io.WriteString(conn, "220-wait\r\n"); err != nil {
+				tick.Stop()
+				return // the client gave up
+			}
+		}
+	})
+	client := smtp.Client{CheckTimeout: 300 * time.Millisecond, Guard: egress.Guard{AllowPrivate: true}}
+	a := account(int(listener.Addr().(*net.TCPAddr).Port))
+	a.Host = "127.0.0.1"
+	e := failure(t, client.Check(t.Context(), a))
+	if !e.Temporary || !errors.Is(e, context.DeadlineExceeded) || !strings.Contains(e.Reason, "in time") {
+		t.Errorf("got %+v, want the time to have run out", e)
+	}
+	listener.Close()
+	group.Wait()
 }
 
 func TestAMessageThatWasTakenIsDeliveredWhateverComesAfter(t *testing.T) {
