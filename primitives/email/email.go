@@ -79,11 +79,32 @@ type Mail struct {
 
 // Configured reports whether mails can be sent, be it to the mailbox.
 func (s *Service) Configured(ctx context.Context) (bool, error) {
-	_, err := s.provider(ctx)
-	if fault.Is(err, fault.EmailProviderNotConfigured) {
-		return false, nil
+	where, err := s.Delivery(ctx)
+	return err == nil && where != Nowhere, err
+}
+
+// Delivery is where mails go.
+type Delivery string
+
+// The places where mails go.
+const (
+	ToSMTP    Delivery = "smtp"
+	ToMailbox Delivery = "mailbox"
+	Nowhere   Delivery = "none" // sending is refused
+)
+
+// Delivery returns where mails go at the moment, for who tells an operator.
+func (s *Service) Delivery(ctx context.Context) (Delivery, error) {
+	p, err := s.provider(ctx)
+	switch {
+	case fault.Is(err, fault.EmailProviderNotConfigured):
+		return Nowhere, nil
+	case err != nil:
+		return "", err
+	case p.mailbox:
+		return ToMailbox, nil
 	}
-	return err == nil, err
+	return ToSMTP, nil
 }
 
 // SendTemplate sends the mail that a template makes with variables to one
@@ -120,7 +141,7 @@ func (s *Service) SendRaw(ctx context.Context, m Mail) error {
 
 // Receipt tells where a test mail went.
 type Receipt struct {
-	Provider string `json:"provider"` // "smtp" or "mailbox"
+	Provider Delivery `json:"provider"`
 	// ID is the mail's Message-ID or its id in the mailbox.
 	ID string `json:"id"`
 }
@@ -149,11 +170,11 @@ func (s *Service) SendTest(ctx context.Context, to string) (Receipt, error) {
 	}
 	if p.mailbox {
 		id, err := s.keep(ctx, "test", m)
-		return Receipt{Provider: "mailbox", ID: id}, err
+		return Receipt{Provider: ToMailbox, ID: id}, err
 	}
 	message := p.message(newID(), s.now(), m)
 	if err := s.session(ctx, p, message); err != nil {
 		return Receipt{}, serverSaid(http.StatusInternalServerError, fault.EmailSMTPSendFailed, "The test email could not be sent", err)
 	}
-	return Receipt{Provider: "smtp", ID: message.ID}, nil
+	return Receipt{Provider: ToSMTP, ID: message.ID}, nil
 }

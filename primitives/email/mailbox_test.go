@@ -88,10 +88,18 @@ func TestTheServersSettingCountsUntilAnAdministratorDecides(t *testing.T) {
 	w := newWorld(t, smtptest.Options{})
 	w.mailbox = true
 	w.restart()
+	where := func(want email.Delivery) {
+		t.Helper()
+		if got, err := w.email.Delivery(t.Context()); got != want || err != nil {
+			t.Errorf("mails go to %q, %v, want %q", got, err, want)
+		}
+	}
+	where(email.ToMailbox)
 	if err := w.sendCode("a@example.com"); err != nil || len(w.mailboxList()) != 1 {
 		t.Errorf("got %v and %d mails, want it kept", err, len(w.mailboxList()))
 	}
 	w.enable(nil)
+	where(email.ToSMTP)
 	if a := w.do("GET", "/api/email/mailbox", "").ok(); a.body["enabled"] != true || a.body["active"] != false {
 		t.Errorf("got %s, want it not in use beside a server", a.raw)
 	}
@@ -101,6 +109,7 @@ func TestTheServersSettingCountsUntilAnAdministratorDecides(t *testing.T) {
 	w.do("PUT", "/api/auth/smtp-config", `{"enabled":false,"port":465}`).ok()
 	w.do("PUT", "/api/email/mailbox", `{"enabled":false}`).ok()
 	w.restart()
+	where(email.Nowhere)
 	if err := w.sendCode("a@example.com"); !fault.Is(err, fault.EmailProviderNotConfigured) {
 		t.Errorf("got %v, want EMAIL_PROVIDER_NOT_CONFIGURED", err)
 	}
