@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -123,7 +124,7 @@ func checkURL(u *url.URL, allowLoopback bool) error {
 
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
+	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
 }
 
 // limited cuts off answers that are too large.
@@ -164,7 +165,11 @@ func getJSON(ctx context.Context, c *http.Client, address, token string, into an
 	}
 	resp, err := c.Do(r)
 	if err != nil {
-		return err
+		var failed *url.Error
+		if errors.As(err, &failed) { // it repeats the query, which is not for the log
+			err = failed.Err
+		}
+		return fmt.Errorf("ask %s: %w", r.URL.Host, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
