@@ -18,34 +18,33 @@ import (
 // It returns 404 AUTH_USER_NOT_FOUND, and 401 AUTH_UNAUTHORIZED when the
 // caller's session has ended.
 func (s *Service) signedIn(ctx context.Context, id uuid.UUID) (user User, err error) {
+	session := identity.From(ctx).Session
 	err = s.asProject(ctx, func(tx pg.Tx) error {
-		if user, err = findUser(ctx, tx, id); err != nil {
+		if user, err = findSignedIn(ctx, tx, id, session, s.now()); !fault.Is(err, fault.AuthUserNotFound) {
 			return err
 		}
-		return s.checkLive(ctx, tx, identity.From(ctx).Session)
+		if _, err = findUser(ctx, tx, id); err == nil { // it is the session that is gone
+			return unauthorized("Invalid token")
+		}
+		return err
 	})
 	return user, err
 }
 
 // checkAdminSession returns 401 AUTH_UNAUTHORIZED when the administrator's
-// session of the caller has ended.
+// session of the caller has ended. A token without one has none to end.
 func (s *Service) checkAdminSession(ctx context.Context) error {
-	return s.asProject(ctx, func(tx pg.Tx) error {
-		return s.checkLive(ctx, tx, identity.From(ctx).Session)
-	})
-}
-
-// checkLive returns 401 AUTH_UNAUTHORIZED when the session of an access token
-// has ended; id is empty for a token without one.
-func (s *Service) checkLive(ctx context.Context, tx pg.Tx, id string) error {
+	id := identity.From(ctx).Session
 	if id == "" {
 		return nil
 	}
-	lives, err := sessionLives(ctx, tx, id, s.now())
-	if err == nil && !lives {
-		return unauthorized("Invalid token")
-	}
-	return err
+	return s.asProject(ctx, func(tx pg.Tx) error {
+		lives, err := sessionLives(ctx, tx, id, s.now())
+		if err == nil && !lives {
+			return unauthorized("Invalid token")
+		}
+		return err
+	})
 }
 
 // endSession ends one session, whoever asks.

@@ -160,6 +160,22 @@ func sessionLives(ctx context.Context, tx pg.Tx, id string, now time.Time) (live
 	return lives, err
 }
 
+// findSignedIn returns the user with an id whose session lives; an empty
+// session is that of a token without one. It returns 404 AUTH_USER_NOT_FOUND.
+func findSignedIn(ctx context.Context, tx pg.Tx, id uuid.UUID, session string, now time.Time) (User, error) {
+	a, err := scanAccount(tx.QueryRow(ctx, `
+		SELECT `+userColumns+`
+		  FROM auth.users u
+		 WHERE u.id = $1
+		   AND ($2 = '' OR EXISTS (
+		         SELECT FROM auth.sessions s
+		          WHERE s.id = nullif($2, '')::uuid AND s.user_id = u.id AND s.expires_at > $3))`, id, session, now))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return User{}, errUserNotFound()
+	}
+	return a.user, err
+}
+
 // hasSessionFrom reports whether a live session of a user was last used from a
 // network.
 func hasSessionFrom(ctx context.Context, tx pg.Tx, user uuid.UUID, network netip.Prefix, now time.Time) (has bool, err error) {

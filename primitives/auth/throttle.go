@@ -46,7 +46,9 @@ type rate struct {
 //     when an attacker shares the address.
 //
 // The chance is taken before the password is looked at and given back unless
-// it was wrong, so that a thousand guesses at once are a thousand guesses.
+// it was wrong, so that a thousand guesses at once are a thousand guesses. Who
+// finds none left waits for those that are still being looked at: many right
+// passwords at once are no guesses.
 const (
 	attackedFrom  = 50 // failures of strangers at one account
 	attackedMost  = 2 * attackedFrom
@@ -75,6 +77,8 @@ func knownRate() rate    { return rate{30, 10 * time.Second} }
 type bucket struct {
 	level float64
 	at    time.Time
+	// open is how many of them may turn out to be none.
+	open int
 }
 
 func (b bucket) leaked(now time.Time, every time.Duration) bucket {
@@ -85,10 +89,32 @@ func (b bucket) leaked(now time.Time, every time.Duration) bucket {
 	return b
 }
 
-// wait is how long it takes until b has room for one more; 0 when it has.
-func (b bucket) wait(r rate) time.Duration {
+// room tells whether b has room for one more, and if not, how long that takes.
+func (b bucket) room(r rate) refused {
 	over := b.level + 1 - r.burst
-	return time.Duration(max(0, math.Ceil(over*float64(r.every))))
+	return refused{wait: time.Duration(max(0, math.Ceil(over*float64(r.every)))), open: b.open > 0}
+}
+
+func (b bucket) taken() bucket {
+	b.level++
+	b.open++
+	return b
+}
+
+// settled is b after one that was taken turned out to be a failure or not.
+func (b bucket) settled(failed bool) bucket {
+	b.open = max(0, b.open-1)
+	if !failed {
+		b.level = max(0, b.level-1)
+	}
+	return b
+}
+
+// refused says for how long there is no chance; wait is 0 when there is one.
+type refused struct {
+	wait time.Duration
+	// open tells that there may be one sooner.
+	open bool
 }
 
 type (
@@ -120,6 +146,9 @@ type throttle struct {
 	clients  *recent.Map[netip.Prefix, clientState]
 	accounts *recent.Map[accountKey, bucket]
 	known    *recent.Map[pairKey, time.Time]
+	// changed is closed and replaced when a chance is settled.
+	changed chan struct{}
+	waiting int
 }
 
 func newThrottle(now func() time.Time) *throttle {
@@ -129,6 +158,7 @@ func newThrottle(now func() time.Time) *throttle {
 		clients:  recent.New[netip.Prefix, clientState](maxClients),
 		accounts: recent.New[accountKey, bucket](maxAccounts),
 		known:    recent.New[pairKey, time.Time](maxPairs),
+		changed:  make(chan struct{}),
 	}
 }
 
@@ -137,18 +167,60 @@ func pairOf(email string, addr netip.Addr) pairKey {
 	return pairKey{account: accountKey(digest[:16]), client: rest.Network(addr)}
 }
 
-// take uses up a chance of the pair, or says how long there is none.
-func (t *throttle) take(k pairKey) (chance, time.Duration) {
+// take uses up a chance of the pair, which must be settled, or says how long
+// there is none. It returns the error of ctx, and 503 when it would have to
+// wait for too long, or with too many others, for what others will turn out
+// to be.
+func (t *throttle) take(ctx context.Context, k pairKey) (chance, time.Duration, error) {
+	patience := time.NewTimer(hashPatience)
+	defer patience.Stop()
+	for {
+		c, r, changed := t.tryTake(k)
+		if r.wait == 0 || !r.open {
+			return c, r.wait, nil
+		}
+		if changed == nil {
+			return c, 0, errBusy()
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			t.stopWaiting()
+			return c, 0, errBusy()
+		case <-ctx.Done():
+			t.stopWaiting()
+			return c, 0, ctx.Err()
+		}
+		t.stopWaiting()
+	}
+}
+
+// tryTake is take without the wait: changed is what to wait for, nil when too
+// many wait already.
+func (t *throttle) tryTake(k pairKey) (c chance, r refused, changed <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	if t.isKnown(k, now) {
-		return chance{k, true}, t.takePair(k, knownRate(), now)
+	c = chance{pairKey: k, known: t.isKnown(k, now)}
+	if c.known {
+		r = t.takePair(k, knownRate(), now)
+	} else {
+		r = t.takeAsStranger(k, now)
 	}
-	return chance{k, false}, t.takeAsStranger(k, now)
+	if r.wait > 0 && r.open && t.waiting < hashQueue {
+		t.waiting++
+		changed = t.changed
+	}
+	return c, r, changed
 }
 
-func (t *throttle) takeAsStranger(k pairKey, now time.Time) (wait time.Duration) {
+func (t *throttle) stopWaiting() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.waiting--
+}
+
+func (t *throttle) takeAsStranger(k pairKey, now time.Time) refused {
 	account, _ := t.accounts.Get(k.account)
 	account = account.leaked(now, attackedEvery)
 	allowed := strangerRate()
@@ -158,49 +230,49 @@ func (t *throttle) takeAsStranger(k pairKey, now time.Time) (wait time.Duration)
 	client, _ := t.clients.Get(k.client)
 	whole := rate{clientBurst + float64(trustBurst*client.trust), clientEvery / time.Duration(1+client.trust/trustBurst)}
 	client.bucket = client.leaked(now, whole.every)
-	if wait = client.wait(whole); wait > 0 {
-		return wait
+	if r := client.room(whole); r.wait > 0 {
+		return r
 	}
-	if wait = t.takePair(k, allowed, now); wait > 0 {
-		return wait
+	if r := t.takePair(k, allowed, now); r.wait > 0 {
+		return r
 	}
-	client.level++
+	client.bucket = client.taken()
 	t.clients.Put(k.client, client)
-	account.level = min(account.level+1, attackedMost)
+	account = account.taken()
+	account.level = min(account.level, attackedMost)
 	t.accounts.Put(k.account, account)
-	return 0
+	return refused{}
 }
 
-func (t *throttle) takePair(k pairKey, r rate, now time.Time) time.Duration {
+func (t *throttle) takePair(k pairKey, allowed rate, now time.Time) refused {
 	b, _ := t.pairs.Get(k)
-	b = b.leaked(now, r.every)
-	if wait := b.wait(r); wait > 0 {
-		return wait
+	b = b.leaked(now, allowed.every)
+	if r := b.room(allowed); r.wait > 0 {
+		return r
 	}
-	b.level++
-	t.pairs.Put(k, b)
-	return 0
+	t.pairs.Put(k, b.taken())
+	return refused{}
 }
 
-// giveBack returns a chance that was taken and not used.
-func (t *throttle) giveBack(k chance) {
+// settle tells what became of a chance that was taken: unless the password was
+// wrong it is given back.
+func (t *throttle) settle(k chance, failed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if b, ok := t.pairs.Get(k.pairKey); ok {
-		b.level = max(0, b.level-1)
-		t.pairs.Put(k.pairKey, b)
+		t.pairs.Put(k.pairKey, b.settled(failed))
 	}
-	if k.known {
-		return
+	if !k.known {
+		if c, ok := t.clients.Get(k.client); ok {
+			c.bucket = c.settled(failed)
+			t.clients.Put(k.client, c)
+		}
+		if b, ok := t.accounts.Get(k.account); ok {
+			t.accounts.Put(k.account, b.settled(failed))
+		}
 	}
-	if c, ok := t.clients.Get(k.client); ok {
-		c.level = max(0, c.level-1)
-		t.clients.Put(k.client, c)
-	}
-	if b, ok := t.accounts.Get(k.account); ok {
-		b.level = max(0, b.level-1)
-		t.accounts.Put(k.account, b)
-	}
+	close(t.changed)
+	t.changed = make(chan struct{})
 }
 
 // remember makes the client known to the account.
@@ -221,17 +293,17 @@ func (t *throttle) isKnown(k pairKey, now time.Time) bool {
 	return ok && now.Sub(at) < knownFor
 }
 
-// tryPassword takes a chance to try a password for an account, or returns 429
-// TOO_MANY_REQUESTS. id is the user's, zero for none: after a restart, a live
+// tryPassword takes a chance to try a password for an account, which must be
+// settled, or returns 429 TOO_MANY_REQUESTS. id is the user's, zero for none: after a restart, a live
 // session tells who is known.
 func (s *Service) tryPassword(ctx context.Context, email string, id uuid.UUID) (chance, error) {
 	k := pairOf(email, identity.CallFrom(ctx).ClientIP)
-	taken, wait := s.throttle.take(k)
-	if wait == 0 {
-		return taken, nil
+	taken, wait, err := s.throttle.take(ctx, k)
+	if err != nil || wait == 0 {
+		return taken, err
 	}
 	var known bool
-	err := s.asProject(ctx, func(tx pg.Tx) (err error) {
+	err = s.asProject(ctx, func(tx pg.Tx) (err error) {
 		known, err = hasSessionFrom(ctx, tx, id, k.client, s.now())
 		return err
 	})
@@ -240,10 +312,9 @@ func (s *Service) tryPassword(ctx context.Context, email string, id uuid.UUID) (
 	}
 	if known {
 		s.throttle.remember(k)
-		taken, wait = s.throttle.take(k)
-	}
-	if wait == 0 {
-		return taken, nil
+		if taken, wait, err = s.throttle.take(ctx, k); err != nil || wait == 0 {
+			return taken, err
+		}
 	}
 	after := retryAfter(wait)
 	return chance{}, fault.New(http.StatusTooManyRequests, fault.TooManyRequests, "Too many failed sign-ins").

@@ -1,10 +1,14 @@
 package auth
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -25,17 +29,26 @@ func at(i int) netip.Addr { return netip.AddrFrom4([4]byte{203, byte(i >> 16), b
 
 // fails is a wrong password; it reports whether it was looked at.
 func (g *guessing) fails(email string, from netip.Addr) bool {
-	_, wait := g.take(pairOf(email, from))
+	taken, wait, err := g.take(g.t.Context(), pairOf(email, from))
+	if err != nil {
+		g.t.Error(err)
+	}
+	if wait == 0 {
+		g.settle(taken, true)
+	}
 	return wait == 0
 }
 
 // succeeds is the right one.
 func (g *guessing) succeeds(email string, from netip.Addr) bool {
-	taken, wait := g.take(pairOf(email, from))
+	taken, wait, err := g.take(g.t.Context(), pairOf(email, from))
+	if err != nil {
+		g.t.Error(err)
+	}
 	if wait > 0 {
 		return false
 	}
-	g.giveBack(taken)
+	g.settle(taken, false)
 	g.remember(taken.pairKey)
 	return true
 }
@@ -56,8 +69,8 @@ func TestStrangerHasTenChancesAndOneMoreEachNinetySeconds(t *testing.T) {
 	if n := g.guesses("a@b.co", at(1), 50); n != 10 {
 		t.Errorf("got %d guesses, want 10", n)
 	}
-	if _, wait := g.take(pairOf("a@b.co", at(1))); wait != 90*time.Second {
-		t.Errorf("got a wait of %v, want 90 s", wait)
+	if _, wait, err := g.take(t.Context(), pairOf("a@b.co", at(1))); wait != 90*time.Second || err != nil {
+		t.Errorf("got a wait of %v, %v, want 90 s", wait, err)
 	}
 	g.at = g.at.Add(90 * time.Second)
 	if n := g.guesses("A@B.co", at(1), 50); n != 1 {
@@ -203,13 +216,92 @@ func TestChancesThatWereNotUsedComeBack(t *testing.T) {
 	t.Parallel()
 	g := newGuessing(t)
 	for i := range 200 { // the server was busy
-		taken, wait := g.take(pairOf("a@b.co", at(1)))
-		if wait > 0 {
-			t.Fatalf("refused at %d", i)
+		taken, wait, err := g.take(t.Context(), pairOf("a@b.co", at(1)))
+		if wait > 0 || err != nil {
+			t.Fatalf("got a wait of %v, %v at %d", wait, err, i)
 		}
-		g.giveBack(taken)
+		g.settle(taken, false)
 	}
 	if n := g.guesses("a@b.co", at(1), 50); n != 10 {
 		t.Errorf("got %d guesses, want 10", n)
 	}
+}
+
+func TestManyRightPasswordsAtOnceWaitForOneAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuessing(t)
+		looking := make(chan chance, 100)
+		var group sync.WaitGroup
+		for range cap(looking) {
+			group.Go(func() {
+				taken, wait, err := g.take(t.Context(), pairOf("a@b.co", at(1)))
+				if wait > 0 || err != nil {
+					t.Errorf("got a wait of %v, %v", wait, err)
+				}
+				looking <- taken
+			})
+		}
+		for range cap(looking) {
+			synctest.Wait()
+			if n := len(looking); n > 10 {
+				t.Fatalf("got %d passwords looked at, want 10 at once", n)
+			}
+			g.settle(<-looking, false)
+		}
+		group.Wait()
+		// Those who wait for guesses are refused when these were wrong.
+		for range 10 {
+			taken, _, _ := g.take(t.Context(), pairOf("a@b.co", at(1)))
+			looking <- taken
+		}
+		var refusals atomic.Int64
+		for range 20 {
+			group.Go(func() {
+				if _, wait, err := g.take(t.Context(), pairOf("a@b.co", at(1))); wait > 0 && err == nil {
+					refusals.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		for range 10 {
+			g.settle(<-looking, true)
+		}
+		group.Wait()
+		if n := refusals.Load(); n != 20 {
+			t.Errorf("got %d refused, want 20", n)
+		}
+		if g.waiting != 0 {
+			t.Errorf("got %d waiting, want 0", g.waiting)
+		}
+	})
+}
+
+func TestWaitingForOthersIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuessing(t)
+		k := pairOf("a@b.co", at(1))
+		for range 10 {
+			if _, wait, err := g.take(t.Context(), k); wait > 0 || err != nil {
+				t.Fatal(wait, err)
+			}
+		}
+		var group sync.WaitGroup
+		for range hashQueue {
+			group.Go(func() {
+				_, _, err := g.take(t.Context(), k)
+				wantBusy(t, err) // after a while
+			})
+		}
+		synctest.Wait()
+		_, _, err := g.take(t.Context(), k)
+		wantBusy(t, err) // at once
+		group.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, _, err := g.take(ctx, k); !errors.Is(err, context.Canceled) || g.waiting != 0 {
+			t.Errorf("got %v and %d waiting, want the error of who gave up", err, g.waiting)
+		}
+	})
 }

@@ -151,9 +151,7 @@ func (s *Service) signIn(ctx context.Context, email, password string) (found acc
 		return account{}, err
 	}
 	ok, err := s.passwords.matches(ctx, found.hash, password)
-	if ok || err != nil { // not looked at is not wrong
-		s.throttle.giveBack(taken)
-	}
+	s.throttle.settle(taken, !ok && err == nil) // not looked at is not wrong
 	if err != nil {
 		return account{}, err
 	}
