@@ -86,7 +86,9 @@ func localProject(cfg config.Config, key string) (*project, error) {
 		if err != nil {
 			return nil, err
 		}
-		key = s.APIKey
+		if key = s.APIKey; key == "" { // the environment of serve dictated it
+			return nil, codedError{fmt.Errorf("the API key is not among the project's secrets; set %s, or give --api-key", apiKeyEnv), exitUsage}
+		}
 	}
 	return newProject(i.URL, key), nil
 }
