@@ -81,7 +81,9 @@ func (c Client) Send(ctx context.Context, a Account, m Message) error {
 		return &Error{Phase: "message", Reason: "the message has an address that is not valid", Err: err}
 	}
 	timeout := cmp.Or(c.SendTimeout, SendTimeout)
-	sender, err := mail.NewClient(a.Host, mail.WithTimeout(timeout), mail.WithoutNoop(), mail.WithoutRset())
+	// Its own deadline must not come before that of the session: it hides why
+	// a connection broke.
+	sender, err := mail.NewClient(a.Host, mail.WithTimeout(2*timeout), mail.WithoutNoop(), mail.WithoutRset())
 	if err != nil {
 		return &Error{Phase: "message", Reason: "the mail server's settings are not usable", Err: err}
 	}
