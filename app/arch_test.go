@@ -188,7 +188,10 @@ var owners = map[string][]string{
 	"github.com/caarlos0/env":         {"app/config"},
 	"gopkg.in/natefinch/lumberjack":   {"app/logging"},
 	"github.com/klauspost/compress":   {"embed/bundle"},
-	"golang.org/x/crypto/bcrypt":      {"primitives/auth"},
+	"golang.org/x/crypto/bcrypt":      {"primitives/auth", "app/bench"},
+	"github.com/wneessen/go-mail":     {"primitives/email/smtp"},
+	"golang.org/x/oauth2":             {"primitives/auth/oauth"},
+	"github.com/coreos/go-oidc":       {"primitives/auth/oauth"},
 	"github.com/rogpeppe/go-internal": {},
 }
 

@@ -2,11 +2,9 @@ package managed_test
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 
-	"github.com/insforge/insforge-go/migrations"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
@@ -222,11 +220,11 @@ func TestWithoutASuperuserManagedTablesAreTheOwners(t *testing.T) {
 		t.Fatal(err)
 	}
 	config.User, config.Password = name, "p"
-	pool := stdlib.OpenDB(*config)
-	defer pool.Close()
-	if _, err := migrations.Apply(t.Context(), pool, slog.New(slog.DiscardHandler)); err != nil {
+	if err := pgtest.Migrate(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
+	pool := stdlib.OpenDB(*config)
+	defer pool.Close()
 	if _, err := pool.ExecContext(t.Context(), depot); err != nil {
 		t.Fatal(err)
 	}

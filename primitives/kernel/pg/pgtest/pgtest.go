@@ -10,7 +10,6 @@ package pgtest
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -151,6 +150,14 @@ func start() error {
 	return makeTemplate(ctx)
 }
 
+// Migrate applies the product's migrations as the user of config.
+func Migrate(ctx context.Context, config *pgx.ConnConfig) error {
+	db := stdlib.OpenDB(*config)
+	defer db.Close() // a template must have no connection when it is copied
+	_, err := migrations.Apply(ctx, db, slog.New(slog.DiscardHandler))
+	return err
+}
+
 func makeTemplate(ctx context.Context) error {
 	if err := execOnce(ctx, superuser, `CREATE DATABASE `+template); err != nil {
 		return err
@@ -159,9 +166,7 @@ func makeTemplate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db := stdlib.OpenDB(*config)
-	defer db.Close() // the template must have no connection when it is copied
-	if _, err := migrations.Apply(ctx, db, slog.New(slog.NewTextHandler(io.Discard, nil))); err != nil {
+	if err := Migrate(ctx, config); err != nil {
 		return err
 	}
 	pools, err := pg.Open(ctx, pg.Config{OwnerDSN: dsn(template), AuthenticatorPassword: password})
