@@ -42,6 +42,13 @@ type Config struct {
 	MaxFileSize ByteSize     `env:"MAX_FILE_SIZE" envDefault:"50mb"`
 	KeepAlive   Milliseconds `env:"KEEP_ALIVE_TIMEOUT_MS" envDefault:"65000"`
 
+	// Mailbox keeps mails for the administrator to read while no mail server
+	// is set up, until the administrator decides otherwise.
+	Mailbox bool `env:"MAILBOX"`
+	// SMTPAllowPrivateHosts lets the administrator name a mail server of the
+	// private network.
+	SMTPAllowPrivateHosts bool `env:"SMTP_ALLOW_PRIVATE_HOSTS"`
+
 	LogLevel string `env:"LOG_LEVEL" envDefault:"info"`
 	LogsDir  string `env:"LOGS_DIR"`
 
