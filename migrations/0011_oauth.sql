@@ -17,3 +17,4 @@ CREATE TABLE auth.oauth_codes (
   expires_at timestamptz NOT NULL
 );
 CREATE INDEX oauth_codes_expires_at_idx ON auth.oauth_codes (expires_at);
+REVOKE ALL ON auth.oauth_spent_states, auth.oauth_codes FROM project_admin;

@@ -8,8 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/rs/zerolog"
 
+	"github.com/insforge/insforge-go/primitives/auth/oauth"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
@@ -30,6 +32,14 @@ type Vault interface {
 	// Reconcile writes the reserved secrets that decide returns for those
 	// that are stored, in one transaction, one caller after the other.
 	Reconcile(ctx context.Context, keys []string, decide func(stored map[string]string) (map[string]string, error)) error
+
+	// Keep, Replace, Reveal and Forget are for the secrets of configurations,
+	// in the owner's transaction that stores the configuration. Keep returns
+	// the row's id, or 409 SECRET_ALREADY_EXISTS.
+	Keep(ctx context.Context, tx pg.Tx, key, value string) (uuid.UUID, error)
+	Replace(ctx context.Context, tx pg.Tx, id uuid.UUID, value string) error
+	Reveal(ctx context.Context, tx pg.Tx, id uuid.UUID) (string, error)
+	Forget(ctx context.Context, tx pg.Tx, id uuid.UUID) error
 }
 
 // Deps are what auth needs from the rest of the product.
@@ -43,6 +53,17 @@ type Deps struct {
 	// AdminUsername and AdminPassword are the administrator's sign-in.
 	AdminUsername, AdminPassword string
 	Now                          func() time.Time // time.Now outside tests
+	// Mail sends what users must read; nil when nothing can.
+	Mail Mailer
+	// BaseURL is API_BASE_URL, the public address of the product: of links in
+	// mails, and of the pages that providers send browsers back to.
+	BaseURL string
+	// Providers are the built-in providers to sign in with; nil for
+	// oauth.Builtin().
+	Providers []oauth.Provider
+	// AllowPrivateProviders lets custom providers be at private addresses,
+	// and on the loopback interface without TLS.
+	AllowPrivateProviders bool
 	// Log gets what goes wrong in the background; the zero Logger drops it.
 	Log zerolog.Logger
 }
@@ -67,11 +88,28 @@ type Service struct {
 	reloaded  time.Time
 	// started is when this process did; see family.judge.
 	started time.Time
+	mail    Mailer
+	// letters wait for Run to send them.
+	letters chan letter
+	// asked, mailRequests and codeFailures bound the mails that are asked for,
+	// by address and by client, and the guessing of what is in them.
+	asked                      *cooldown
+	mailRequests, codeFailures *rest.Limiter
+	// configuring lets one change of the settings at a time.
+	configuring sync.Mutex
 	// ended are the sessions that this process ended lately, and the answer to
 	// their access tokens, which are good for minutes more. After a restart,
 	// and in other processes on the database, only their lifetime ends those.
-	ended *recent.Map[string, *fault.Error]
-	log   zerolog.Logger
+	ended   *recent.Map[string, *fault.Error]
+	baseURL string
+	// party and providers are for sign-ins at other providers, states are those
+	// on their way.
+	party     *oauth.RelyingParty
+	providers map[oauth.Name]oauth.Provider
+	states    stateCodec
+	// idTokens bounds the sign-ins by ID token of a client.
+	idTokens *rest.Limiter
+	log      zerolog.Logger
 }
 
 var _ rest.Authenticator = (*Service)(nil)
@@ -83,10 +121,16 @@ func New(d Deps) (*Service, error) {
 	switch {
 	case d.DB == nil || d.Vault == nil || d.Events == nil || d.Now == nil:
 		return nil, errors.New("auth: a dependency is missing")
+	case d.Mail != nil && d.BaseURL == "":
+		return nil, errors.New("auth: links in mails need the address of the product; set API_BASE_URL")
 	case d.JWTSecret == "":
 		return nil, errors.New("auth: the JWT secret is empty; set JWT_SECRET")
 	case username == "" || d.AdminPassword == "":
 		return nil, errors.New("auth: the administrator has no name or no password; set ROOT_ADMIN_USERNAME and ROOT_ADMIN_PASSWORD")
+	}
+	party, err := oauth.New(oauth.Config{AllowPrivate: d.AllowPrivateProviders, Now: d.Now})
+	if err != nil {
+		return nil, err
 	}
 	return &Service{
 		db:        d.DB,
@@ -105,10 +149,44 @@ func New(d Deps) (*Service, error) {
 			Now:        d.Now,
 		}),
 		throttle: newThrottle(d.Now),
-		started:  d.Now(),
-		ended:    recent.New[string, *fault.Error](maxEnded),
-		log:      d.Log,
+		mail:     d.Mail,
+		letters:  make(chan letter, maxWaiting),
+		asked:    newCooldown(),
+		mailRequests: rest.NewLimiter(rest.Limit{
+			Window:  15 * time.Minute,
+			Max:     5,
+			Message: "Too many requests for e-mails",
+			Now:     d.Now,
+		}),
+		codeFailures: rest.NewLimiter(rest.Limit{
+			Window:     15 * time.Minute,
+			Max:        10,
+			OnlyFailed: true,
+			Message:    "Too many failed attempts with a code",
+			Now:        d.Now,
+		}),
+		started: d.Now(),
+		ended:   recent.New[string, *fault.Error](maxEnded),
+
+		baseURL:   strings.TrimRight(d.BaseURL, "/"),
+		party:     party,
+		providers: byName(d.Providers),
+		states:    newStateCodec(d.JWTSecret),
+		idTokens:  newIDTokenLimiter(d.Now),
+		log:       d.Log,
 	}, nil
+}
+
+// byName returns providers, or the built-in ones for nil, by their names.
+func byName(providers []oauth.Provider) map[oauth.Name]oauth.Provider {
+	if providers == nil {
+		providers = oauth.Builtin()
+	}
+	all := make(map[oauth.Name]oauth.Provider, len(providers))
+	for _, p := range providers {
+		all[p.Name] = p
+	}
+	return all
 }
 
 // errNotLoaded is a bug in the start: a request came before Seed.

@@ -23,6 +23,8 @@ func (s *Service) Mount(r rest.Router) {
 	admin.DELETE("/sessions/:sessionId", rest.Admin, s.handleEndSession(adminSessions))
 
 	r.GET("/public-config", rest.Public, s.handlePublicConfig)
+	r.GET("/config", rest.Admin, s.handleConfig)
+	r.PUT("/config", rest.Admin, s.handleConfigure, body)
 
 	r.POST("/users", rest.User, s.handleSignUp, body, tellWhenToRetry)
 	r.GET("/users", rest.Admin, s.handleListUsers)
@@ -40,10 +42,22 @@ func (s *Service) Mount(r rest.Router) {
 	r.POST("/refresh", rest.Public, s.handleRefresh, body)
 	r.POST("/logout", rest.Public, s.handleLogout, body)
 
+	mail := r.Group("/email")
+	mail.POST("/send-otp", rest.Public, s.handleSendOTP, s.mailRequests.Middleware, body, tellWhenToRetry)
+	mail.POST("/send-verification", rest.Public, s.handleSendVerification, s.mailRequests.Middleware, body, tellWhenToRetry)
+	mail.POST("/send-reset-password", rest.Public, s.handleSendReset, s.mailRequests.Middleware, body, tellWhenToRetry)
+	mail.POST("/verify", rest.Public, s.handleVerify, s.codeFailures.Middleware, body, tellWhenToRetry)
+	mail.GET("/verify-link", rest.Public, s.handleVerifyLink)
+	mail.GET("/reset-password-link", rest.Public, s.handleResetLink)
+	mail.POST("/exchange-reset-password-token", rest.Public, s.handleExchangeReset, s.codeFailures.Middleware, body, tellWhenToRetry)
+	mail.POST("/reset-password", rest.Public, s.handleReset, s.codeFailures.Middleware, body, tellWhenToRetry)
+
 	r.GET("/profiles/:userId", rest.Public, s.handleProfile)
 	r.PATCH("/profiles/current", rest.JWT, s.handleUpdateProfile, body)
 
 	r.POST("/tokens/anon", rest.Admin, s.handleAnonToken, body)
+
+	s.mountOAuth(r)
 	r.POST("/keys/jwt/rotate", rest.Admin, s.handleRotateKey, body)
 }
 

@@ -14,9 +14,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"github.com/insforge/insforge-go/primitives/auth"
@@ -67,10 +69,11 @@ type memoryVault struct {
 	mu      sync.Mutex
 	values  map[string]string
 	expires map[string]time.Time
+	kept    map[uuid.UUID]string // keys of the secrets of configurations
 }
 
 func newVault(values map[string]string) *memoryVault {
-	v := &memoryVault{values: map[string]string{}, expires: map[string]time.Time{}}
+	v := &memoryVault{values: map[string]string{}, expires: map[string]time.Time{}, kept: map[uuid.UUID]string{}}
 	maps.Copy(v.values, values)
 	return v
 }
@@ -105,6 +108,41 @@ func (v *memoryVault) Reconcile(_ context.Context, _ []string, decide func(map[s
 	return err
 }
 
+func (v *memoryVault) Keep(ctx context.Context, tx pg.Tx, key, value string) (id uuid.UUID, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, taken := v.values[key]; taken {
+		return id, fault.New(http.StatusConflict, fault.SecretAlreadyExists, "Secret already exists")
+	}
+	id = uuid.New()
+	if _, err = tx.Exec(ctx, `INSERT INTO system.secrets (id, key, value_ciphertext) VALUES ($1, $2, 'in memory')`, id, key); err == nil {
+		v.values[key], v.kept[id] = value, key
+	}
+	return id, err
+}
+
+func (v *memoryVault) Replace(_ context.Context, _ pg.Tx, id uuid.UUID, value string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.values[v.kept[id]] = value
+	return nil
+}
+
+func (v *memoryVault) Reveal(_ context.Context, _ pg.Tx, id uuid.UUID) (string, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.values[v.kept[id]], nil
+}
+
+func (v *memoryVault) Forget(ctx context.Context, tx pg.Tx, id uuid.UUID) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.values, v.kept[id])
+	delete(v.kept, id)
+	_, err := tx.Exec(ctx, `DELETE FROM system.secrets WHERE id = $1`, id)
+	return err
+}
+
 // world is the auth primitive behind real HTTP on a database of its own.
 type world struct {
 	t      testing.TB
@@ -114,6 +152,10 @@ type world struct {
 	bus    *events.Bus
 	auth   *auth.Service
 	server *httptest.Server
+	mail   *mailbox
+	// stop ends the background work.
+	stop    func()
+	clients atomic.Int64
 }
 
 func newWorld(t *testing.T) *world {
@@ -125,6 +167,7 @@ func newWorld(t *testing.T) *world {
 		clock: &clock{now: time.Now().Truncate(time.Second)},
 		bus:   &events.Bus{},
 	}
+	w.mail = newMailbox(w.db)
 	var err error
 	w.auth, err = auth.New(w.deps())
 	if err != nil {
@@ -134,14 +177,32 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.server = httptest.NewServer(w.handler())
+	w.server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	w.stop = inBackground(w.auth.Run)
+	t.Cleanup(w.stop)
 	t.Cleanup(w.server.Close)
 	return w
+}
+
+// inBackground runs f until the returned function is called, which waits.
+func inBackground(f func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = f(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 func (w *world) deps() auth.Deps {
 	return auth.Deps{
 		DB: w.db, Vault: w.vault, Audit: audit.NewRecorder(pgtest.AuditToken), Events: w.bus,
 		JWTSecret: jwtSecret, AdminUsername: adminUsername, AdminPassword: adminPassword, Now: w.clock.Now,
+		Mail: w.mail, BaseURL: baseURL,
 	}
 }
 
@@ -217,6 +278,12 @@ func (w *world) do(method, path string, body any, headers ...with) answer {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	for _, h := range headers {
+		if h.name == "Host" {
+			r.Host = h.value
+		}
+		if h.name == "Content-Type" {
+			r.Header.Del(h.name)
+		}
 		r.Header.Add(h.name, h.value)
 	}
 	resp, err := w.server.Client().Do(r)

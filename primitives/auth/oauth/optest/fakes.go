@@ -322,6 +322,9 @@ func (f *Fakes) jwks(w http.ResponseWriter, _ *http.Request) {
 	}})
 }
 
+// Break makes the providers unreachable.
+func (f *Fakes) Break() { f.server.Close() }
+
 // Rotate replaces the key that signs ID tokens.
 func (f *Fakes) Rotate() {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
