@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -27,16 +28,29 @@ func (s *Service) open(c rest.Context, user User) (grant, error) {
 // openWith is open for a user who signed in with the password of this hash. It
 // returns 401 AUTH_UNAUTHORIZED when the password has changed meanwhile.
 func (s *Service) openWith(c rest.Context, user User, hash string) (grant, error) {
-	t, by := tokens.NewSession(user.ID, tokens.ForUser), clientOf(c)
-	ctx := c.Request().Context()
-	err := s.asProject(ctx, func(tx pg.Tx) error {
-		return insertUserSession(ctx, tx, t, hash, by, s.now())
-	})
-	if err != nil {
-		return grant{}, err
+	t, by, ctx := tokens.NewSession(user.ID, tokens.ForUser), clientOf(c), c.Request().Context()
+	stored := make(chan error, 1)
+	go func() {
+		stored <- s.asProject(ctx, func(tx pg.Tx) error { return s.store(ctx, tx, t, by, user, hash) })
+	}()
+	g, err := s.grant(t, user.Email) // signing takes about as long as storing
+	if storeErr := <-stored; storeErr != nil {
+		return grant{}, storeErr
 	}
-	s.throttle.remember(pairOf(user.Email, by.addr))
-	return s.grant(t, user.Email)
+	return g, err
+}
+
+// openIn is openWith within a transaction. The tokens are good from its commit
+// on.
+func (s *Service) openIn(ctx context.Context, tx pg.Tx, by client, user User, hash string) (tokens.Session, error) {
+	t := tokens.NewSession(user.ID, tokens.ForUser)
+	return t, s.store(ctx, tx, t, by, user, hash)
+}
+
+// store keeps a session that is opened, and that its client is known.
+func (s *Service) store(ctx context.Context, tx pg.Tx, t tokens.Session, by client, user User, hash string) error {
+	tx.OnCommit(func() { s.throttle.remember(pairOf(user.Email, by.addr)) })
+	return insertUserSession(ctx, tx, t, hash, by, s.now())
 }
 
 // accessOnly returns an access token without a session.

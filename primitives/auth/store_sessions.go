@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,30 +27,39 @@ func insertUserSession(ctx context.Context, tx pg.Tx, t tokens.Session, hash str
 		  SELECT id FROM auth.users
 		   WHERE id = $2 AND ($3 = '' OR password = $3)
 		     FOR SHARE
-		)
+		), surplus AS (`+deleteSurplus(`user_id = $2`)+`)
 		INSERT INTO auth.sessions (id, user_id, token_digest, client_type, user_agent, ip_address, created_at, last_used_at, expires_at)
 		SELECT $1, id, $4, $5, $6, $7, $8, $8, $9
 		  FROM holder`,
 		t.ID, t.Subject, hash, t.Digest(), string(by.kind), by.agent, address(by), now, now.Add(tokens.RefreshLifetime))
-	if err != nil {
-		return err
-	}
-	if tag.RowsAffected() == 0 {
+	if err == nil && tag.RowsAffected() == 0 {
 		return errSessionEnded()
 	}
-	return deleteSurplus(ctx, tx, `user_id = $2`, t.Subject)
+	return err
 }
 
 // insertAdminSession stores a session of an administrator.
 func insertAdminSession(ctx context.Context, tx pg.Tx, t tokens.Session, credential []byte, by client, now time.Time) error {
 	_, err := tx.Exec(ctx, `
+		WITH surplus AS (`+deleteSurplus(`admin IS NOT NULL`)+`)
 		INSERT INTO auth.sessions (id, admin, admin_credential, token_digest, client_type, user_agent, ip_address, created_at, last_used_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)`,
 		t.ID, t.Subject, credential, t.Digest(), string(by.kind), by.agent, address(by), now, now.Add(tokens.RefreshLifetime))
-	if err != nil {
-		return err
-	}
-	return deleteSurplus(ctx, tx, `admin IS NOT NULL`)
+	return err
+}
+
+// deleteSurplus is the statement that makes room for one more among the
+// sessions that a condition selects. One that somebody is just using is left
+// alone.
+func deleteSurplus(condition string) string {
+	return `
+		DELETE FROM auth.sessions
+		 WHERE id IN (
+		   SELECT id FROM auth.sessions
+		    WHERE ` + condition + `
+		    ORDER BY last_used_at DESC, id
+		   OFFSET ` + strconv.Itoa(maxSessions-1) + `
+		      FOR UPDATE SKIP LOCKED)`
 }
 
 func address(by client) *string {
@@ -58,21 +68,6 @@ func address(by client) *string {
 	}
 	text := by.addr.String()
 	return &text
-}
-
-// deleteSurplus ends those of the sessions that a condition selects, of which
-// the arguments begin at $2, that are too many. One that somebody is just
-// using is left alone.
-func deleteSurplus(ctx context.Context, tx pg.Tx, condition string, args ...any) error {
-	_, err := tx.Exec(ctx, `
-		DELETE FROM auth.sessions
-		 WHERE id IN (
-		   SELECT id FROM auth.sessions
-		    WHERE `+condition+`
-		    ORDER BY last_used_at DESC, id
-		   OFFSET $1
-		      FOR UPDATE SKIP LOCKED)`, append([]any{maxSessions}, args...)...)
-	return err
 }
 
 // lockFamily returns the session of a refresh token and holds its row until
