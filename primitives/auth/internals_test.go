@@ -87,8 +87,9 @@ func TestHasherBoundsTheQueueAndTheWait(t *testing.T) {
 func wantBusy(t *testing.T, err error) {
 	t.Helper()
 	var f *fault.Error
-	if !errors.As(err, &f) || f.Status != http.StatusServiceUnavailable {
-		t.Errorf("got %v, want 503", err)
+	var after retryAfter
+	if !errors.As(err, &f) || f.Status != http.StatusServiceUnavailable || !errors.As(err, &after) || after.seconds() != 10 {
+		t.Errorf("got %v, want 503 that tells when to try again", err)
 	}
 }
 

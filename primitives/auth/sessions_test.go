@@ -99,12 +99,17 @@ func TestSignInValidation(t *testing.T) {
 		`{"email":{"$ne":1}}`:                    "email: Expected string, received object",
 		`{"email":"a@b.co","password":["x"]}`:    "password: Expected string, received array",
 		`{"email":"a@b.co","password":"\u0000"}`: "password: String must not contain NUL",
-		`[{"email":"a@b.co"}]`:                   "Expected object, received array",
-		`{{`:                                     "Invalid JSON body",
+		`{"method":"otp"}`:                       "email: Required, otp: Required",
+		`{"method":"otp","email":"a@b.co","otp":123456}`:              "otp: Expected string, received number",
+		`{"method":"otp","email":"a@b.co","otp":"12345"}`:             "otp: OTP code must be a 6-digit numeric code",
+		`{"method":"otp","email":"a@b.co","otp":"١٢٣٤٥٦"}`:            "otp: OTP code must be a 6-digit numeric code",
+		`{"method":"otp","email":"a@b.co","otp":"123456\n"}`:          "otp: OTP code must be a 6-digit numeric code",
+		`{"method":"otp","email":"a@b.co","otp":"123456","name":" "}`: "name: String must contain at least 1 character(s)",
+		`[{"email":"a@b.co"}]`:                                        "Expected object, received array",
+		`{{`:                                                          "Invalid JSON body",
 	} {
 		w.do("POST", "/api/auth/sessions", body).refused(400, invalid, message)
 	}
-	w.do("POST", "/api/auth/sessions", `{"method":"otp","email":"a@b.co","otp":"123456"}`).refused(501, fault.NotImplemented, "")
 }
 
 func TestImportedHashesWork(t *testing.T) {
@@ -114,6 +119,18 @@ func TestImportedHashesWork(t *testing.T) {
 	// bcryptjs writes $2b$; the rest of the hash is the same.
 	w.sql(`UPDATE auth.users SET password = '$2b$' || substr(password, 5), email = 'A@B.co'`)
 	w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": password}).ok()
+	// From the tests of Openwall's crypt_blowfish.
+	for _, known := range []struct{ hash, password string }{
+		{"$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"},
+		{"$2b$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK", "U*U*"},
+		{"$2y$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a", "U*U*U"},
+		{"$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored"},
+	} {
+		w.sql(`UPDATE auth.users SET password = $1`, known.hash)
+		w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": known.password}).ok()
+		w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": known.password[:2]}).
+			refused(401, fault.AuthUnauthorized, "Invalid credentials")
+	}
 	w.sql(`UPDATE auth.users SET password = 'not a hash'`)
 	w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": "not a hash"}).
 		refused(401, fault.AuthUnauthorized, "Invalid credentials")
