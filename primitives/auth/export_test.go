@@ -30,6 +30,4 @@ func (s *Service) OpenWith(ctx context.Context, user uuid.UUID, hash string) err
 }
 
 // Sweep does at once what Run does from time to time.
-func (s *Service) Sweep(ctx context.Context) error {
-	return s.asProject(ctx, func(tx pg.Tx) error { return deleteExpired(ctx, tx, s.now()) })
-}
+func (s *Service) Sweep(ctx context.Context) error { return s.sweep(ctx) }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -207,9 +208,15 @@ func (s *Service) endBecause(ctx context.Context, tx pg.Tx, answer *fault.Error,
 	return len(ids), nil
 }
 
-// Run forgets expired sessions and follows rotations of keys that another
-// process on the same database made, until ctx ends.
+// Run sends the mails that users asked for, forgets expired sessions and
+// secrets, and follows rotations of keys that another process on the same
+// database made, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
+	var mail sync.WaitGroup
+	defer mail.Wait()
+	for range deliverers {
+		mail.Go(func() { s.deliver(ctx) })
+	}
 	follow, sweep := time.NewTicker(followEvery), time.NewTicker(sweepEvery)
 	defer follow.Stop()
 	defer sweep.Stop()
@@ -221,10 +228,20 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-follow.C:
 			err = s.Reload(ctx)
 		case <-sweep.C:
-			err = s.asProject(ctx, func(tx pg.Tx) error { return deleteExpired(ctx, tx, s.now()) })
+			err = s.sweep(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn().Err(err).Msg("auth: background work failed; it is tried again")
 		}
 	}
+}
+
+// sweep forgets what has expired.
+func (s *Service) sweep(ctx context.Context) error {
+	return s.asProject(ctx, func(tx pg.Tx) error {
+		if err := deleteExpired(ctx, tx, s.now()); err != nil {
+			return err
+		}
+		return deleteOldSecrets(ctx, tx, s.now())
+	})
 }

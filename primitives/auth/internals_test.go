@@ -3,9 +3,11 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -168,6 +170,33 @@ func TestRedirectAllowed(t *testing.T) {
 		{"https://a.co/{x", "https://a.co/x", false},
 		{"https://a.co/[z-a]", "https://a.co/b", false},
 		{"https://a.co/v?", "https://a.co/v1", true},
+		{"https://**.example.com", "https://evil.com/x.example.com", false},
+		{"https://**.example.com", "https://a.example.com", true},
+		{"https://*.example.com:443/**", "https://a.example.com/x", true},
+		{"https://*.example.com", "https://a.example.com:8443", false},
+		{"https://*.example.com:8443", "https://a.example.com:8443", true},
+		{"https://app.*", "https://app.co:8443", false},
+		{"https://localhost:*", "https://localhost:3000", false},
+		{"https://*.example.com", "http://a.example.com", false},
+		{"http*://a.co", "https://a.co", false},
+		{"https://[a-c]*.example.com", "https://app.example.com", true},
+		{"https://[a-c]*.example.com", "https://zap.example.com", false},
+		{"https://[!x].example.com", "https://evil.com/.example.com", false},
+		{"https://{app,www}.example.com/**", "https://www.example.com/x", true},
+		{"https://{app,www}.example.com/**", "https://api.example.com/x", false},
+		{"https://a.co?session=*", "https://a.co/?session=1", true},
+		{"https://a.co?session=*", "https://a.co?session=1", true},
+		{"https://a?.example.com", "https://a1.example.com", true},
+		{"https://a?.example.com", "https://a/.example.com", false},
+		{"http://[::1]:3000", "http://[::1]:3001", false},
+		{"https://a.co/é*", "https://a.co/%C3%A9", false},
+		{"https://A.co/**", "https://a.CO/X", true},
+		{"https://a.co/x", "https://a.co/X", false},
+		{"myapp://", "myapp://", true},
+		{"myapp://", "myapp://auth", false},
+		{"myapp:///cb", "myapp:///cb", true},
+		{"exp://127.0.0.1:19000/--/**", "exp://127.0.0.1:19000/--/cb", true},
+		{"javascript://*/**", "javascript://a/%0aalert(1)", false},
 		{"https://aXco/*", "https://a.co/x", false},
 		{"https://a.co/*", "https://aXco/x", false},
 		{"myapp://auth/callback", "myapp://auth/callback", true},
@@ -182,5 +211,49 @@ func TestRedirectAllowed(t *testing.T) {
 	}
 	if !redirectAllowed(nil, "anything at all") {
 		t.Error("an empty list must allow every redirect")
+	}
+	for _, target := range []string{"javascript:alert(1)", "JAVASCRIPT:alert(1)", "data:text/html,x", "file:///x", "vbscript:x"} {
+		if redirectAllowed(nil, target) {
+			t.Errorf("%s was allowed", target)
+		}
+	}
+}
+
+func TestParametersReplaceThoseOfTheSameName(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]string{
+		"https://a.co":                              "https://a.co?status=a+%26+b&token=t",
+		"https://a.co/x?b=2&a=1":                    "https://a.co/x?b=2&a=1&status=a+%26+b&token=t",
+		"https://a.co/?status=x&b=%20&st%61tus=y":   "https://a.co/?b=%20&status=a+%26+b&token=t",
+		"https://a.co/?statusx=1&&x#/route?token=1": "https://a.co/?statusx=1&x&status=a+%26+b&token=t#/route?token=1",
+		"myapp://auth/cb":                           "myapp://auth/cb?status=a+%26+b&token=t",
+		"myapp:cb":                                  "myapp:cb?status=a+%26+b&token=t",
+	} {
+		if got, err := withParams(target, "status", "a & b", "token", "t"); err != nil || got != want {
+			t.Errorf("%s: got %q, %v, want %q", target, got, err, want)
+		}
+	}
+}
+
+func TestMailsThatWaitAreBounded(t *testing.T) {
+	t.Parallel()
+	s := &Service{letters: make(chan letter, 2)}
+	for range 2 {
+		if err := s.post(letter{}); err != nil { // a letter to nobody takes a place as well
+			t.Fatal(err)
+		}
+	}
+	wantBusy(t, s.post(letter{to: "a@b.co"}))
+}
+
+func TestTheNameInAMailIsBounded(t *testing.T) {
+	t.Parallel()
+	for profile, want := range map[string]string{
+		`{"name":"Ada"}`: "Ada", `{}`: "User", `null`: "User", ``: "User", `{"name":""}`: "User", `{"name":{"a":1}}`: "User",
+		`{"name":"` + strings.Repeat("é", 300) + `"}`: strings.Repeat("é", 100),
+	} {
+		if got := salutation(User{Profile: json.RawMessage(profile)}); got != want {
+			t.Errorf("%s: got %q, want %q", profile, got, want)
+		}
 	}
 }

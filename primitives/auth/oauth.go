@@ -162,9 +162,9 @@ func (s *Service) finishOAuth(ctx context.Context, via signInVia, in oauthReturn
 	code, err := s.codeFor(ctx, via, st, attempt, in)
 	if err != nil {
 		s.log.Warn().Err(err).Str("provider", string(via.name)).Msg("sign-in at a provider failed")
-		return withParam(st.RedirectURI, "error", publicReason(err)), nil
+		return withParams(st.RedirectURI, "error", publicReason(err))
 	}
-	return withParam(st.RedirectURI, "insforge_code", code), nil
+	return withParams(st.RedirectURI, "insforge_code", code)
 }
 
 func errBadState() *fault.Error {
@@ -211,18 +211,6 @@ func publicReason(err error) string {
 		return f.Message
 	}
 	return "Authentication failed"
-}
-
-// withParam sets one query parameter of an address, the others kept.
-func withParam(address, name, value string) string {
-	u, err := url.Parse(address)
-	if err != nil { // it was parsed when the sign-in started
-		return address
-	}
-	query := u.Query()
-	query.Set(name, value)
-	u.RawQuery = query.Encode()
-	return u.String()
 }
 
 // spendState returns 400 INVALID_INPUT for a state that came back before.

@@ -63,8 +63,7 @@ func (s *Service) handleSignIn(c rest.Context) error {
 		return err
 	}
 	if f.Tag("method", "password", "otp") == "otp" {
-		return fault.New(http.StatusNotImplemented, fault.NotImplemented, "Sign-in by one-time code is not available on this server").
-			Next("Sign in with e-mail and password.")
+		return s.codeFailures.Middleware(s.handleSignInByCode(f))(c)
 	}
 	email := f.String("email", rest.Email)
 	password := f.String("password", passwordRules...)
@@ -237,25 +236,25 @@ func (s *Service) handleSignUp(c rest.Context) error {
 	}
 	ctx := c.Request().Context()
 	byAdmin := identity.From(ctx).IsAdmin()
-	user, verify, err := s.SignUp(ctx, in, byAdmin)
+	made, verify, err := s.signUp(ctx, in, byAdmin)
 	if err != nil {
 		return err
 	}
 	if verify {
-		return c.JSON(http.StatusOK, signUpAnswer{RequireEmailVerification: !user.EmailVerified})
+		return c.JSON(http.StatusOK, signUpAnswer{RequireEmailVerification: !made.user.EmailVerified})
 	}
 	if byAdmin { // the administrator gets a token for the user, but no session
-		access, err := s.accessOnly(user)
+		access, err := s.accessOnly(made.user)
 		if err != nil {
 			return err
 		}
-		return c.JSON(http.StatusOK, signUpAnswer{User: &user, AccessToken: &access})
+		return c.JSON(http.StatusOK, signUpAnswer{User: &made.user, AccessToken: &access})
 	}
-	g, err := s.open(c, user)
+	g, err := s.openWith(c, made.user, made.hash) // unless somebody proved meanwhile to own the address
 	if err != nil {
 		return err
 	}
-	session := s.handOut(c, user, g)
+	session := s.handOut(c, made.user, g)
 	return c.JSON(http.StatusOK, signUpAnswer{
 		User:         &session.User,
 		AccessToken:  &session.AccessToken,
@@ -264,20 +263,24 @@ func (s *Service) handleSignUp(c rest.Context) error {
 	})
 }
 
-// registrationOf reads the members that a sign-up may set and no others.
-func registrationOf(f *rest.Fields) (Registration, error) {
-	in := Registration{
-		Email:    strings.ToLower(f.String("email", rest.Email)),
-		Password: f.String("password", passwordRules...),
-	}
+// nameIn reads the name that a new user goes by; empty for none.
+func nameIn(f *rest.Fields) string {
 	if name := f.OptString("name", rest.NoNUL, rest.Trimmed(rest.MinLength(1), rest.MaxLength(100))); name != nil {
-		in.Name = strings.TrimSpace(*name)
+		return strings.TrimSpace(*name)
 	}
-	if to := f.OptString("redirectTo", rest.NoNUL, rest.URL); to != nil {
-		in.RedirectTo = *to
+	return ""
+}
+
+// registrationOf reads the members that a sign-up may set and no others.
+func registrationOf(f *rest.Fields) (registration, error) {
+	in := registration{
+		email:      emailOf(f),
+		password:   f.String("password", passwordRules...),
+		name:       nameIn(f),
+		redirectTo: redirectOf(f),
 	}
 	if confirm := f.OptBool("autoConfirm"); confirm != nil {
-		in.AutoConfirm = *confirm
+		in.autoConfirm = *confirm
 	}
 	return in, f.Err()
 }

@@ -16,23 +16,6 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// loadSettings returns the row of auth.config, or the defaults.
-func loadSettings(ctx context.Context, tx pg.Tx) (Settings, error) {
-	s := defaultSettings()
-	err := tx.QueryRow(ctx, `
-		SELECT require_email_verification, password_min_length, require_number, require_lowercase,
-		       require_uppercase, require_special_char, verify_email_method, reset_password_method,
-		       allowed_redirect_urls, disable_signup
-		  FROM auth.config`).
-		Scan(&s.RequireEmailVerification, &s.PasswordMinLength, &s.RequireNumber, &s.RequireLowercase,
-			&s.RequireUppercase, &s.RequireSpecialChar, &s.VerifyEmailMethod, &s.ResetPasswordMethod,
-			&s.AllowedRedirectURLs, &s.DisableSignup)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return s, nil
-	}
-	return s, err
-}
-
 // loadProviders returns the names of the configured OAuth providers and the
 // keys of the custom ones, in alphabetical order.
 func loadProviders(ctx context.Context, tx pg.Tx) (builtIn, custom []string, err error) {

@@ -41,82 +41,86 @@ type Profile struct {
 	Profile json.RawMessage `json:"profile"`
 }
 
-// Registration is what somebody signs up with.
-type Registration struct {
-	// Email is valid and in lower case.
-	Email, Password string
-	// Name goes into the profile; empty for none.
-	Name string
-	// RedirectTo is where a verification link leads.
-	RedirectTo string
-	// AutoConfirm marks the address as verified; only administrators may.
-	AutoConfirm bool
+// registration is what somebody signs up with.
+type registration struct {
+	// email is valid and in lower case.
+	email, password string
+	// name goes into the profile; empty for none.
+	name string
+	// redirectTo is where a verification link leads.
+	redirectTo string
+	// autoConfirm marks the address as verified; only administrators may.
+	autoConfirm bool
 }
 
-// SignUp stores a new user. verify says that the address must be verified
+// signUp stores a new user. verify says that the address must be verified
 // before the user may sign in.
 //
 // An administrator is who byAdmin says; others may be refused with 403
 // AUTH_SIGNUP_DISABLED. It returns 400 INVALID_INPUT for a password or a
 // redirect that the settings do not allow and 409 AUTH_EMAIL_EXISTS. When the
 // verification mail cannot be sent it returns 500
-// AUTH_VERIFICATION_EMAIL_DELIVERY_FAILED, and the user stays.
-func (s *Service) SignUp(ctx context.Context, in Registration, byAdmin bool) (user User, verify bool, err error) {
+// AUTH_VERIFICATION_EMAIL_DELIVERY_FAILED, or 429 with that code, and the user
+// stays.
+func (s *Service) signUp(ctx context.Context, in registration, byAdmin bool) (made account, verify bool, err error) {
 	settings, err := s.Settings(ctx)
 	if err != nil {
-		return User{}, false, err
+		return account{}, false, err
 	}
 	if err := settings.admits(in, byAdmin); err != nil {
-		return User{}, false, err
+		return account{}, false, err
 	}
-	hash, err := s.passwords.hash(ctx, in.Password)
-	if err != nil {
-		return User{}, false, err
+	if made.hash, err = s.passwords.hash(ctx, in.password); err != nil {
+		return account{}, false, err
 	}
 	profile := map[string]string{}
-	if in.Name != "" {
-		profile["name"] = in.Name
+	if in.name != "" {
+		profile["name"] = in.name
 	}
 	err = s.asProject(ctx, func(tx pg.Tx) error {
-		user, err = insertUser(ctx, tx, newUser{
-			email:    in.Email,
-			hash:     hash,
-			verified: byAdmin && in.AutoConfirm,
+		made.user, err = insertUser(ctx, tx, newUser{
+			email:    in.email,
+			hash:     made.hash,
+			verified: byAdmin && in.autoConfirm,
 			profile:  profile,
 		})
 		return err
 	})
 	if err != nil {
-		return User{}, false, err
+		return account{}, false, err
 	}
 	if settings.RequireEmailVerification && !byAdmin {
-		return user, true, fault.New(http.StatusInternalServerError, fault.AuthVerificationEmailDeliveryFailed,
-			"The account was created, but the verification e-mail could not be sent").
-			Next("Set up a mail service, or have an administrator confirm the account.")
+		if err := s.mailVerification(ctx, settings, made.user, in.redirectTo); err != nil {
+			return account{}, false, err
+		}
 	}
 	s.events.Publish(events.DataUpdate{Resource: events.Users})
-	return user, settings.RequireEmailVerification, nil
+	return made, settings.RequireEmailVerification, nil
 }
 
 // admits refuses a sign-up that the settings do not allow.
-func (s Settings) admits(in Registration, byAdmin bool) error {
+func (s Settings) admits(in registration, byAdmin bool) error {
 	if s.DisableSignup && !byAdmin {
-		return fault.New(http.StatusForbidden, fault.AuthSignupDisabled, "Sign-up is disabled").
-			Next("Ask an administrator for an account.")
+		return errSignupDisabled()
 	}
-	if err := s.checkPassword(in.Password); err != nil {
+	if err := s.checkPassword(in.password); err != nil {
 		return err
 	}
 	if s.RequireEmailVerification && s.VerifyEmailMethod == ByLink && !byAdmin {
-		return s.checkRedirect(in.RedirectTo)
+		return s.checkRedirect(in.redirectTo)
 	}
 	return nil
+}
+
+func errSignupDisabled() *fault.Error {
+	return fault.New(http.StatusForbidden, fault.AuthSignupDisabled, "Sign-up is disabled").
+		Next("Ask an administrator for an account.")
 }
 
 // checkRedirect returns 400 INVALID_INPUT unless links may lead to target.
 func (s Settings) checkRedirect(target string) error {
 	if target == "" {
-		return fault.Invalid("redirectTo is required when e-mail is verified by link").
+		return fault.Invalid("redirectTo is required where links are mailed").
 			Next("Send redirectTo, the page that the link leads to.")
 	}
 	if !redirectAllowed(s.AllowedRedirectURLs, target) {

@@ -1,0 +1,246 @@
+package auth_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+)
+
+var mailRoutes = []string{"send-otp", "send-verification", "send-reset-password"}
+
+func TestAMailToNobodyIsAnsweredLikeOneToSomebody(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"code", "link"} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			w := mailing(t, map[string]any{"verifyEmailMethod": method, "resetPasswordMethod": method})
+			w.signUp("known@b.co")
+			for _, route := range []string{"send-verification", "send-reset-password"} {
+				w.clock.advance(time.Minute)
+				var answers []string
+				for _, email := range []string{"unknown@b.co", "known@b.co"} {
+					a := w.post(route, map[string]any{"email": email, "redirectTo": "https://app.example.com/x"}).accepted()
+					a.header.Del("Date")
+					answers = append(answers, a.raw+fmt.Sprint(a.header))
+				}
+				if answers[0] != answers[1] {
+					t.Errorf("%s: got %s and %s, want them alike", route, answers[0], answers[1])
+				}
+				if !strings.Contains(answers[0], method) {
+					t.Errorf("%s: got %s, want it to name the %s", route, answers[0], method)
+				}
+				<-w.mail.got
+			}
+			w.wantMails("email-verification-"+method+" known@b.co", "reset-password-"+method+" known@b.co")
+		})
+	}
+}
+
+// What is done for an address that is nobody's leaves the same traces, so
+// that what comes after does not tell either.
+func TestGuessingForNobodyIsAnsweredLikeForSomebody(t *testing.T) {
+	t.Parallel()
+	w := mailing(t, nil)
+	w.signUp("known@b.co")
+	traces := map[string][]string{}
+	for _, email := range []string{"unknown@b.co", "known@b.co"} {
+		w.post("send-reset-password", map[string]any{"email": email}).accepted()
+		for range 5 {
+			a := w.post("exchange-reset-password-token", map[string]any{"email": email, "code": "000000"})
+			traces[email] = append(traces[email], fmt.Sprint(a.status, a.raw,
+				w.count(`SELECT attempts_count FROM auth.email_otps WHERE email = $1`, email),
+				w.count(`SELECT count(*) FROM auth.email_otps WHERE email = $1 AND consumed_at IS NOT NULL`, email)))
+		}
+	}
+	if strings.HasPrefix(traces["known@b.co"][0], "200") || strings.HasPrefix(traces["unknown@b.co"][0], "200") {
+		return // guessed, one time in a million
+	}
+	if diff := cmp.Diff(traces["known@b.co"], traces["unknown@b.co"]); diff != "" {
+		t.Errorf("-known +unknown\n%s", diff)
+	}
+}
+
+func TestAnAnswerDoesNotWaitForTheMail(t *testing.T) {
+	t.Parallel()
+	w := mailing(t, nil)
+	w.signUp("a@b.co")
+	release := make(chan struct{})
+	w.mail.set(func(m *mailbox) { m.hold = release })
+	w.post("send-reset-password", map[string]any{"email": "a@b.co"}).accepted() // would hang
+	w.clock.advance(time.Minute)
+	w.mail.set(func(m *mailbox) { m.err = fault.New(500, fault.EmailSMTPSendFailed, "no") })
+	w.post("send-verification", map[string]any{"email": "a@b.co"}).accepted()
+	close(release)
+	w.wantMails("reset-password-code a@b.co")
+}
+
+func TestMailsThatWaitAreSentBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	w := mailing(t, nil)
+	w.signUp("a@b.co")
+	w.stop()
+	w.post("send-reset-password", map[string]any{"email": "a@b.co"}).accepted()
+	inBackground(w.auth.Run)() // begins and ends
+	w.wantMails("reset-password-code a@b.co")
+}
+
+func TestWithoutAMailServiceEverybodyIsToldSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.signUp("known@b.co")
+	for _, route := range mailRoutes {
+		w.clock.advance(time.Minute)
+		for _, email := range []string{"unknown@b.co", "known@b.co"} {
+			w.post(route, map[string]any{"email": email}).refused(503, fault.EmailProviderNotConfigured, "No e-mail service is set up")
+		}
+	}
+	if n := w.count(`SELECT count(*) FROM auth.email_otps`); n != 0 {
+		t.Errorf("got %d secrets made for nothing, want 0", n)
+	}
+}
+
+func TestMailRequestsAreValidated(t *testing.T) {
+	t.Parallel()
+	w := mailing(t, nil)
+	for body, message := range map[string]string{
+		`{}`:                                "email: Required",
+		``:                                  "email: Required",
+		`[]`:                                "Expected object",
+		`{"email":`:                         "Invalid JSON body",
+		`{"email":["a@b.co"]}`:              "email: Expected string, received array",
+		`{"email":"a@b.co, c@d.co"}`:        "email: Invalid email",
+		`{"email":"a@b.co\r\nBcc: x@y.zz"}`: "email: Invalid email",
+		`{"email":"b@b.co\u0000"}`:          "email: Invalid email",
+		"{\"email\":\"a\xff@b.co\"}":        "UTF-8",
+		`{"email":"` + strings.Repeat("x", 5000) + `@b.co"}`: "email: Invalid email",
+	} {
+		for _, route := range mailRoutes {
+			w.clock.advance(time.Minute)
+			w.post(route, body).refused(400, invalid, message)
+		}
+	}
+	for redirect, message := range map[string]string{
+		`"here"`: "redirectTo: Invalid url",
+		`7`:      "redirectTo: Expected string, received number",
+		`"https://a.co/` + strings.Repeat("x", 3000) + `"`: "redirectTo: String must contain at most 2048 character(s)",
+	} {
+		for _, route := range mailRoutes[1:] {
+			w.clock.advance(time.Minute)
+			w.post(route, `{"email":"a@b.co","redirectTo":`+redirect+`}`).refused(400, invalid, message)
+		}
+	}
+	w.do("PUT", "/api/auth/config", map[string]any{"verifyEmailMethod": "link", "resetPasswordMethod": "link"}, bearer(apiKey)).ok()
+	for _, redirect := range []string{"javascript:alert(1)", "JavaScript://a.co/%0aalert(1)", "data:text/html,x", "file:///etc/passwd", "vbscript:x"} {
+		for _, route := range mailRoutes[1:] {
+			w.clock.advance(time.Minute)
+			w.post(route, map[string]any{"email": "a@b.co", "redirectTo": redirect}).refused(400, invalid, "not an allowed redirect")
+		}
+	}
+	w.wantMails()
+}
+
+func TestAClientMayAskForFiveMails(t *testing.T) {
+	t.Parallel()
+	w := mailing(t, nil)
+	ask := func(i int, ip string) answer {
+		return w.do("POST", "/api/auth/email/"+mailRoutes[i%3], map[string]any{"email": fmt.Sprintf("u%d@b.co", i)}, with{"Test-Client-IP", ip})
+	}
+	for i := range 5 {
+		a := ask(i, "192.0.2.1").accepted()
+		if got, want := a.header.Get("RateLimit-Policy")+" "+a.header.Get("RateLimit-Remaining"), fmt.Sprintf("5;w=900 %d", 4-i); got != want {
+			t.Errorf("got budget %s, want %s", got, want)
+		}
+	}
+	for i := 5; i < 8; i++ {
+		a := ask(i, "192.0.2.1").refused(429, fault.TooManyRequests, "Too many requests for e-mails")
+		if a.header.Get("Retry-After") != "900" {
+			t.Errorf("got Retry-After %q, want 900", a.header.Get("Retry-After"))
+		}
+	}
+	ask(8, "192.0.2.2").accepted()
+	w.clock.advance(15 * time.Minute)
+	ask(9, "192.0.2.1").accepted()
+}
+
+func TestAnAddressCoolsDown(t *testing.T) {
+	t.Parallel()
+	w := mailing(t, nil)
+	w.post("send-otp", map[string]any{"email": "a@b.co"}).accepted()
+	w.clock.advance(17 * time.Second)
+	for i, email := range []string{"a@b.co", "A@B.CO", "a@b.co"} {
+		a := w.post(mailRoutes[i], map[string]any{"email": email}).refused(429, fault.TooManyRequests, "43 seconds")
+		if a.header.Get("Retry-After") != "43" {
+			t.Errorf("got Retry-After %q, want 43", a.header.Get("Retry-After"))
+		}
+	}
+	w.post("send-otp", map[string]any{"email": "other@b.co"}).accepted()
+	w.clock.advance(43 * time.Second)
+	w.post("send-otp", map[string]any{"email": "a@b.co"}).accepted()
+
+	// It counts before the address is looked at any closer.
+	w.post("send-otp", map[string]any{"email": "no address"}).refused(400, invalid, "email: Invalid email")
+	w.post("send-otp", map[string]any{"email": "No Address"}).refused(429, fault.TooManyRequests, "60 seconds")
+	for range 2 {
+		w.post("send-otp", map[string]any{}).refused(400, invalid, "email: Required")
+	}
+}
+
+func TestTenWrongCodesAreEnoughForAClient(t *testing.T) {
+	t.Parallel()
+	w := mailing(t, nil)
+	w.signUp("a@b.co")
+	here := with{"Test-Client-IP", "192.0.2.7"}
+	requests := []func() answer{
+		func() answer {
+			return w.do("POST", "/api/auth/email/verify", `{"email":"a@b.co","otp":"000000"}`, here)
+		},
+		func() answer {
+			return w.do("POST", "/api/auth/sessions", `{"method":"otp","email":"a@b.co","otp":"000000"}`, here)
+		},
+		func() answer {
+			return w.do("POST", "/api/auth/email/exchange-reset-password-token", `{"email":"a@b.co","code":"000000"}`, here)
+		},
+		func() answer {
+			return w.do("POST", "/api/auth/email/reset-password", `{"newPassword":"hunter22","otp":"`+strings.Repeat("0", 64)+`"}`, here)
+		},
+		func() answer { return w.do("POST", "/api/auth/email/verify", `{}`, here) },
+	}
+	// What succeeds does not count.
+	for range 3 {
+		code := w.signInCode("b@b.co")
+		w.do("POST", "/api/auth/sessions", map[string]any{"method": "otp", "email": "b@b.co", "otp": code}, here).ok()
+	}
+	for i := range 10 {
+		requests[i%len(requests)]().refused(400, invalid, "")
+	}
+	for _, request := range slices.All(requests) {
+		request().refused(429, fault.TooManyRequests, "Too many failed attempts with a code")
+	}
+	code := w.signInCode("b@b.co")
+	w.do("POST", "/api/auth/sessions", map[string]any{"method": "otp", "email": "b@b.co", "otp": code}, here).refused(429, fault.TooManyRequests, "")
+	// A password is none of this limiter's business, nor are other clients.
+	w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": password}, here).ok()
+	w.signInByCode("b@b.co", code).ok()
+}
+
+func TestMailRoutesNeedNoCredentialAndTakeNone(t *testing.T) {
+	t.Parallel()
+	w := mailing(t, nil)
+	for i, credential := range []with{bearer("garbage"), bearer("ik_wrong"), {"x-api-key", "wrong"}} {
+		w.do("POST", "/api/auth/email/send-otp", map[string]any{"email": fmt.Sprintf("u%d@b.co", i)}, w.fresh(), credential).accepted()
+	}
+	for _, route := range append(slices.Clone(mailRoutes), "verify", "exchange-reset-password-token", "reset-password") {
+		if a := w.do("GET", "/api/auth/email/"+route, nil); a.status != http.StatusMethodNotAllowed && a.status != http.StatusNotFound {
+			t.Errorf("GET %s: got %d, want it refused", route, a.status)
+		}
+		huge := `{"email":"a@b.co","x":"` + strings.Repeat("x", 2<<20) + `"}`
+		w.post(route, huge).refused(413, invalid, "too large")
+	}
+}

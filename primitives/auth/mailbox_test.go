@@ -1,0 +1,161 @@
+package auth_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+)
+
+const baseURL = "https://api.example.com"
+
+// sentMail is a mail as the Mailer got it.
+type sentMail struct {
+	template, to, name string
+	variables          map[string]string
+}
+
+// mailbox is a Mailer that keeps the mails. It is not set up until on.
+type mailbox struct {
+	db   *pg.DB
+	mu   sync.Mutex
+	on   bool
+	err  error
+	hold chan struct{} // a mail is sent once it is closed; nil for at once
+	all  []sentMail
+	got  chan sentMail
+}
+
+func newMailbox(db *pg.DB) *mailbox { return &mailbox{db: db, got: make(chan sentMail, 1000)} }
+
+// Configured asks the database, as the real one does.
+func (m *mailbox) Configured(ctx context.Context) (bool, error) {
+	err := m.db.AsOwner(ctx, func(tx pg.Tx) error {
+		_, err := tx.Exec(ctx, `SELECT 1`)
+		return err
+	})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.on, err
+}
+
+func (m *mailbox) SendTemplate(_ context.Context, template, to, name string, variables map[string]string) error {
+	m.mu.Lock()
+	hold, err := m.hold, m.err
+	m.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	if err != nil {
+		return err
+	}
+	mail := sentMail{template, to, name, variables}
+	m.mu.Lock()
+	m.all = append(m.all, mail)
+	m.mu.Unlock()
+	m.got <- mail
+	return nil
+}
+
+// set changes the mailbox.
+func (m *mailbox) set(change func(*mailbox)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change(m)
+}
+
+// next waits for a mail, which must be of this template and to this address.
+func (m *mailbox) next(t testing.TB, template, to string) sentMail {
+	t.Helper()
+	select {
+	case mail := <-m.got:
+		if mail.template != template || mail.to != to {
+			t.Fatalf("got %s to %s, want %s to %s", mail.template, mail.to, template, to)
+		}
+		return mail
+	case <-time.After(30 * time.Second):
+		t.Fatalf("got no mail, want %s to %s", template, to)
+	}
+	return sentMail{}
+}
+
+// code waits for a mail with a code and returns it.
+func (m *mailbox) code(t testing.TB, template, to string) string {
+	t.Helper()
+	mail := m.next(t, template, to)
+	if len(mail.variables) != 1 || len(mail.variables["token"]) != 6 {
+		t.Fatalf("got %v, want a code of six digits", mail.variables)
+	}
+	return mail.variables["token"]
+}
+
+// link waits for a mail with a link, which must begin with the address of the
+// product and path, and returns its token.
+func (m *mailbox) link(t testing.TB, template, to, path string) (token string) {
+	t.Helper()
+	mail := m.next(t, template, to)
+	prefix := baseURL + path + "?token="
+	link := mail.variables["link"]
+	if len(mail.variables) != 1 || len(link) != len(prefix)+64 || link[:len(prefix)] != prefix {
+		t.Fatalf("got %v, want a link to %s", mail.variables, prefix)
+	}
+	return link[len(prefix):]
+}
+
+// mailing returns a world that can send mail, with these settings besides.
+func mailing(t *testing.T, settings map[string]any) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.mail.set(func(m *mailbox) { m.on = true })
+	if settings != nil {
+		w.do("PUT", "/api/auth/config", settings, bearer(apiKey)).ok()
+	}
+	return w
+}
+
+// fresh is a client that nobody was before, so that no limiter knows it.
+func (w *world) fresh() with {
+	n := w.clients.Add(1)
+	return with{"Test-Client-IP", fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255)}
+}
+
+// post sends a body to a route of mails as a fresh client.
+func (w *world) post(path string, body any) answer {
+	w.t.Helper()
+	return w.do("POST", "/api/auth/email/"+path, body, w.fresh())
+}
+
+// accepted stops the test unless the status is 202.
+func (a answer) accepted() answer {
+	a.t.Helper()
+	if a.status != 202 || a.body["success"] != true || a.text("message") == "" {
+		a.t.Fatalf("%s: got %d %s, want 202", a.what, a.status, a.raw)
+	}
+	return a
+}
+
+// otherCode is a code that is not this one.
+func otherCode(code string) string {
+	if code == "000000" {
+		return "000001"
+	}
+	return "000000"
+}
+
+// wantMails ends the background work and compares what was sent in all.
+func (w *world) wantMails(want ...string) {
+	w.t.Helper()
+	w.stop()
+	got := []string{}
+	for _, mail := range w.mail.all {
+		got = append(got, mail.template+" "+mail.to)
+	}
+	if diff := cmp.Diff(append([]string{}, want...), got); diff != "" {
+		w.t.Errorf("mails: -want +got\n%s", diff)
+	}
+}

@@ -1,0 +1,240 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/big"
+	"regexp"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+)
+
+// purpose is what a mailed secret is good for. It is good for nothing else.
+type purpose string
+
+const (
+	toVerify purpose = "VERIFY_EMAIL"
+	toReset  purpose = "RESET_PASSWORD"
+	toSignIn purpose = "SIGN_IN"
+)
+
+// kind tells codes, which are typed in, from tokens, which links carry.
+type kind string
+
+const (
+	numericCode kind = "NUMERIC_CODE"
+	hashToken   kind = "HASH_TOKEN"
+)
+
+const (
+	codeLife       = 15 * time.Minute
+	signInCodeLife = 5 * time.Minute
+	tokenLife      = 24 * time.Hour
+	// maxAttempts wrong codes end the right one.
+	maxAttempts = 3
+	tokenBytes  = 32
+	// keptSecrets is how long an expired secret is kept, so that its link can
+	// lead back to where it says that it expired.
+	keptSecrets = 7 * 24 * time.Hour
+)
+
+var (
+	codeDigits  = regexp.MustCompile(`^[0-9]{6}$`)
+	tokenDigits = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// secret is what is mailed, and what is kept of it.
+type secret struct {
+	text, hash string
+	kind       kind
+	life       time.Duration
+}
+
+// newSecret returns a code or a token for a purpose.
+func (s *Service) newSecret(ctx context.Context, p purpose, m Method) (secret, error) {
+	if m == ByLink {
+		return newToken(), nil
+	}
+	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
+	if err != nil {
+		return secret{}, err
+	}
+	text := fmt.Sprintf("%06d", n)
+	hash, err := s.passwords.hash(ctx, text)
+	life := codeLife
+	if p == toSignIn {
+		life = signInCodeLife
+	}
+	return secret{text: text, hash: hash, kind: numericCode, life: life}, err
+}
+
+func newToken() secret {
+	raw := make([]byte, tokenBytes)
+	rand.Read(raw) // never fails: crypto/rand aborts the process instead
+	text := hex.EncodeToString(raw)
+	return secret{text: text, hash: tokenHash(text), kind: hashToken, life: tokenLife}
+}
+
+// tokenHash is what is kept of a token: it has enough bits to need no salt.
+func tokenHash(token string) string {
+	digest := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(digest[:])
+}
+
+// issue stores a fresh secret for an address and a purpose, in place of the one
+// before it, and returns it with the account of the address.
+//
+// It does the same, in the same time, for an address that is nobody's. The
+// stored row then keeps later attempts at a code alike as well.
+func (s *Service) issue(ctx context.Context, email string, p purpose, m Method, redirectTo string) (fresh secret, to account, err error) {
+	if fresh, err = s.newSecret(ctx, p, m); err != nil {
+		return secret{}, account{}, err
+	}
+	err = s.asProject(ctx, func(tx pg.Tx) error {
+		if err := storeSecret(ctx, tx, email, p, fresh, redirectTo, s.now()); err != nil {
+			return err
+		}
+		to, err = findAccount(ctx, tx, email)
+		return err
+	})
+	return fresh, to, err
+}
+
+// storeSecret makes fresh the only secret of its address and purpose.
+func storeSecret(ctx context.Context, tx pg.Tx, email string, p purpose, fresh secret, redirectTo string, now time.Time) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO auth.email_otps (email, purpose, otp_hash, otp_type, redirect_to, expires_at)
+		VALUES ($1, $2, $3, $4, nullif($5, ''), $6)
+		ON CONFLICT (email, purpose) DO UPDATE
+		   SET otp_hash = EXCLUDED.otp_hash,
+		       otp_type = EXCLUDED.otp_type,
+		       redirect_to = EXCLUDED.redirect_to,
+		       expires_at = EXCLUDED.expires_at,
+		       attempts_count = 0,
+		       consumed_at = NULL`,
+		email, string(p), fresh.hash, string(fresh.kind), redirectTo, now.Add(fresh.life))
+	return err
+}
+
+// attempt is a code that somebody presented, compared with the stored one.
+type attempt struct {
+	email   string
+	purpose purpose
+	// hash is that of the stored code; empty when there is none to compare.
+	hash  string
+	right bool
+}
+
+// compare compares a presented code with the stored one. It takes the same
+// time when there is none, and holds no connection meanwhile: hashing is slow
+// on purpose. What came of it counts once attempt.redeem has seen that the
+// stored code is still that one.
+func (s *Service) compare(ctx context.Context, email string, p purpose, code string) (a attempt, err error) {
+	a = attempt{email: email, purpose: p}
+	err = s.asProject(ctx, func(tx pg.Tx) error {
+		err := tx.QueryRow(ctx, `
+			SELECT otp_hash FROM auth.email_otps
+			 WHERE email = $1 AND purpose = $2
+			   AND otp_type = 'NUMERIC_CODE' AND consumed_at IS NULL AND expires_at > $3`,
+			email, string(p), s.now()).Scan(&a.hash)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return attempt{}, err
+	}
+	a.right, err = s.passwords.matches(ctx, a.hash, code)
+	return a, err
+}
+
+// redeem consumes the code with the transaction, and counts a wrong one even
+// if nothing else is committed; one too many consumes the code too. Of several
+// at once one is first, and so on: nobody gets more attempts by hurrying.
+//
+// It returns 400 INVALID_INPUT unless the code is right and still good.
+func (a attempt) redeem(ctx context.Context, tx pg.Tx, now time.Time) error {
+	tag, err := tx.Exec(ctx, `
+		UPDATE auth.email_otps
+		   SET attempts_count = attempts_count + CASE WHEN $4 THEN 0 ELSE 1 END,
+		       consumed_at = CASE WHEN $4 OR attempts_count + 1 >= $5 THEN $6::timestamptz END
+		 WHERE email = $1 AND purpose = $2 AND otp_hash = $3
+		   AND otp_type = 'NUMERIC_CODE' AND consumed_at IS NULL AND expires_at > $6`,
+		a.email, string(a.purpose), a.hash, a.right, maxAttempts, now)
+	if err != nil {
+		return err
+	}
+	if !a.right || tag.RowsAffected() == 0 {
+		return pg.Persist(errCode())
+	}
+	return nil
+}
+
+func errCode() *fault.Error {
+	return fault.Invalid("Invalid or expired verification code").Next("Check the code, or request a new one.")
+}
+
+func errToken() *fault.Error {
+	return fault.Invalid("Invalid or expired token").Next("Request a new e-mail.")
+}
+
+// link is what is known of a token without redeeming it.
+type link struct {
+	redirectTo string
+	used       bool
+}
+
+// findLink returns the link with a token, expired or used though it may be. It
+// returns 400 INVALID_INPUT when there is none, or it leads nowhere.
+func findLink(ctx context.Context, tx pg.Tx, p purpose, token string) (l link, err error) {
+	err = tx.QueryRow(ctx, `
+		SELECT redirect_to, consumed_at IS NOT NULL
+		  FROM auth.email_otps
+		 WHERE otp_hash = $1 AND purpose = $2 AND otp_type = 'HASH_TOKEN' AND redirect_to IS NOT NULL`,
+		tokenHash(token), string(p)).Scan(&l.redirectTo, &l.used)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return link{}, errToken()
+	}
+	return l, err
+}
+
+// tokenLives reports whether a token could be redeemed.
+func tokenLives(ctx context.Context, tx pg.Tx, p purpose, token string, now time.Time) (lives bool, err error) {
+	err = tx.QueryRow(ctx, `
+		SELECT EXISTS (
+		  SELECT FROM auth.email_otps
+		   WHERE otp_hash = $1 AND purpose = $2
+		     AND otp_type = 'HASH_TOKEN' AND consumed_at IS NULL AND expires_at > $3)`,
+		tokenHash(token), string(p), now).Scan(&lives)
+	return lives, err
+}
+
+// redeemToken consumes a token with the transaction and returns the address it
+// was mailed to, or 400 INVALID_INPUT.
+func redeemToken(ctx context.Context, tx pg.Tx, p purpose, token string, now time.Time) (email string, err error) {
+	err = tx.QueryRow(ctx, `
+		UPDATE auth.email_otps
+		   SET consumed_at = $3
+		 WHERE otp_hash = $1 AND purpose = $2
+		   AND otp_type = 'HASH_TOKEN' AND consumed_at IS NULL AND expires_at > $3
+		RETURNING email`, tokenHash(token), string(p), now).Scan(&email)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", errToken()
+	}
+	return email, err
+}
+
+// deleteOldSecrets deletes those that expired long ago.
+func deleteOldSecrets(ctx context.Context, tx pg.Tx, now time.Time) error {
+	_, err := tx.Exec(ctx, `DELETE FROM auth.email_otps WHERE expires_at <= $1`, now.Add(-keptSecrets))
+	return err
+}

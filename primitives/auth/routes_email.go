@@ -1,0 +1,224 @@
+package auth
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
+)
+
+// sixDigits wants a mailed code. what names it in the complaint.
+func sixDigits(what string) rest.StringRule {
+	return func(s string) string {
+		if !codeDigits.MatchString(s) {
+			return what + " must be a 6-digit numeric code"
+		}
+		return ""
+	}
+}
+
+// emailOf reads the address of a body, in lower case.
+func emailOf(f *rest.Fields) string { return strings.ToLower(f.String("email", rest.Email)) }
+
+// redirectOf reads where a link is to lead; empty for nowhere.
+func redirectOf(f *rest.Fields) string {
+	if to := f.OptString("redirectTo", rest.NoNUL, rest.URL, rest.MaxLength(maxRedirectBytes)); to != nil {
+		return *to
+	}
+	return ""
+}
+
+type mailAnswer struct {
+	Success bool   `json:"success"`
+	Message string `json:"message"`
+}
+
+// accepted answers a request for a mail.
+func accepted(c rest.Context, message string) error {
+	return c.JSON(http.StatusAccepted, mailAnswer{Success: true, Message: message})
+}
+
+// handleSendOTP serves "POST /api/auth/email/send-otp".
+func (s *Service) handleSendOTP(c rest.Context) error {
+	f, err := s.mailRequest(c)
+	if err != nil {
+		return err
+	}
+	email := emailOf(f)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	if err := s.RequestSignIn(c.Request().Context(), email); err != nil {
+		return err
+	}
+	return accepted(c, "A sign-in code was sent to the address.")
+}
+
+// handleSendVerification serves "POST /api/auth/email/send-verification".
+func (s *Service) handleSendVerification(c rest.Context) error {
+	f, err := s.mailRequest(c)
+	if err != nil {
+		return err
+	}
+	email, redirect := emailOf(f), redirectOf(f)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	method, err := s.RequestVerification(c.Request().Context(), email, redirect)
+	if err != nil {
+		return err
+	}
+	return accepted(c, "If an account with this address exists, a verification "+string(method)+" is on its way.")
+}
+
+// handleSendReset serves "POST /api/auth/email/send-reset-password".
+func (s *Service) handleSendReset(c rest.Context) error {
+	f, err := s.mailRequest(c)
+	if err != nil {
+		return err
+	}
+	email, redirect := emailOf(f), redirectOf(f)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	method, err := s.RequestReset(c.Request().Context(), email, redirect)
+	if err != nil {
+		return err
+	}
+	return accepted(c, "If an account with this address exists, a password reset "+string(method)+" is on its way.")
+}
+
+// handleVerify serves "POST /api/auth/email/verify".
+func (s *Service) handleVerify(c rest.Context) error {
+	f, err := rest.Body(c)
+	if err != nil {
+		return err
+	}
+	email, code := emailOf(f), f.String("otp", sixDigits("OTP code"))
+	if err := f.Err(); err != nil {
+		return err
+	}
+	user, g, err := s.verifyByCode(c.Request().Context(), email, code, clientOf(c))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, s.handOut(c, user, g))
+}
+
+// handleSignInByCode serves "POST /api/auth/sessions" with the method otp.
+func (s *Service) handleSignInByCode(f *rest.Fields) rest.Handler {
+	return func(c rest.Context) error {
+		email, code, name := emailOf(f), f.String("otp", sixDigits("OTP code")), nameIn(f)
+		if err := f.Err(); err != nil {
+			return err
+		}
+		user, g, err := s.signInByCode(c.Request().Context(), email, code, name, clientOf(c))
+		if err != nil {
+			return err
+		}
+		return c.JSON(http.StatusOK, s.handOut(c, user, g))
+	}
+}
+
+// handleExchangeReset serves "POST
+// /api/auth/email/exchange-reset-password-token".
+func (s *Service) handleExchangeReset(c rest.Context) error {
+	f, err := rest.Body(c)
+	if err != nil {
+		return err
+	}
+	email, code := emailOf(f), f.String("code", sixDigits("Reset password code"))
+	if err := f.Err(); err != nil {
+		return err
+	}
+	token, expires, err := s.ExchangeResetCode(c.Request().Context(), email, code)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, struct {
+		Token     string    `json:"token"`
+		ExpiresAt rest.Time `json:"expiresAt"`
+	}{token, rest.Time(expires)})
+}
+
+// handleReset serves "POST /api/auth/email/reset-password".
+func (s *Service) handleReset(c rest.Context) error {
+	f, err := rest.Body(c)
+	if err != nil {
+		return err
+	}
+	password, token := f.String("newPassword", passwordRules...), f.String("otp", rest.MinLength(1))
+	if err := f.Err(); err != nil {
+		return err
+	}
+	if err := s.ResetPassword(c.Request().Context(), token, password); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]string{
+		"message": "Password reset successfully. Please login with your new password.",
+	})
+}
+
+// handleVerifyLink serves "GET /api/auth/email/verify-link". What only looks
+// whether the link is alive, as scanners of mails and browsers that read ahead
+// do, must not use it up.
+func (s *Service) handleVerifyLink(c rest.Context) error {
+	if c.Request().Method == http.MethodHead {
+		return c.NoContent(http.StatusOK)
+	}
+	if readsAhead(c.Request()) {
+		return c.NoContent(http.StatusServiceUnavailable) // anything but an error might be shown in place of the page
+	}
+	ctx, token := c.Request().Context(), c.QueryParam("token")
+	l, err := s.target(ctx, toVerify, token)
+	if err != nil {
+		return err
+	}
+	if err := s.verifyByLink(ctx, token); err != nil {
+		return leadBack(c, l, "insforge_status", "error", "insforge_type", "verify_email", "insforge_error", s.linkError(l, err))
+	}
+	return leadBack(c, l, "insforge_status", "success", "insforge_type", "verify_email")
+}
+
+// handleResetLink serves "GET /api/auth/email/reset-password-link". It uses
+// nothing up: the page that it leads to presents the token.
+func (s *Service) handleResetLink(c rest.Context) error {
+	token := c.QueryParam("token")
+	l, err := s.target(c.Request().Context(), toReset, token)
+	if err != nil {
+		return err
+	}
+	return leadBack(c, l, "token", token, "insforge_status", "ready", "insforge_type", "reset_password")
+}
+
+// readsAhead reports whether a browser fetches a page that nobody opened.
+func readsAhead(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch"
+}
+
+// linkError is what the page that a link leads to shows when it failed.
+func (s *Service) linkError(l link, err error) string {
+	switch {
+	case !fault.Is(err, fault.InvalidInput):
+		s.log.Error().Err(err).Msg("auth: a verification link failed")
+		return "The verification failed. Try again later."
+	case l.used:
+		return "The verification link was already used."
+	}
+	return "Invalid or expired verification link."
+}
+
+// leadBack sends the browser where the link leads, with parameters. Neither
+// the page behind it nor a cache gets to see the link.
+func leadBack(c rest.Context, l link, params ...string) error {
+	to, err := withParams(l.redirectTo, params...)
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	return c.Redirect(http.StatusFound, to)
+}
