@@ -11,12 +11,8 @@ func Assemble(schemas []string, tables []Table, forward []Relationship, function
 		functions: map[Name][]*Function{}, casts: map[[2]string]string{},
 	}
 	for _, t := range tables {
-		t.byName = map[string]int{}
-		t.AllPlain = true
-		for i, c := range t.Columns {
-			t.byName[c.Name] = i
-			t.AllPlain = t.AllPlain && c.Plain
-		}
+		t.AllPlain = !slices.ContainsFunc(t.Columns, func(c Column) bool { return !c.Plain })
+		t.index()
 		s.tables[t.Name] = &t
 	}
 	l := loader{config: Config{Schemas: schemas}, snapshot: s, rels: slices.Clone(forward)}

@@ -12,7 +12,13 @@ import (
 func (l *loader) functions(ctx context.Context) error {
 	const q = `
 WITH RECURSIVE bases AS (
-	SELECT oid, typbasetype, oid AS base FROM pg_catalog.pg_type
+	SELECT oid, typbasetype, oid AS base
+	FROM pg_catalog.pg_type
+	WHERE oid IN (
+		SELECT p.prorettype
+		FROM pg_catalog.pg_proc p
+		JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+		WHERE n.nspname = ANY ($1))
 	UNION ALL
 	SELECT b.oid, t.typbasetype, t.oid
 	FROM bases b

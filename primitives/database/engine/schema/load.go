@@ -28,7 +28,7 @@ func Load(ctx context.Context, conn *pgx.Conn, c Config) (*Snapshot, error) {
 	}
 	// The transaction only reads: how it ends does not matter.
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	l := loader{tx: tx, config: c, snapshot: &Snapshot{
+	l := loader{tx: tx, config: c, texts: map[string]string{}, snapshot: &Snapshot{
 		Schemas:   slices.Clone(c.Schemas),
 		tables:    map[Name]*Table{},
 		relations: map[relationKey][]Relationship{},
@@ -70,12 +70,17 @@ type loader struct {
 
 	typeByOID map[uint32]baseType
 	tableOf   map[uint32]*Table
+	details   map[uint32][]columnDetail // in the order of the table's Columns
+	texts     map[string]string
 	relation  map[uint32]Name // every relation that a key or view names
 	attribute map[uint32]map[int16]string
-	primary   []key
-	foreign   []foreignKey
-	viewKeys  []viewKey
-	rels      []Relationship
+	// defaultsWithSettings are the defaults that read a setting.
+	defaultsWithSettings []string
+
+	primary  []key
+	foreign  []foreignKey
+	viewKeys []viewKey
+	rels     []Relationship
 }
 
 type baseType struct {
@@ -163,75 +168,11 @@ WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition AND n.nspn
 			made.Insertable = can&canInsert != 0
 			made.Updatable = can&canUpdate != 0
 			made.Deletable = can&canDelete != 0
-			made.byName, made.oid = map[string]int{}, oid
+			made.oid = oid
 			l.tableOf[oid] = &made
 			l.snapshot.tables[made.Name] = &made
 			return nil
 		})
-	return err
-}
-
-func (l *loader) columns(ctx context.Context) error {
-	const q = `
-SELECT a.attrelid, a.attname, coalesce(d.description, ''),
-	NOT (a.attnotnull OR t.typtype = 'd' AND t.typnotnull),
-	CASE WHEN t.typtype = 'd' THEN
-		CASE WHEN bt.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
-			THEN pg_catalog.format_type(t.typbasetype, NULL)
-			ELSE pg_catalog.format_type(a.atttypid, a.atttypmod) END
-	WHEN t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace THEN pg_catalog.format_type(a.atttypid, NULL)
-	ELSE pg_catalog.format_type(a.atttypid, a.atttypmod) END,
-	pg_catalog.format_type(a.atttypid, a.atttypmod),
-	CASE WHEN t.typtype = 'd' AND t.typtypmod > 4 THEN t.typtypmod - 4
-	     WHEN a.atttypmod > 4 THEN a.atttypmod - 4 ELSE 0 END,
-	coalesce(CASE
-		WHEN t.typbasetype <> 0 AND ad.adbin IS NULL THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0)
-		WHEN a.attidentity = 'd' THEN (
-			SELECT pg_catalog.format('nextval(%L)', pg_catalog.quote_ident(sn.nspname) || '.' || pg_catalog.quote_ident(s.relname))
-			FROM pg_catalog.pg_depend dep
-			JOIN pg_catalog.pg_class s ON s.oid = dep.objid AND s.relkind = 'S'
-			JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
-			WHERE dep.refobjid = a.attrelid AND dep.refobjsubid = a.attnum AND dep.deptype = 'i'
-			LIMIT 1)
-		WHEN a.attgenerated = 's' THEN NULL
-		ELSE pg_catalog.pg_get_expr(ad.adbin, ad.adrelid)
-	END, ''), a.atttypid
-FROM pg_catalog.pg_attribute a
-JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_catalog.pg_type bt ON bt.oid = t.typbasetype
-LEFT JOIN pg_catalog.pg_attrdef ad ON ad.adrelid = a.attrelid AND ad.adnum = a.attnum
-LEFT JOIN pg_catalog.pg_description d
-	ON d.objoid = a.attrelid AND d.objsubid = a.attnum AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
-WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v', 'm', 'f', 'p')
-	AND NOT c.relispartition AND n.nspname = ANY ($1)
-ORDER BY a.attrelid, a.attnum`
-	var relation, typ uint32
-	var c Column
-	_, err := l.each(ctx, q, []any{l.config.Schemas}, []any{
-		&relation, &c.Name, &c.Description, &c.Nullable, &c.Type, &c.Nominal, &c.MaxLength, &c.Default, &typ,
-	}, func() error {
-		t := l.tableOf[relation]
-		if t == nil {
-			return nil
-		}
-		base, known := l.resolve(typ)
-		made := c
-		made.Plain = known && base.plain
-		made.Textual = known && (base.name == "text" || base.name == "varchar" || base.name == "bpchar" ||
-			base.name == "char" || base.name == "citext")
-		if !made.Textual || base.name == "text" {
-			made.MaxLength = 0
-		}
-		made.Enum = l.typeByOID[typ].enum
-		t.byName[made.Name] = len(t.Columns)
-		t.Columns = append(t.Columns, made)
-		return nil
-	})
-	for _, t := range l.tableOf {
-		t.AllPlain = !slices.ContainsFunc(t.Columns, func(c Column) bool { return !c.Plain })
-	}
 	return err
 }
 
@@ -332,25 +273,36 @@ ORDER BY 1, 2`
 
 // uses looks through the code in the database for the settings it reads, so
 // that a request need not set what nobody asks for. Code that asks for a
-// setting by anything but a constant counts as reading all.
+// setting by anything but a constant counts as reading all. Expressions are
+// printed only if their tree has a call that matters.
 func (l *loader) uses(ctx context.Context) error {
 	const q = `
-WITH code AS (
+WITH calls AS (
+	SELECT array_agg('%:funcid ' || oid || ' %') AS any_of
+	FROM pg_catalog.pg_proc
+	WHERE pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND proname IN ('current_setting', 'pg_show_all_settings')
+), code AS (
 	SELECT p.prosrc || coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), '') AS text
 	FROM pg_catalog.pg_proc p
 	WHERE p.pronamespace NOT IN ('pg_catalog'::pg_catalog.regnamespace, 'information_schema'::pg_catalog.regnamespace)
 	UNION ALL
 	SELECT coalesce(pg_catalog.pg_get_expr(polqual, polrelid), '') || coalesce(pg_catalog.pg_get_expr(polwithcheck, polrelid), '')
-	FROM pg_catalog.pg_policy
+	FROM pg_catalog.pg_policy, calls
+	WHERE concat(polqual::text, polwithcheck::text) LIKE ANY (calls.any_of || '%{SUBLINK %'::text)
 	UNION ALL
-	SELECT pg_catalog.pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef
-	UNION ALL
-	SELECT pg_catalog.pg_get_expr(conbin, conrelid) FROM pg_catalog.pg_constraint WHERE conbin IS NOT NULL
+	SELECT pg_catalog.pg_get_expr(conbin, conrelid)
+	FROM pg_catalog.pg_constraint, calls
+	WHERE conbin::text LIKE ANY (calls.any_of)
 	UNION ALL
 	SELECT pg_catalog.pg_get_viewdef(c.oid)
 	FROM pg_catalog.pg_class c
+	JOIN pg_catalog.pg_rewrite r ON r.ev_class = c.oid AND r.ev_type = '1'
+	CROSS JOIN calls
 	WHERE c.relkind = 'v'
 		AND c.relnamespace NOT IN ('pg_catalog'::pg_catalog.regnamespace, 'information_schema'::pg_catalog.regnamespace)
+		AND r.ev_action::text LIKE ANY (calls.any_of || ('%:relid ' || 'pg_catalog.pg_settings'::pg_catalog.regclass::oid || ' %'))
+	UNION ALL
+	SELECT unnest($1::text[])
 ), settings AS (
 	SELECT text FROM code WHERE text ILIKE '%current_setting%' OR text ILIKE '%pg_settings%'
 		OR text ILIKE '%show%request.%' OR text ILIKE '%response.%'
@@ -370,5 +322,5 @@ FROM flags`
 	if l.snapshot.Version < 140000 {
 		sql = strings.Replace(q, "coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), '')", "''", 1)
 	}
-	return l.tx.QueryRow(ctx, sql).Scan(&u.Method, &u.Path, &u.Headers, &u.Cookies, &u.Response)
+	return l.tx.QueryRow(ctx, sql, l.defaultsWithSettings).Scan(&u.Method, &u.Path, &u.Headers, &u.Cookies, &u.Response)
 }

@@ -3,6 +3,7 @@ package schema
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -22,40 +23,42 @@ type foreignKey struct {
 	tableN, targetN Name
 }
 
+// keys reads primary and foreign keys. A foreign key whose columns are also a
+// key of their own leads to one row at most.
 func (l *loader) keys(ctx context.Context) error {
 	const q = `
-SELECT c.contype = 'p', c.conname, c.conrelid, coalesce(c.confrelid, 0), c.conkey, coalesce(c.confkey, '{}'),
-	n.nspname, t.relname, coalesce(fn.nspname, ''), coalesce(ft.relname, ''),
-	c.contype = 'f' AND EXISTS (
-		SELECT FROM pg_catalog.pg_constraint u
-		WHERE u.conrelid = c.conrelid AND u.contype IN ('p', 'u') AND u.conkey @> c.conkey AND u.conkey <@ c.conkey)
-FROM pg_catalog.pg_constraint c
-JOIN pg_catalog.pg_class t ON t.oid = c.conrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-LEFT JOIN pg_catalog.pg_class ft ON ft.oid = c.confrelid
-LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = ft.relnamespace
-WHERE c.contype = 'p' OR c.contype = 'f' AND c.conparentid = 0
-ORDER BY c.conrelid, c.conname`
-	l.relation = map[uint32]Name{}
-	var primary bool
+SELECT contype::text, conname, conrelid, confrelid, conkey, coalesce(confkey, '{}'), conparentid = 0
+FROM pg_catalog.pg_constraint
+WHERE contype IN ('p', 'u', 'f')
+ORDER BY conrelid, conname`
+	keyed := map[uint32][][]int16{}
+	var kind string
+	var root bool
 	var f foreignKey
-	_, err := l.each(ctx, q, nil, []any{
-		&primary, &f.name, &f.table, &f.target, &f.columns, &f.refs,
-		&f.tableN.Schema, &f.tableN.Name, &f.targetN.Schema, &f.targetN.Name, &f.unique,
-	}, func() error {
+	_, err := l.each(ctx, q, nil, []any{&kind, &f.name, &f.table, &f.target, &f.columns, &f.refs, &root}, func() error {
 		made := f
 		f.columns, f.refs = nil, nil
-		l.relation[made.table] = made.tableN
-		if primary {
+		switch {
+		case kind == "f" && root:
+			l.foreign = append(l.foreign, made)
+		case kind == "p":
 			l.primary = append(l.primary, key{made.table, made.columns})
-			return nil
+			fallthrough
+		case kind == "u":
+			keyed[made.table] = append(keyed[made.table], made.columns)
 		}
-		l.relation[made.target] = made.targetN
-		l.foreign = append(l.foreign, made)
 		return nil
 	})
 	if err != nil {
 		return err
+	}
+	if err := l.nameRelations(ctx); err != nil {
+		return err
+	}
+	for i := range l.foreign {
+		f := &l.foreign[i]
+		f.tableN, f.targetN = l.relation[f.table], l.relation[f.target]
+		f.unique = slices.ContainsFunc(keyed[f.table], func(k []int16) bool { return sameSet(k, f.columns) })
 	}
 	if err := l.attributes(ctx); err != nil {
 		return err
@@ -68,12 +71,56 @@ ORDER BY c.conrelid, c.conname`
 	return nil
 }
 
-// attributes reads the names of the columns that keys consist of.
+func sameSet(a, b []int16) bool {
+	within := func(a, b []int16) bool {
+		return !slices.ContainsFunc(a, func(n int16) bool { return !slices.Contains(b, n) })
+	}
+	return within(a, b) && within(b, a)
+}
+
+// nameRelations reads the names of the relations that keys are of, as far as
+// they are not exposed.
+func (l *loader) nameRelations(ctx context.Context) error {
+	l.relation = make(map[uint32]Name, len(l.tableOf))
+	for oid, t := range l.tableOf {
+		l.relation[oid] = t.Name
+	}
+	missing := map[uint32]bool{}
+	miss := func(oid uint32) {
+		if _, ok := l.relation[oid]; !ok {
+			missing[oid] = true
+		}
+	}
+	for _, k := range l.primary {
+		miss(k.table)
+	}
+	for _, f := range l.foreign {
+		miss(f.table)
+		miss(f.target)
+	}
+	const q = `
+SELECT c.oid, n.nspname, c.relname
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = ANY ($1)`
+	var oid uint32
+	var name Name
+	_, err := l.each(ctx, q, []any{slices.Collect(maps.Keys(missing))}, []any{&oid, &name.Schema, &name.Name}, func() error {
+		l.relation[oid] = name
+		return nil
+	})
+	return err
+}
+
+// attributes reads the names of the columns that keys consist of, where the
+// table is not exposed.
 func (l *loader) attributes(ctx context.Context) error {
 	l.attribute = map[uint32]map[int16]string{}
-	oids := make([]uint32, 0, len(l.relation))
+	var oids []uint32
 	for oid := range l.relation {
-		oids = append(oids, oid)
+		if l.tableOf[oid] == nil {
+			oids = append(oids, oid)
+		}
 	}
 	const q = `SELECT attrelid, attnum, attname FROM pg_catalog.pg_attribute WHERE attrelid = ANY ($1) AND attnum > 0`
 	var oid uint32
@@ -92,6 +139,10 @@ func (l *loader) attributes(ctx context.Context) error {
 func (l *loader) columnNames(table uint32, numbers []int16) []string {
 	names := make([]string, len(numbers))
 	for i, n := range numbers {
+		if c, _ := l.column(table, n); c != nil {
+			names[i] = c.Name
+			continue
+		}
 		names[i] = l.attribute[table][n]
 	}
 	return names
@@ -161,15 +212,23 @@ func swap(pairs [][2]string) [][2]string {
 // addJunctions makes a many-to-many of two foreign keys whose columns are
 // part of the primary key of the table that has both.
 func (l *loader) addJunctions() {
-	byTable := map[Name][]Relationship{}
+	count := make(map[Name]int, len(l.rels))
 	for _, r := range l.rels {
 		if r.Cardinality == ManyToOne {
+			count[r.Table]++
+		}
+	}
+	byTable := map[Name][]Relationship{}
+	for _, r := range l.rels {
+		if r.Cardinality == ManyToOne && count[r.Table] > 1 {
 			byTable[r.Table] = append(byTable[r.Table], r)
 		}
 	}
 	primary := map[Name][]string{}
 	for _, k := range l.primary {
-		primary[l.relation[k.table]] = l.columnNames(k.table, k.columns)
+		if name := l.relation[k.table]; byTable[name] != nil {
+			primary[name] = l.columnNames(k.table, k.columns)
+		}
 	}
 	for table, rels := range byTable {
 		pk := primary[table]
@@ -201,6 +260,7 @@ func (l *loader) addJunctions() {
 }
 
 func (l *loader) addInverse() {
+	l.rels = slices.Grow(l.rels, len(l.rels))
 	for _, r := range l.rels[:len(l.rels):len(l.rels)] {
 		back := Relationship{
 			Table: r.Foreign, Foreign: r.Table, Self: r.Self, Constraint: r.Constraint, Columns: swap(r.Columns),
@@ -255,6 +315,7 @@ func compareRelationships(a, b Relationship) int {
 		compareNames(a.Table, b.Table), compareNames(a.Foreign, b.Foreign),
 		cmp.Compare(a.Cardinality, b.Cardinality), strings.Compare(a.Constraint, b.Constraint),
 		slices.CompareFunc(a.Columns, b.Columns, comparePairs), compareJunctions(a.Junction, b.Junction),
+		compareNames(a.Function, b.Function),
 	)
 }
 

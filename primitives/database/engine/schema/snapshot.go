@@ -50,7 +50,7 @@ type Table struct {
 	Columns []Column
 	// AllPlain tells that every column is Plain.
 	AllPlain bool
-	byName   map[string]int
+	byName   map[string]int // nil when there are few columns
 	oid      uint32
 }
 
@@ -62,10 +62,32 @@ func (t *Table) Column(name string) *Column {
 	if t == nil {
 		return nil
 	}
-	if i, ok := t.byName[name]; ok {
-		return &t.Columns[i]
+	if t.byName != nil {
+		if i, ok := t.byName[name]; ok {
+			return &t.Columns[i]
+		}
+		return nil
+	}
+	for i := range t.Columns {
+		if t.Columns[i].Name == name {
+			return &t.Columns[i]
+		}
 	}
 	return nil
+}
+
+// fewColumns are found faster by looking at each, and take less memory.
+const fewColumns = 12
+
+// index makes columns findable by name.
+func (t *Table) index() {
+	if len(t.Columns) <= fewColumns {
+		return
+	}
+	t.byName = make(map[string]int, len(t.Columns))
+	for i, c := range t.Columns {
+		t.byName[c.Name] = i
+	}
 }
 
 // Cardinality is a relationship's kind, in the order PostgREST sorts them.

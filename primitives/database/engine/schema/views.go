@@ -55,6 +55,9 @@ WHERE c.relkind IN ('v', 'm') AND n.nspname = ANY ($1)`
 	if err != nil {
 		return err
 	}
+	if len(defs) == 0 {
+		return nil
+	}
 	keysOf := l.keysByTable()
 	for _, def := range defs {
 		if !slices.Contains(l.config.Schemas, def.name.Schema) {
