@@ -199,7 +199,7 @@ func expiredTokens(t *testing.T, p *apptest.Product) (url string) {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
-		token, err := authority.Access(q.Get("sub"), q.Get("email"), "authenticated")
+		token, err := authority.Access(q.Get("sub"), q.Get("email"), "authenticated", "")
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
