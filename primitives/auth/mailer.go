@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -48,6 +49,13 @@ const (
 type letter struct {
 	template, to, name string
 	variables          map[string]string
+	// holds is the secret in it.
+	holds issued
+}
+
+// letter returns the mail, to whom i was issued for, that fills one variable.
+func (i issued) letter(template, variable, value string) letter {
+	return letter{template, i.to.Email, salutation(i.to), map[string]string{variable: value}, i}
 }
 
 // mailable returns 503 EMAIL_PROVIDER_NOT_CONFIGURED unless mails can be sent.
@@ -67,11 +75,19 @@ func (s *Service) mailConfigured(ctx context.Context) (bool, error) {
 	return s.mail.Configured(ctx)
 }
 
-// send hands a letter to the Mailer and waits for what becomes of it.
+// send hands a letter to the Mailer and waits for what becomes of it. When it
+// is not sent, the secret in the mail before it stays good.
 func (s *Service) send(ctx context.Context, l letter) error {
-	ctx, cancel := context.WithTimeout(ctx, sendPatience)
+	patient, cancel := context.WithTimeout(ctx, sendPatience)
 	defer cancel()
-	return s.mail.SendTemplate(ctx, l.template, l.to, l.name, l.variables)
+	err := s.mail.SendTemplate(patient, l.template, l.to, l.name, l.variables)
+	if err == nil {
+		return nil
+	}
+	// Whoever asked may be gone.
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainPatience)
+	defer cancel()
+	return errors.Join(err, s.takeBack(last, l.holds))
 }
 
 // post leaves a letter for the deliverers. A caller who may not know whether
@@ -86,7 +102,7 @@ func (s *Service) post(l letter) error {
 		return nil
 	default:
 		return fault.New(http.StatusServiceUnavailable, fault.TooManyRequests, "Too many e-mails are waiting to be sent").
-			Next("Try again in a minute.")
+			Next("Try again in a minute.").Because(retryAfter(time.Minute))
 	}
 }
 

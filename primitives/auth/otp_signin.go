@@ -16,11 +16,11 @@ func (s *Service) RequestSignIn(ctx context.Context, email string) error {
 	if err := s.mailable(ctx); err != nil {
 		return err
 	}
-	fresh, _, err := s.issue(ctx, email, toSignIn, ByCode, "")
+	fresh, err := s.issue(ctx, email, toSignIn, ByCode, "")
 	if err != nil {
 		return err
 	}
-	return s.send(ctx, letter{templateSignIn, email, someone, map[string]string{"token": fresh.text}})
+	return s.send(ctx, letter{templateSignIn, email, someone, map[string]string{"token": fresh.text}, fresh})
 }
 
 // signInByCode opens a session for the code that was mailed to an address. An

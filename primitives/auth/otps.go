@@ -89,25 +89,6 @@ func tokenHash(token string) string {
 	return hex.EncodeToString(digest[:])
 }
 
-// issue stores a fresh secret for an address and a purpose, in place of the one
-// before it, and returns it with the account of the address.
-//
-// It does the same, in the same time, for an address that is nobody's. The
-// stored row then keeps later attempts at a code alike as well.
-func (s *Service) issue(ctx context.Context, email string, p purpose, m Method, redirectTo string) (fresh secret, to account, err error) {
-	if fresh, err = s.newSecret(ctx, p, m); err != nil {
-		return secret{}, account{}, err
-	}
-	err = s.asProject(ctx, func(tx pg.Tx) error {
-		if err := storeSecret(ctx, tx, email, p, fresh, redirectTo, s.now()); err != nil {
-			return err
-		}
-		to, err = findAccount(ctx, tx, email)
-		return err
-	})
-	return fresh, to, err
-}
-
 // storeSecret makes fresh the only secret of its address and purpose.
 func storeSecret(ctx context.Context, tx pg.Tx, email string, p purpose, fresh secret, redirectTo string, now time.Time) error {
 	_, err := tx.Exec(ctx, `

@@ -26,18 +26,18 @@ func (s *Service) RequestReset(ctx context.Context, email, redirectTo string) (M
 	if err := s.acceptsRequest(ctx, settings, m, redirectTo); err != nil {
 		return "", err
 	}
-	fresh, to, err := s.issue(ctx, email, toReset, m, redirectTo)
+	fresh, err := s.issue(ctx, email, toReset, m, redirectTo)
 	if err != nil {
 		return "", err
 	}
-	return m, s.post(s.resetLetter(to.user, fresh))
+	return m, s.post(s.resetLetter(fresh))
 }
 
-func (s *Service) resetLetter(to User, fresh secret) letter {
-	if fresh.kind == hashToken {
-		return letter{templateResetLink, to.Email, salutation(to), map[string]string{"link": s.linkTo(resetLinkPath, fresh)}}
+func (s *Service) resetLetter(i issued) letter {
+	if i.kind == hashToken {
+		return i.letter(templateResetLink, "link", s.linkTo(resetLinkPath, i.secret))
 	}
-	return letter{templateResetCode, to.Email, salutation(to), map[string]string{"token": fresh.text}}
+	return i.letter(templateResetCode, "token", i.text)
 }
 
 // ExchangeResetCode returns the token that ResetPassword takes, and until when

@@ -90,7 +90,7 @@ func (s *Service) signUp(ctx context.Context, in registration, byAdmin bool) (ma
 		return account{}, false, err
 	}
 	if settings.RequireEmailVerification && !byAdmin {
-		if err := s.mailVerification(ctx, settings, made.user, in.redirectTo); err != nil {
+		if err := s.mailVerification(ctx, settings, in.email, in.redirectTo); err != nil {
 			return account{}, false, err
 		}
 	}

@@ -40,11 +40,11 @@ func (s *Service) RequestVerification(ctx context.Context, email, redirectTo str
 	if err := s.acceptsRequest(ctx, settings, m, redirectTo); err != nil {
 		return "", err
 	}
-	fresh, to, err := s.issue(ctx, email, toVerify, m, redirectTo)
+	fresh, err := s.issue(ctx, email, toVerify, m, redirectTo)
 	if err != nil {
 		return "", err
 	}
-	return m, s.post(s.verificationLetter(to.user, fresh))
+	return m, s.post(s.verificationLetter(fresh))
 }
 
 // acceptsRequest refuses a request for a mail before it is known whether
@@ -58,22 +58,22 @@ func (s *Service) acceptsRequest(ctx context.Context, settings Settings, m Metho
 	return s.mailable(ctx)
 }
 
-func (s *Service) verificationLetter(to User, fresh secret) letter {
-	if fresh.kind == hashToken {
-		return letter{templateVerifyLink, to.Email, salutation(to), map[string]string{"link": s.linkTo(verifyLinkPath, fresh)}}
+func (s *Service) verificationLetter(i issued) letter {
+	if i.kind == hashToken {
+		return i.letter(templateVerifyLink, "link", s.linkTo(verifyLinkPath, i.secret))
 	}
-	return letter{templateVerifyCode, to.Email, salutation(to), map[string]string{"token": fresh.text}}
+	return i.letter(templateVerifyCode, "token", i.text)
 }
 
 // mailVerification sends the mail that ends a sign-up. It returns 500
 // AUTH_VERIFICATION_EMAIL_DELIVERY_FAILED, or 429 with that code when the
 // mail failed for being one too many.
-func (s *Service) mailVerification(ctx context.Context, settings Settings, user User, redirectTo string) error {
+func (s *Service) mailVerification(ctx context.Context, settings Settings, email, redirectTo string) error {
 	err := s.mailable(ctx)
 	if err == nil {
-		var fresh secret
-		if fresh, _, err = s.issue(ctx, user.Email, toVerify, settings.VerifyEmailMethod, redirectTo); err == nil {
-			err = s.send(ctx, s.verificationLetter(user, fresh))
+		var fresh issued
+		if fresh, err = s.issue(ctx, email, toVerify, settings.VerifyEmailMethod, redirectTo); err == nil {
+			err = s.send(ctx, s.verificationLetter(fresh))
 		}
 	}
 	if err == nil {

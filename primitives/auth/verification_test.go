@@ -458,3 +458,22 @@ func TestSignUpWhenTheMailFails(t *testing.T) {
 	code := w.mail.code(t, "email-verification-code", "smtp@b.co")
 	w.post("verify", map[string]any{"email": "smtp@b.co", "otp": code}).ok()
 }
+
+// A mail that is not sent must not end the one that was: whoever asks again
+// too soon still has the first code.
+func TestAMailThatIsNotSentLeavesTheOneBeforeGood(t *testing.T) {
+	t.Parallel()
+	w := mailing(t, map[string]any{"requireEmailVerification": true})
+	w.signUpUnverified("a@b.co", "")
+	code := w.mail.code(t, "email-verification-code", "a@b.co")
+	w.post("verify", map[string]any{"email": "a@b.co", "otp": otherCode(code)}).refused(400, invalid, "")
+	w.clock.advance(10 * time.Second)
+	w.mail.set(func(m *mailbox) { m.err = fault.New(429, fault.RateLimited, "too soon") })
+	w.post("send-verification", map[string]any{"email": "a@b.co"}).accepted()
+	w.post("send-otp", map[string]any{"email": "new@b.co"}).refused(429, fault.RateLimited, "too soon")
+	w.stop() // the mail was tried
+	if n := w.count(`SELECT attempts_count FROM auth.email_otps WHERE email = 'a@b.co' AND expires_at = $1`, w.clock.Now().Add(15*time.Minute-10*time.Second)); n != 1 {
+		t.Errorf("got %d attempts, want the row as it was", n)
+	}
+	w.post("verify", map[string]any{"email": "a@b.co", "otp": code}).ok()
+}
