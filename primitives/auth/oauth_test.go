@@ -458,3 +458,33 @@ func TestWhatIsOverIsForgotten(t *testing.T) {
 		}
 	}
 }
+
+// Nothing of a sign-in is in the memory of a process: another one on the
+// database, or the same after a restart, goes on with it.
+func TestAnyProcessFinishesWhatAnotherStarted(t *testing.T) {
+	t.Parallel()
+	w := newOAuthWorld(t)
+	w.configure(oauth.Google)
+	restart := func() {
+		deps := w.deps()
+		deps.Providers = w.fakes.Providers()
+		next, err := auth.New(deps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := next.Seed(t.Context(), auth.Seeds{SigningKey: signingKey}); err != nil {
+			t.Fatal(err)
+		}
+		w.auth = next
+		w.server.Config.Handler = w.handler()
+	}
+	address := w.begin(oauth.Google)
+	restart()
+	back := w.fakes.Authorize(oauth.Google, address, ada)
+	code := w.comeBack(oauth.Google, back).location().Get("insforge_code")
+	restart()
+	w.comeBack(oauth.Google, back).refused(400, fault.InvalidInput, "state")
+	w.exchange(code).ok()
+	restart()
+	w.exchange(code).refused(400, fault.InvalidInput, "")
+}

@@ -138,7 +138,7 @@ func startOf(query url.Values) (oauthStart, error) {
 func (s *Service) handleOAuthCallback(viaOf func(rest.Context) (signInVia, error)) rest.Handler {
 	return func(c rest.Context) error {
 		if c.Request().Method == http.MethodHead { // a scanner's, which must not use anything up
-			return c.NoContent(http.StatusMethodNotAllowed)
+			return fault.New(http.StatusMethodNotAllowed, fault.InvalidInput, "A sign-in is finished by GET or POST")
 		}
 		via, err := viaOf(c)
 		if err != nil {
