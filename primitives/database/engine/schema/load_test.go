@@ -175,7 +175,7 @@ func TestSettingsThatCodeReadsAreFoundWhereverItIs(t *testing.T) {
 		"a function": {`CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN current_setting('request.method'); END $$`,
 			schema.Uses{Method: true}},
 		"a function with a parsed body": {`CREATE FUNCTION f() RETURNS text BEGIN ATOMIC SELECT current_setting('request.path') AS path; END`, schema.Uses{Path: true}},
-		"a policy": {`CREATE TABLE t (id text); CREATE POLICY p ON t WITH CHECK (id = current_setting('request.headers', true))`, schema.Uses{Headers: true}},
+		"a policy":                      {`CREATE TABLE t (id text); CREATE POLICY p ON t WITH CHECK (id = current_setting('request.headers', true))`, schema.Uses{Headers: true}},
 		"a policy with a subquery": {`CREATE TABLE t (id text); CREATE POLICY p ON t USING (id = (SELECT setting FROM pg_settings WHERE name = 'request.cookies'))`,
 			schema.Uses{Method: true, Path: true, Headers: true, Cookies: true}},
 		"a default":    {`CREATE TABLE t (id text DEFAULT current_setting('request.method', true))`, schema.Uses{Method: true}},
