@@ -32,6 +32,19 @@
 // /users/:userId/sessions and their own at /admin/sessions. The key that signs
 // access tokens is rotated at /keys/jwt/rotate.
 //
+// # Sign-in at other providers
+//
+// Package oauth talks to the providers. Here, a sign-in starts with a signed
+// state that names the provider, the page of the application and its code
+// challenge; nothing is stored until the browser comes back, when the state is
+// used up. The application gets a code for five minutes, which whoever presents
+// it first uses up, and a session for the code and its verifier.
+//
+// Accounts are linked to users by an address that the provider has verified,
+// never by another, and an unverified user is handed over without the password,
+// accounts and sessions that it had: see signInWith. Client secrets are kept by
+// the Vault; tokens of providers are not kept at all.
+//
 // # Mailed secrets
 //
 // A code of six digits or the token of a link proves that somebody reads an

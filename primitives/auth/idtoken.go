@@ -72,8 +72,8 @@ func (s *Service) signInWithGoogle(ctx context.Context, token string) (User, err
 		return fault.Invalid("Invalid Google ID token").
 			Next("Get a new token for the client id that is configured for Google.").Because(err)
 	}
-	c, err := s.oauthConfig(ctx, oauth.Google)
-	if fault.Is(err, fault.AuthOAuthConfigNotFound) || err == nil && (c.ClientID == nil || c.ClientSecret == "") {
+	c, err := s.oauthConfig(ctx, oauth.Google, withoutSecret)
+	if fault.Is(err, fault.AuthOAuthConfigNotFound) || err == nil && (c.ClientID == nil || c.secretID == nil) {
 		return User{}, fault.Invalid("Sign-in with Google is not configured").
 			Next("Configure Google in the project's authentication settings.")
 	}
@@ -137,7 +137,7 @@ func (s *Service) signInWithApple(ctx context.Context, in appleSignIn) (User, er
 		return unauthorized("Invalid Apple ID token").
 			Next("Get a new token for a client id that is configured for Apple, with the SHA-256 of the nonce.").Because(err)
 	}
-	c, err := s.oauthConfig(ctx, oauth.Apple)
+	c, err := s.oauthConfig(ctx, oauth.Apple, withoutSecret)
 	if fault.Is(err, fault.AuthOAuthConfigNotFound) {
 		return User{}, bad(err)
 	}

@@ -92,7 +92,7 @@ func (s *Service) meetAgain(ctx context.Context, tx pg.Tx, provider oauth.Name, 
 	if err := refreshAccount(ctx, tx, provider, a); err != nil {
 		return holder{}, err
 	}
-	if !h.verified && a.EmailVerified && a.Email == h.email {
+	if !h.verified && a.EmailVerified && a.Email == strings.ToLower(h.email) {
 		h.verified = true
 		return h, markVerified(ctx, tx, h.id)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/rs/zerolog"
 
 	"github.com/insforge/insforge-go/primitives/auth/oauth"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
@@ -51,7 +52,7 @@ func (s *Service) startOAuth(ctx context.Context, via signInVia, in oauthStart) 
 	if err := s.checkOAuthRedirect(ctx, in.redirectURI); err != nil {
 		return "", err
 	}
-	p, r, err := s.provider(ctx, via)
+	p, r, err := s.provider(ctx, via, withoutSecret)
 	if err != nil {
 		return "", err
 	}
@@ -87,18 +88,18 @@ func (s *Service) checkOAuthRedirect(ctx context.Context, target string) error {
 
 // provider returns the description of a configured provider and the project's
 // registration there.
-func (s *Service) provider(ctx context.Context, via signInVia) (oauth.Provider, oauth.Registration, error) {
+func (s *Service) provider(ctx context.Context, via signInVia, secret secrecy) (oauth.Provider, oauth.Registration, error) {
 	if s.baseURL == "" {
 		return oauth.Provider{}, oauth.Registration{}, errOAuthConfig("The address of this server is not known").
 			Next("Set API_BASE_URL.")
 	}
 	r := oauth.Registration{CallbackURL: s.callbackURL(via)}
 	if via.custom {
-		return s.customProvider(ctx, via.name, r)
+		return s.customProvider(ctx, via.name, r, secret)
 	}
 	p := s.providers[via.name]
-	c, err := s.oauthConfig(ctx, via.name)
-	if fault.Is(err, fault.AuthOAuthConfigNotFound) || err == nil && (c.UseSharedKey || c.ClientID == nil || c.ClientSecret == "") {
+	c, err := s.oauthConfig(ctx, via.name, secret)
+	if fault.Is(err, fault.AuthOAuthConfigNotFound) || err == nil && (c.UseSharedKey || c.ClientID == nil || c.secretID == nil) {
 		return p, r, errOAuthConfig("Sign-in with " + p.Title + " is not configured").Because(err)
 	}
 	if err != nil {
@@ -108,8 +109,8 @@ func (s *Service) provider(ctx context.Context, via signInVia) (oauth.Provider, 
 	return p, r, nil
 }
 
-func (s *Service) customProvider(ctx context.Context, key oauth.Name, r oauth.Registration) (oauth.Provider, oauth.Registration, error) {
-	c, err := s.customOAuthConfig(ctx, key)
+func (s *Service) customProvider(ctx context.Context, key oauth.Name, r oauth.Registration, secret secrecy) (oauth.Provider, oauth.Registration, error) {
+	c, err := s.customOAuthConfig(ctx, key, secret)
 	if err != nil {
 		return oauth.Provider{}, r, err
 	}
@@ -161,8 +162,13 @@ func (s *Service) finishOAuth(ctx context.Context, via signInVia, in oauthReturn
 	}
 	code, err := s.codeFor(ctx, via, st, attempt, in)
 	if err != nil {
-		s.log.Warn().Err(err).Str("provider", string(via.name)).Msg("sign-in at a provider failed")
-		return withParams(st.RedirectURI, "error", publicReason(err))
+		reason, expected := publicReason(err)
+		level := zerolog.WarnLevel
+		if expected {
+			level = zerolog.InfoLevel
+		}
+		s.log.WithLevel(level).Err(err).Str("provider", string(via.name)).Msg("auth: a sign-in at a provider failed")
+		return withParams(st.RedirectURI, "error", reason)
 	}
 	return withParams(st.RedirectURI, "insforge_code", code)
 }
@@ -179,7 +185,7 @@ func (s *Service) codeFor(ctx context.Context, via signInVia, st oauthState, a o
 	}
 	ctx, cancel := context.WithTimeout(ctx, callbackLimit)
 	defer cancel()
-	p, r, err := s.provider(ctx, via)
+	p, r, err := s.provider(ctx, via, withSecret)
 	if err != nil {
 		return "", err
 	}
@@ -203,14 +209,14 @@ func refusalOf(code string) *fault.Error {
 		Because(errors.New("the provider answered with an error"))
 }
 
-// publicReason is what the application is told: refusals of ours as they are,
-// anything else in general.
-func publicReason(err error) string {
+// publicReason is what the application is told: refusals of ours, which are
+// expected, as they are, anything else in general.
+func publicReason(err error) (reason string, expected bool) {
 	var f *fault.Error
 	if errors.As(err, &f) && f.Status < http.StatusInternalServerError {
-		return f.Message
+		return f.Message, true
 	}
-	return "Authentication failed"
+	return "Authentication failed", false
 }
 
 // spendState returns 400 INVALID_INPUT for a state that came back before.

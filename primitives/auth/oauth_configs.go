@@ -51,11 +51,19 @@ func (s *Service) oauthConfigs(ctx context.Context) (all []oauthConfig, err erro
 	return all, err
 }
 
-// oauthConfig returns a configuration with its secret, or 404
-// AUTH_OAUTH_CONFIG_NOT_FOUND.
-func (s *Service) oauthConfig(ctx context.Context, provider oauth.Name) (c oauthConfig, err error) {
+// secrecy says whether a configuration is read with its secret, which writes
+// down that it was used.
+type secrecy bool
+
+const (
+	withSecret    secrecy = true
+	withoutSecret secrecy = false
+)
+
+// oauthConfig returns a configuration, or 404 AUTH_OAUTH_CONFIG_NOT_FOUND.
+func (s *Service) oauthConfig(ctx context.Context, provider oauth.Name, secret secrecy) (c oauthConfig, err error) {
 	err = s.db.AsOwner(ctx, func(tx pg.Tx) error {
-		if c, err = findOAuthConfig(ctx, tx, provider); err != nil || c.secretID == nil {
+		if c, err = findOAuthConfig(ctx, tx, provider); err != nil || c.secretID == nil || secret == withoutSecret {
 			return err
 		}
 		c.ClientSecret, err = s.vault.Reveal(ctx, tx, *c.secretID)
@@ -280,11 +288,11 @@ func (s *Service) customOAuthConfigs(ctx context.Context) (all []customOAuthConf
 	return all, err
 }
 
-// customOAuthConfig returns a configuration with its secret, or 404
+// customOAuthConfig returns a configuration, or 404
 // AUTH_OAUTH_CONFIG_NOT_FOUND.
-func (s *Service) customOAuthConfig(ctx context.Context, key oauth.Name) (c customOAuthConfig, err error) {
+func (s *Service) customOAuthConfig(ctx context.Context, key oauth.Name, secret secrecy) (c customOAuthConfig, err error) {
 	err = s.db.AsOwner(ctx, func(tx pg.Tx) error {
-		if c, err = findCustomOAuth(ctx, tx, key); err != nil {
+		if c, err = findCustomOAuth(ctx, tx, key); err != nil || secret == withoutSecret {
 			return err
 		}
 		c.ClientSecret, err = s.vault.Reveal(ctx, tx, c.secretID)

@@ -40,7 +40,7 @@ func (s *Service) handleOAuthConfig(c rest.Context) error {
 	if err != nil {
 		return err
 	}
-	config, err := s.oauthConfig(c.Request().Context(), via.name)
+	config, err := s.oauthConfig(c.Request().Context(), via.name, withSecret)
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (s *Service) handleCustomOAuth(c rest.Context) error {
 	if err != nil {
 		return err
 	}
-	config, err := s.customOAuthConfig(c.Request().Context(), via.name)
+	config, err := s.customOAuthConfig(c.Request().Context(), via.name, withSecret)
 	if err != nil {
 		return err
 	}
