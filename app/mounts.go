@@ -10,6 +10,8 @@ const plainMount = "/rest/v1"
 func (s services) mount(root rest.Router) {
 	s.auth.MountJWKS(root)
 	s.auth.Mount(root.Group("/api/auth"))
+	s.email.MountAuth(root.Group("/api/auth"))
+	s.email.Mount(root.Group("/api/email"))
 	s.metadata.Mount(root.Group("/api/metadata"))
 
 	database := root.Group("/api/database")

@@ -19,7 +19,10 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/rows"
 	"github.com/insforge/insforge-go/primitives/database/tables"
 	"github.com/insforge/insforge-go/primitives/database/transfer"
+	"github.com/insforge/insforge-go/primitives/email"
+	"github.com/insforge/insforge-go/primitives/email/smtp"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
+	"github.com/insforge/insforge-go/primitives/kernel/egress"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
@@ -52,6 +55,7 @@ type product struct {
 // services are the primitives, by constructor.
 type services struct {
 	auth     *auth.Service
+	email    *email.Service
 	metadata *metadata.Service
 	tables   *tables.Service
 	records  *records.Service
@@ -98,11 +102,20 @@ func build(ctx context.Context, in parts) (*product, error) {
 	}
 
 	var s services
+	if s.email, err = email.New(email.Deps{
+		DB: db, Box: box, Audit: recorder, Log: log.With().Str("component", "email").Logger(), Now: time.Now,
+		SMTP:                 smtp.Client{Guard: egress.Guard{AllowPrivate: in.config.SMTPAllowPrivateHosts}},
+		VerificationRequired: func(ctx context.Context, tx pg.Tx) (bool, error) { return s.auth.VerificationRequired(ctx, tx) },
+		Mailbox:              in.config.Mailbox, BaseURL: in.config.APIBaseURL,
+	}); err != nil {
+		return nil, err
+	}
 	if s.auth, err = auth.New(auth.Deps{
 		DB: db, Vault: vault, Audit: recorder, Events: bus,
 		JWTSecret:     in.secrets.JWTSecret,
 		AdminUsername: in.secrets.AdminUsername, AdminPassword: in.secrets.AdminPassword,
-		Now: time.Now,
+		Mail: s.email, BaseURL: in.config.APIBaseURL, AllowPrivateProviders: in.config.OAuthAllowPrivateHosts,
+		Log: log.With().Str("component", "auth").Logger(), Now: time.Now,
 	}); err != nil {
 		return nil, err
 	}
@@ -120,7 +133,7 @@ func build(ctx context.Context, in parts) (*product, error) {
 		return nil, err
 	}
 	if s.metadata, err = metadata.New(metadata.Deps{
-		Secrets: vault, Database: s.transfer, DatabaseURL: in.db.toolDSN(in.config.Postgres, in.secrets),
+		Secrets: vault, Auth: signIn{s.auth, s.email}, Database: s.transfer, DatabaseURL: in.db.toolDSN(in.config.Postgres, in.secrets),
 		ProjectID: in.config.ProjectID, Version: Version(), Now: time.Now,
 	}); err != nil {
 		return nil, err
@@ -162,8 +175,31 @@ func build(ctx context.Context, in parts) (*product, error) {
 	return &product{
 		log:        log,
 		server:     newServer(in, s, bus, dashboard),
-		background: []func(context.Context) error{listener.Run, queries.Run, s.advisor.Run},
+		background: []func(context.Context) error{listener.Run, queries.Run, s.advisor.Run, s.auth.Run, s.email.Run},
 	}, nil
+}
+
+// signIn is the auth part of the metadata. Clients look for the mail settings
+// there too.
+type signIn struct {
+	auth  *auth.Service
+	email *email.Service
+}
+
+// Describe implements metadata.Source.
+func (p signIn) Describe(ctx context.Context) (any, error) {
+	users, err := p.auth.Describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	mail, err := p.email.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		auth.Description
+		SMTP email.Config `json:"smtpConfig"`
+	}{users, mail}, nil
 }
 
 // exposedSchemas are the schemas that the record layer serves, public first.

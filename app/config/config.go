@@ -48,6 +48,8 @@ type Config struct {
 	// SMTPAllowPrivateHosts lets the administrator name a mail server of the
 	// private network.
 	SMTPAllowPrivateHosts bool `env:"SMTP_ALLOW_PRIVATE_HOSTS"`
+	// OAuthAllowPrivateHosts lets custom providers be of the private network.
+	OAuthAllowPrivateHosts bool `env:"OAUTH_ALLOW_PRIVATE_HOSTS"`
 
 	LogLevel string `env:"LOG_LEVEL" envDefault:"info"`
 	LogsDir  string `env:"LOGS_DIR"`

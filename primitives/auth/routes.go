@@ -44,8 +44,8 @@ func (s *Service) Mount(r rest.Router) {
 
 	mail := r.Group("/email")
 	mail.POST("/send-otp", rest.Public, s.handleSendOTP, s.mailRequests.Middleware, body, tellWhenToRetry)
-	mail.POST("/send-verification", rest.Public, s.handleSendVerification, s.mailRequests.Middleware, body, tellWhenToRetry)
-	mail.POST("/send-reset-password", rest.Public, s.handleSendReset, s.mailRequests.Middleware, body, tellWhenToRetry)
+	mail.POST("/send-verification", rest.Public, s.handleRequest(verification(), "verification"), s.mailRequests.Middleware, body, tellWhenToRetry)
+	mail.POST("/send-reset-password", rest.Public, s.handleRequest(passwordReset(), "password reset"), s.mailRequests.Middleware, body, tellWhenToRetry)
 	mail.POST("/verify", rest.Public, s.handleVerify, s.codeFailures.Middleware, body, tellWhenToRetry)
 	mail.GET("/verify-link", rest.Public, s.handleVerifyLink)
 	mail.GET("/reset-password-link", rest.Public, s.handleResetLink)
@@ -93,37 +93,11 @@ func (s *Service) handleAnonToken(c rest.Context) error {
 	})
 }
 
-type publicConfig struct {
-	OAuthProviders           []string `json:"oAuthProviders"`
-	CustomOAuthProviders     []string `json:"customOAuthProviders"`
-	RequireEmailVerification bool     `json:"requireEmailVerification"`
-	PasswordMinLength        int      `json:"passwordMinLength"`
-	RequireNumber            bool     `json:"requireNumber"`
-	RequireLowercase         bool     `json:"requireLowercase"`
-	RequireUppercase         bool     `json:"requireUppercase"`
-	RequireSpecialChar       bool     `json:"requireSpecialChar"`
-	VerifyEmailMethod        Method   `json:"verifyEmailMethod"`
-	ResetPasswordMethod      Method   `json:"resetPasswordMethod"`
-	DisableSignup            bool     `json:"disableSignup"`
-}
-
 // handlePublicConfig serves "GET /api/auth/public-config".
 func (s *Service) handlePublicConfig(c rest.Context) error {
-	settings, builtIn, custom, err := s.publicSettings(c.Request().Context())
+	shown, err := s.Describe(c.Request().Context())
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, publicConfig{
-		OAuthProviders:           builtIn,
-		CustomOAuthProviders:     custom,
-		RequireEmailVerification: settings.RequireEmailVerification,
-		PasswordMinLength:        settings.PasswordMinLength,
-		RequireNumber:            settings.RequireNumber,
-		RequireLowercase:         settings.RequireLowercase,
-		RequireUppercase:         settings.RequireUppercase,
-		RequireSpecialChar:       settings.RequireSpecialChar,
-		VerifyEmailMethod:        settings.VerifyEmailMethod,
-		ResetPasswordMethod:      settings.ResetPasswordMethod,
-		DisableSignup:            settings.DisableSignup,
-	})
+	return c.JSON(http.StatusOK, shown.publicConfig)
 }
