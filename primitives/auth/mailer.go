@@ -53,11 +53,6 @@ type letter struct {
 	holds issued
 }
 
-// letter returns the mail, to whom i was issued for, that fills one variable.
-func (i issued) letter(template, variable, value string) letter {
-	return letter{template, i.to.Email, salutation(i.to), map[string]string{variable: value}, i}
-}
-
 // mailable returns 503 EMAIL_PROVIDER_NOT_CONFIGURED unless mails can be sent.
 func (s *Service) mailable(ctx context.Context) error {
 	ok, err := s.mailConfigured(ctx)

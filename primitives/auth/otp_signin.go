@@ -7,12 +7,12 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
-// RequestSignIn mails a code to sign in with. It goes to any address: the
+// mailSignInCode mails a code to sign in with. It goes to any address: the
 // account is made when somebody signs in.
 //
 // It returns 503 EMAIL_PROVIDER_NOT_CONFIGURED, and what Mailer says when the
 // mail cannot be sent.
-func (s *Service) RequestSignIn(ctx context.Context, email string) error {
+func (s *Service) mailSignInCode(ctx context.Context, email string) error {
 	if err := s.mailable(ctx); err != nil {
 		return err
 	}

@@ -49,44 +49,30 @@ func (s *Service) handleSendOTP(c rest.Context) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := s.RequestSignIn(c.Request().Context(), email); err != nil {
+	if err := s.mailSignInCode(c.Request().Context(), email); err != nil {
 		return err
 	}
 	return accepted(c, "A sign-in code was sent to the address.")
 }
 
-// handleSendVerification serves "POST /api/auth/email/send-verification".
-func (s *Service) handleSendVerification(c rest.Context) error {
-	f, err := s.mailRequest(c)
-	if err != nil {
-		return err
+// handleRequest serves "POST /api/auth/email/send-verification" and "POST
+// /api/auth/email/send-reset-password". what names the mail.
+func (s *Service) handleRequest(flow flow, what string) rest.Handler {
+	return func(c rest.Context) error {
+		f, err := s.mailRequest(c)
+		if err != nil {
+			return err
+		}
+		email, redirect := emailOf(f), redirectOf(f)
+		if err := f.Err(); err != nil {
+			return err
+		}
+		method, err := s.request(c.Request().Context(), flow, email, redirect)
+		if err != nil {
+			return err
+		}
+		return accepted(c, "If an account with this address exists, a "+what+" "+string(method)+" is on its way.")
 	}
-	email, redirect := emailOf(f), redirectOf(f)
-	if err := f.Err(); err != nil {
-		return err
-	}
-	method, err := s.RequestVerification(c.Request().Context(), email, redirect)
-	if err != nil {
-		return err
-	}
-	return accepted(c, "If an account with this address exists, a verification "+string(method)+" is on its way.")
-}
-
-// handleSendReset serves "POST /api/auth/email/send-reset-password".
-func (s *Service) handleSendReset(c rest.Context) error {
-	f, err := s.mailRequest(c)
-	if err != nil {
-		return err
-	}
-	email, redirect := emailOf(f), redirectOf(f)
-	if err := f.Err(); err != nil {
-		return err
-	}
-	method, err := s.RequestReset(c.Request().Context(), email, redirect)
-	if err != nil {
-		return err
-	}
-	return accepted(c, "If an account with this address exists, a password reset "+string(method)+" is on its way.")
 }
 
 // handleVerify serves "POST /api/auth/email/verify".
@@ -132,7 +118,7 @@ func (s *Service) handleExchangeReset(c rest.Context) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	token, expires, err := s.ExchangeResetCode(c.Request().Context(), email, code)
+	token, expires, err := s.exchangeResetCode(c.Request().Context(), email, code)
 	if err != nil {
 		return err
 	}
@@ -153,7 +139,7 @@ func (s *Service) handleReset(c rest.Context) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := s.ResetPassword(c.Request().Context(), token, password); err != nil {
+	if err := s.resetPassword(c.Request().Context(), token, password); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]string{

@@ -12,59 +12,6 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
-// Paths of links, below the address of the product.
-const (
-	verifyLinkPath = "/api/auth/email/verify-link"
-	resetLinkPath  = "/api/auth/email/reset-password-link"
-)
-
-// linkTo returns the address of a link. It begins with the address that the
-// product was given, never with the one that a request names: that is for the
-// caller to choose.
-func (s *Service) linkTo(path string, token secret) string {
-	return s.baseURL + path + "?token=" + token.text
-}
-
-// RequestVerification mails a code or a link, as the settings say, that
-// verifies the address. The answer is the same when it is nobody's; see post.
-// It returns how the address is going to be verified.
-//
-// It returns 400 INVALID_INPUT for a redirect that a link must not lead to,
-// and 503 when no e-mail service is set up or too many mails are waiting.
-func (s *Service) RequestVerification(ctx context.Context, email, redirectTo string) (Method, error) {
-	settings, err := s.Settings(ctx)
-	if err != nil {
-		return "", err
-	}
-	m := settings.VerifyEmailMethod
-	if err := s.acceptsRequest(ctx, settings, m, redirectTo); err != nil {
-		return "", err
-	}
-	fresh, err := s.issue(ctx, email, toVerify, m, redirectTo)
-	if err != nil {
-		return "", err
-	}
-	return m, s.post(s.verificationLetter(fresh))
-}
-
-// acceptsRequest refuses a request for a mail before it is known whether
-// there is a receiver.
-func (s *Service) acceptsRequest(ctx context.Context, settings Settings, m Method, redirectTo string) error {
-	if m == ByLink {
-		if err := settings.checkRedirect(redirectTo); err != nil {
-			return err
-		}
-	}
-	return s.mailable(ctx)
-}
-
-func (s *Service) verificationLetter(i issued) letter {
-	if i.kind == hashToken {
-		return i.letter(templateVerifyLink, "link", s.linkTo(verifyLinkPath, i.secret))
-	}
-	return i.letter(templateVerifyCode, "token", i.text)
-}
-
 // mailVerification sends the mail that ends a sign-up. It returns 500
 // AUTH_VERIFICATION_EMAIL_DELIVERY_FAILED, or 429 with that code when the
 // mail failed for being one too many.
@@ -73,7 +20,7 @@ func (s *Service) mailVerification(ctx context.Context, settings Settings, email
 	if err == nil {
 		var fresh issued
 		if fresh, err = s.issue(ctx, email, toVerify, settings.VerifyEmailMethod, redirectTo); err == nil {
-			err = s.send(ctx, s.verificationLetter(fresh))
+			err = s.send(ctx, s.letter(verification(), fresh))
 		}
 	}
 	if err == nil {
