@@ -13,6 +13,8 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"github.com/insforge/insforge-go/primitives/kernel/egress"
 )
 
 // discoveryMaxAge is how long a discovery document is used without asking
@@ -51,8 +53,8 @@ func (rp *RelyingParty) CheckEndpoint(address string) error {
 	if rp.allowPrivate {
 		return nil
 	}
-	if host, err := netip.ParseAddr(u.Hostname()); err == nil && !isPublic(host) || isLoopback(u.Hostname()) {
-		return errPrivate
+	if host, err := netip.ParseAddr(u.Hostname()); err == nil && !egress.Public(host) || isLoopback(u.Hostname()) {
+		return egress.ErrPrivate
 	}
 	return nil
 }

@@ -11,8 +11,9 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/insforge/insforge-go/primitives/kernel/egress"
 )
 
 const (
@@ -29,9 +30,6 @@ const (
 // errTooLarge is the end of an answer that goes on.
 var errTooLarge = errors.New("answer is larger than 1 MiB")
 
-// errPrivate is the refusal to call an address within the server's network.
-var errPrivate = errors.New("address is private, loopback or otherwise not public")
-
 // outbound calls providers. calls sends credentials and follows no redirect;
 // documents fetches what anybody may read.
 type outbound struct{ calls, documents *http.Client }
@@ -39,10 +37,9 @@ type outbound struct{ calls, documents *http.Client }
 // newOutbound returns the clients for addresses that are fixed, or for those
 // of a configuration, which are guarded: no proxy, no private addresses.
 func newOutbound(guarded, allowPrivate bool) outbound {
-	dialer := &net.Dialer{Timeout: callTimeout}
 	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
+		DialContext:            (&net.Dialer{Timeout: callTimeout}).DialContext,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    callTimeout,
 		MaxIdleConnsPerHost:    4,
@@ -50,16 +47,8 @@ func newOutbound(guarded, allowPrivate bool) outbound {
 		IdleConnTimeout:        time.Minute,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 	}
-	if guarded && !allowPrivate {
-		// Asked for the address that is dialled, after the name was looked up:
-		// no second look-up can answer otherwise.
-		dialer.Control = func(_, address string, _ syscall.RawConn) error {
-			host, err := netip.ParseAddrPort(address)
-			if err != nil || !isPublic(host.Addr()) {
-				return errPrivate
-			}
-			return nil
-		}
+	if guarded {
+		transport.DialContext = egress.Guard{AllowPrivate: allowPrivate}.DialContext
 		transport.Proxy = nil // a proxy would dial for us, wherever it likes
 	}
 	bounded := limited{transport}
@@ -74,36 +63,6 @@ func newOutbound(guarded, allowPrivate bool) outbound {
 			return checkURL(r.URL, !guarded || allowPrivate)
 		}},
 	}
-}
-
-// isPublic reports whether an address is of the public internet.
-func isPublic(a netip.Addr) bool {
-	a = a.Unmap()
-	if !a.IsGlobalUnicast() || a.IsPrivate() {
-		return false
-	}
-	for _, reserved := range reservedNetworks() {
-		if reserved.Contains(a) {
-			return false
-		}
-	}
-	return true
-}
-
-// reservedNetworks are those that are neither public nor known to net/netip:
-// this network, carrier-grade NAT, protocol assignments, documentation,
-// benchmarks, class E, site-local, and prefixes that carry an IPv4 address,
-// which may be any of the others. IANA special-purpose address registries.
-func reservedNetworks() []netip.Prefix {
-	var all []netip.Prefix
-	for _, text := range []string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24",
-		"203.0.113.0/24", "240.0.0.0/4", "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64",
-		"2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10",
-	} {
-		all = append(all, netip.MustParsePrefix(text))
-	}
-	return all
 }
 
 // checkURL returns an error unless u may be called: by https, or by http on

@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+
+	"github.com/insforge/insforge-go/primitives/kernel/egress"
 )
 
 // A name that looks public may lead anywhere, and elsewhere when it is asked
@@ -17,8 +19,8 @@ func TestGuardedClientsDialNoPrivateAddress(t *testing.T) {
 	defer server.Close()
 	o := newOutbound(true, false)
 	for name, c := range map[string]*http.Client{"documents": o.documents, "calls": o.calls} {
-		if _, err := c.Get(server.URL); !errors.Is(err, errPrivate) {
-			t.Errorf("%s: got %v, want errPrivate", name, err)
+		if _, err := c.Get(server.URL); !errors.Is(err, egress.ErrPrivate) {
+			t.Errorf("%s: got %v, want ErrPrivate", name, err)
 		}
 	}
 	if asked.Load() != 0 {
