@@ -14,6 +14,7 @@ import (
 	"github.com/insforge/insforge-go/app/config"
 	"github.com/insforge/insforge-go/app/logging"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
+	"github.com/insforge/insforge-go/primitives/email"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -40,7 +41,15 @@ type Banner struct {
 	Database      string
 	PostgresPort  int // 0 with an external database
 	StartedIn     time.Duration
+	// Mail says where mails go when no mail server is set up; else it is empty.
+	Mail string
 }
+
+// mailboxPath is where the administrator reads mails that were kept.
+const mailboxPath = "/api/email/mailbox"
+
+// noMail is what to do when mails go nowhere.
+const noMail = "not sent; set up SMTP with PUT /api/auth/smtp-config, or keep mails for the administrator with MAILBOX=true"
 
 // Run serves a project until ctx ends, then drains. It returns nil after a
 // graceful stop, also of a start. What it opened is closed in reverse, also
@@ -118,6 +127,12 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 			AdminUsername: secrets.AdminUsername, SecretsPath: secrets.Path,
 			Database: cfg.Postgres.Database, PostgresPort: db.port(),
 			StartedIn: time.Since(began),
+		}
+		switch p.mail {
+		case email.ToMailbox:
+			banner.Mail = "kept for the administrator, GET " + url + mailboxPath
+		case email.Nowhere:
+			banner.Mail = noMail
 		}
 		if dir.owesPassword() && cfg.Given.AdminPassword == "" {
 			banner.AdminPassword = secrets.AdminPassword

@@ -49,6 +49,7 @@ type parts struct {
 type product struct {
 	server     *server.Server
 	background []func(context.Context) error
+	mail       email.Delivery // at the start
 	log        zerolog.Logger
 }
 
@@ -171,9 +172,14 @@ func build(ctx context.Context, in parts) (*product, error) {
 		return nil, err
 	}
 
+	mail, err := s.email.Delivery(ctx)
+	if err != nil {
+		return nil, err
+	}
 	dashboard, _ := web.Dist()
 	return &product{
 		log:        log,
+		mail:       mail,
 		server:     newServer(in, s, bus, dashboard),
 		background: []func(context.Context) error{listener.Run, queries.Run, s.advisor.Run, s.auth.Run, s.email.Run},
 	}, nil

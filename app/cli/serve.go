@@ -68,6 +68,9 @@ func printBanner(w io.Writer, b app.Banner) {
 	if b.PostgresPort != 0 {
 		line("Postgres", "postgres://postgres@127.0.0.1:%d/%s   (password: postgresPassword in the secrets)", b.PostgresPort, b.Database)
 	}
+	if b.Mail != "" {
+		line("Mail", "%s", b.Mail)
+	}
 	fmt.Fprintln(w)
 }
 
