@@ -23,16 +23,18 @@ func main() {
 	rounds := flag.Int("rounds", 5, "interleaved rounds of each measurement")
 	span := flag.Duration("span", 2*time.Second, "length of one round")
 	binary := flag.String("binary", "", "executable to measure (default: build one with -tags bundled)")
+	only := flag.String("only", "", "one part: starts, records, auth or reload (which alone is not part of all)")
+	tables := flag.Int("tables", 60_000, "tables of the schema that reload reads")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *binary, *rounds, *span); err != nil {
+	if err := run(ctx, *binary, *only, *rounds, *tables, *span); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary string, rounds int, span time.Duration) error {
+func run(ctx context.Context, binary, only string, rounds, tables int, span time.Duration) error {
 	dir, err := os.MkdirTemp("", "insforge-bench-")
 	if err != nil {
 		return err
@@ -50,8 +52,21 @@ func run(ctx context.Context, binary string, rounds int, span time.Duration) err
 	if info, err := os.Stat(binary); err == nil {
 		fmt.Printf("executable                          %6.1f MB\n", float64(info.Size())/1e6)
 	}
-	if err := measureStarts(ctx, binary, dir, rounds); err != nil {
-		return err
+	for _, part := range []struct {
+		name    string
+		measure func() error
+	}{
+		{"starts", func() error { return measureStarts(ctx, binary, dir, rounds) }},
+		{"records", func() error { return measureRecords(ctx, binary, dir, rounds, span) }},
+		{"reload", func() error { return measureReload(ctx, binary, dir, tables) }},
+		{"auth", func() error { return measureAuth(ctx, binary, dir, rounds, span) }},
+	} {
+		if only != part.name && (only != "" || part.name == "reload") {
+			continue
+		}
+		if err := part.measure(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
 	}
-	return measureRecords(ctx, binary, dir, rounds, span)
+	return nil
 }
