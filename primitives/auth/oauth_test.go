@@ -329,6 +329,19 @@ func TestWhatAProviderRefusesIsToldToTheApplication(t *testing.T) {
 	w.comeBack(oauth.Google, url.Values{"state": state(oauth.Google)}).refused(400, fault.InvalidInput, "code")
 }
 
+func TestFormsOfAProviderThatAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newOAuthWorld(t)
+	form := with{"Content-Type", "application/x-www-form-urlencoded"}
+	const path = "/api/auth/oauth/apple/callback"
+	w.do("POST", path, "state=x", form).refused(400, fault.InvalidInput, "state")
+	w.do("POST", path+"?state=x&code=y", "", form).refused(400, fault.InvalidInput, "state")
+	w.do("POST", path, "state=%zz", form).refused(400, fault.InvalidInput, "form")
+	w.do("POST", path, map[string]any{"state": "x"}).refused(400, fault.InvalidInput, "form")
+	w.do("POST", path, "state="+strings.Repeat("x", 1<<20), form).refused(413, fault.InvalidInput, "")
+	w.do("POST", "/api/auth/oauth/unknown/callback", "state=x", form).refused(400, fault.InvalidInput, "provider")
+}
+
 // The nonce ties the ID token to the attempt: a code of another attempt, which
 // an attacker's browser started, is no good.
 func TestACodeOfAnotherAttemptIsRefused(t *testing.T) {

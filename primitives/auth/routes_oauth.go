@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"mime"
 	"net/http"
 	"net/url"
@@ -165,7 +166,12 @@ func returnOf(c rest.Context) (oauthReturn, error) {
 	values := c.Request().URL.Query()
 	if c.Request().Method == http.MethodPost {
 		media, _, _ := mime.ParseMediaType(c.Request().Header.Get("Content-Type"))
-		if err := c.Request().ParseForm(); err != nil || media != "application/x-www-form-urlencoded" {
+		err := c.Request().ParseForm()
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return oauthReturn{}, rest.TooLarge(err)
+		}
+		if err != nil || media != "application/x-www-form-urlencoded" {
 			return oauthReturn{}, fault.Invalid("The body is no form").Because(err)
 		}
 		values = c.Request().PostForm
