@@ -334,7 +334,7 @@ func TestFormsOfAProviderThatAreRefused(t *testing.T) {
 	w := newOAuthWorld(t)
 	form := with{"Content-Type", "application/x-www-form-urlencoded"}
 	const path = "/api/auth/oauth/apple/callback"
-	w.do("POST", path, "state=x", form).refused(400, fault.InvalidInput, "state")
+	w.do("POST", path, "state=x&code=y", form).refused(400, fault.InvalidInput, "state")
 	w.do("POST", path+"?state=x&code=y", "", form).refused(400, fault.InvalidInput, "state")
 	w.do("POST", path, "state=%zz", form).refused(400, fault.InvalidInput, "form")
 	w.do("POST", path, map[string]any{"state": "x"}).refused(400, fault.InvalidInput, "form")
