@@ -192,6 +192,7 @@ var owners = map[string][]string{
 	"github.com/wneessen/go-mail":     {"primitives/email/smtp"},
 	"golang.org/x/oauth2":             {"primitives/auth/oauth"},
 	"github.com/coreos/go-oidc":       {"primitives/auth/oauth"},
+	"github.com/go-jose/go-jose":      {"primitives/auth/oauth"},
 	"github.com/rogpeppe/go-internal": {},
 }
 

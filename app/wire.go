@@ -127,6 +127,12 @@ func build(ctx context.Context, in parts) (*product, error) {
 	}); err != nil {
 		return nil, err
 	}
+	for provider, r := range in.config.OAuth.All() {
+		// What is wrong with a provider must not keep the rest from starting.
+		if err := s.auth.SeedOAuth(ctx, []auth.OAuthSeed{{Provider: provider, ClientID: r.ClientID, ClientSecret: r.ClientSecret}}); err != nil {
+			log.Error().Err(err).Str("provider", provider).Msg("sign-in at a provider was not set up from the environment")
+		}
+	}
 	if s.transfer, err = transfer.New(transfer.Deps{
 		DB: db, Audit: recorder, Events: bus, TempDir: in.config.DataDir,
 		MaxImportBytes: int64(in.config.MaxFileSize), Now: time.Now,

@@ -58,6 +58,33 @@ type Config struct {
 
 	Postgres Postgres
 	Given    Given
+	// OAuth are the providers that the first start sets up.
+	OAuth OAuth
+}
+
+// OAuth is one registration at each built-in provider.
+type OAuth struct {
+	Google    Registration `envPrefix:"GOOGLE_"`
+	GitHub    Registration `envPrefix:"GITHUB_"`
+	Discord   Registration `envPrefix:"DISCORD_"`
+	LinkedIn  Registration `envPrefix:"LINKEDIN_"`
+	Microsoft Registration `envPrefix:"MICROSOFT_"`
+	X         Registration `envPrefix:"X_"`
+	Apple     Registration `envPrefix:"APPLE_"`
+}
+
+// Registration is how a provider knows the project; both parts are needed.
+type Registration struct {
+	ClientID     string `env:"CLIENT_ID"`
+	ClientSecret string `env:"CLIENT_SECRET"`
+}
+
+// All returns the registrations by the provider's name.
+func (o OAuth) All() map[string]Registration {
+	return map[string]Registration{
+		"google": o.Google, "github": o.GitHub, "discord": o.Discord, "linkedin": o.LinkedIn,
+		"microsoft": o.Microsoft, "x": o.X, "apple": o.Apple,
+	}
 }
 
 // Postgres says which database to use. Without URL and Host the product runs
