@@ -82,6 +82,7 @@ ORDER BY a.attrelid, a.attnum`
 		return err
 	}
 	for _, t := range l.tableOf {
+		l.yield()
 		t.index()
 	}
 	return nil
@@ -139,6 +140,7 @@ LEFT JOIN pg_catalog.pg_type bt ON bt.oid = t.typbasetype`
 		return err
 	}
 	for oid, t := range l.tableOf {
+		l.yield()
 		t.AllPlain = true
 		for i, d := range l.details[oid] {
 			own, c := &t.Columns[i], types[d.typ]
@@ -207,6 +209,7 @@ JOIN unnest($1::oid[], $2::int2[]) AS u (relation, number) ON d.adrelid = u.rela
 		return nil
 	})
 	for c, t := range treeOf {
+		l.yield()
 		c.Default = text[first[t]]
 	}
 	return err

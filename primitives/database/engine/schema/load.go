@@ -3,6 +3,7 @@ package schema
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -67,6 +68,7 @@ type loader struct {
 	tx       pgx.Tx
 	config   Config
 	snapshot *Snapshot
+	steps    int
 
 	typeByOID map[uint32]baseType
 	tableOf   map[uint32]*Table
@@ -141,8 +143,23 @@ func (l *loader) each(ctx context.Context, q string, args []any, into []any, f f
 	if err != nil {
 		return 0, err
 	}
-	tag, err := pgx.ForEachRow(rows, into, f)
+	tag, err := pgx.ForEachRow(rows, into, func() error {
+		l.yield()
+		return f()
+	})
 	return tag.RowsAffected(), err
+}
+
+// yieldEvery is some 20 µs of loading.
+const yieldEvery = 32
+
+// yield is called for each thing that is loaded. It lets requests go first,
+// which would otherwise wait for the end of a time slice, 10 ms, and again
+// after the next thing that they wait for.
+func (l *loader) yield() {
+	if l.steps++; l.steps%yieldEvery == 0 {
+		runtime.Gosched()
+	}
 }
 
 func (l *loader) tables(ctx context.Context) error {

@@ -152,6 +152,7 @@ func (l *loader) columnNames(table uint32, numbers []int16) []string {
 // views, junctions, and the way back of each.
 func (l *loader) relationships(context.Context) error {
 	for _, f := range l.foreign {
+		l.yield()
 		r := Relationship{
 			Table: f.tableN, Foreign: f.targetN, Self: f.tableN == f.targetN,
 			Cardinality: ManyToOne, Constraint: f.name, Refers: true,
@@ -173,6 +174,7 @@ func (l *loader) relationships(context.Context) error {
 func (l *loader) publish() {
 	exposed := func(schema string) bool { return slices.Contains(l.config.Schemas, schema) }
 	for _, r := range l.rels {
+		l.yield()
 		if !exposed(r.Table.Schema) {
 			continue
 		}
@@ -189,6 +191,7 @@ func (l *loader) publish() {
 
 func (l *loader) sortRelations() {
 	for _, rels := range l.snapshot.relations {
+		l.yield()
 		slices.SortFunc(rels, compareRelationships)
 	}
 }
@@ -214,6 +217,7 @@ func swap(pairs [][2]string) [][2]string {
 func (l *loader) addJunctions() {
 	count := make(map[Name]int, len(l.rels))
 	for _, r := range l.rels {
+		l.yield()
 		if r.Cardinality == ManyToOne {
 			count[r.Table]++
 		}
@@ -262,6 +266,7 @@ func (l *loader) addJunctions() {
 func (l *loader) addInverse() {
 	l.rels = slices.Grow(l.rels, len(l.rels))
 	for _, r := range l.rels[:len(l.rels):len(l.rels)] {
+		l.yield()
 		back := Relationship{
 			Table: r.Foreign, Foreign: r.Table, Self: r.Self, Constraint: r.Constraint, Columns: swap(r.Columns),
 			TableIsView: r.ForeignIsView, ForeignIsView: r.TableIsView,
