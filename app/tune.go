@@ -6,8 +6,8 @@ import (
 )
 
 // gcPercent trades a few MB for a third of the collections: the live heap of
-// a busy process is some 5 MB, so the default would collect all the time.
-const gcPercent = 400
+// a busy process is some 8 MB, so the default would collect all the time.
+const gcPercent = 300
 
 // tune sets the runtime up for serving. GOGC, where it is set, stays.
 func tune() {

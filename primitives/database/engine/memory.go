@@ -13,7 +13,7 @@ import (
 
 // generationSize bounds the requests that are remembered: there are two
 // generations.
-const generationSize = 500
+const generationSize = 250
 
 // made is what was made of a request with one snapshot of the schema. It is
 // shared and must not be changed.
