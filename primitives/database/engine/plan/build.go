@@ -84,6 +84,10 @@ func (b *builder) mutation(p *Plan, read *Read) (*Mutation, *request.Error) {
 		m.Returning = neededColumns(read, append(conditionColumns(read), m.PK...))
 	}
 	b.addConditions(m, p.Target)
+	limited := (b.r.Kind == request.Update || b.r.Kind == request.Delete) && !b.r.Range.IsAll()
+	if limited && len(m.Order) == 0 {
+		return nil, request.LimitWithoutOrder()
+	}
 	if b.r.Kind == request.Delete {
 		m.Kind, m.Range = Delete, b.r.Range
 		return m, nil
@@ -122,7 +126,10 @@ func (b *builder) addConditions(m *Mutation, target schema.Name) {
 			continue
 		}
 		for _, term := range o.What {
-			m.Order = append(m.Order, b.order(target, term))
+			// A related order is for what is returned.
+			if term.Relation == "" {
+				m.Order = append(m.Order, b.order(target, term))
+			}
 		}
 		break
 	}

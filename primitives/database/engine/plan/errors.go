@@ -25,9 +25,11 @@ func relatedOrderNotToOne(origin, target string) *request.Error {
 		WithDetails("'" + origin + "' and '" + target + "' do not form a many-to-one or one-to-one relationship")
 }
 
-func spreadNotToOne(origin, target string) *request.Error {
-	return request.NewError(http.StatusBadRequest, "PGRST119", "A spread operation on '"+target+"' is not possible").
-		WithDetails("'" + origin + "' and '" + target + "' do not form a many-to-one or one-to-one relationship")
+// aggregatesInArrays is an error of the releases that spread to-many embeds;
+// until then PGRST119 refused those.
+func aggregatesInArrays() *request.Error {
+	return request.NewError(http.StatusBadRequest, "PGRST127", "Feature not implemented").
+		WithDetails("Aggregates are not implemented for one-to-many or many-to-many spreads.")
 }
 
 // MediaTypeError is PGRST107: nothing that is accepted can be produced.

@@ -20,10 +20,8 @@ func (b *builder) read(source schema.Name) (*Read, *request.Error) {
 			return nil, err
 		}
 	}
-	b.resolveTree(root, false)
-	for _, step := range []func(*Read) *request.Error{
-		addRelatedOrders, validateSpreads, b.validateAggregates,
-	} {
+	b.resolveTree(root, false, false)
+	for _, step := range []func(*Read) *request.Error{addRelatedOrders, b.validateAggregates} {
 		if err := step(root); err != nil {
 			return nil, err
 		}
@@ -31,6 +29,9 @@ func (b *builder) read(source schema.Name) (*Read, *request.Error) {
 	addNullFilters(root)
 	addEmbedSelects(root)
 	hoist(root)
+	if err := validateSpreads(root); err != nil {
+		return nil, err
+	}
 	if b.o.MaxRows > 0 && (b.r.Kind == request.Read || b.r.Kind == request.Call) {
 		restrict(root, b.o.MaxRows)
 	}

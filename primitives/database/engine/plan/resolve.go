@@ -67,8 +67,10 @@ func (b *builder) order(table schema.Name, o request.Order) Order {
 
 // resolveTree resolves all fields, now that every node's table is known,
 // expands stars where the columns must be named, and gives aliases. under is
-// true below a node with an aggregate.
-func (b *builder) resolveTree(node *Read, under bool) {
+// true below a node with an aggregate, arrays in a spread whose columns become
+// arrays.
+func (b *builder) resolveTree(node *Read, under, arrays bool) {
+	arrays = node.IsSpread && (arrays || !node.Relation.ToOne())
 	under = under || slices.ContainsFunc(node.Select, func(s Select) bool { return s.Aggregate != "" })
 	for i := range node.Where {
 		b.resolveLogic(&node.Where[i], node.Target)
@@ -86,12 +88,12 @@ func (b *builder) resolveTree(node *Read, under bool) {
 			s.Field = b.output(b.field(node.Target, s.Field.Name, s.Field.Path))
 		}
 	}
-	b.expandStars(node, under)
+	b.expandStars(node, under || arrays)
 	for i := range node.Select {
 		addAlias(&node.Select[i])
 	}
 	for _, c := range node.Children {
-		b.resolveTree(c, under)
+		b.resolveTree(c, under, arrays)
 	}
 }
 
@@ -105,11 +107,11 @@ func (b *builder) resolveLogic(l *Logic, table schema.Name) {
 	}
 }
 
-// expandStars replaces * by the table's columns where a cast must be applied
-// to one of them, or where they must be grouped by.
-func (b *builder) expandStars(node *Read, under bool) {
+// expandStars replaces * by the table's columns where they must be named, or a
+// cast must be applied to one of them.
+func (b *builder) expandStars(node *Read, named bool) {
 	t := b.s.Table(node.Target)
-	if t == nil || !under && !b.s.HasOutputCast(t) {
+	if t == nil || !named && !b.s.HasOutputCast(t) {
 		return
 	}
 	var out []Select
@@ -179,11 +181,24 @@ func each(nodes []*Read, f func(*Read) *request.Error) *request.Error {
 	return nil
 }
 
+// isToOneSpread tells that the node's columns are its parent's.
+func (r *Read) isToOneSpread() bool { return r.IsSpread && r.Relation.ToOne() }
+
+// validateSpreads refuses aggregates of what becomes arrays, among them those
+// that spreads handed up to it.
 func validateSpreads(node *Read) *request.Error {
-	if node.IsSpread && !node.Relation.ToOne() {
-		return spreadNotToOne(node.Relation.Table.Name, node.RelName)
+	if node.IsSpread && !node.Relation.ToOne() && node.Grouped() {
+		return aggregatesInArrays()
 	}
 	return each(node.Children, validateSpreads)
+}
+
+// Grouped tells that the node has an aggregate, its own or that of a spread.
+func (r *Read) Grouped() bool {
+	return slices.ContainsFunc(r.Select, func(s Select) bool { return s.Aggregate != "" }) ||
+		slices.ContainsFunc(r.Embeds, func(e EmbedSelect) bool {
+			return slices.ContainsFunc(e.Spread, func(s SpreadSelect) bool { return s.Aggregate != "" })
+		})
 }
 
 // addNullFilters makes embed=is.null and embed=not.is.null ask for the
@@ -233,7 +248,7 @@ func embedSelect(c *Read) EmbedSelect {
 	out := EmbedSelect{Name: c.Name(), Alias: c.Alias, Empty: c.selectsNothing()}
 	switch {
 	case c.IsSpread:
-		out.Mode, out.Empty = EmbedSpread, false
+		out.Mode, out.Empty, out.Many = EmbedSpread, false, !c.Relation.ToOne()
 		for _, s := range c.Select {
 			name := s.Field.Name
 			if s.Alias != "" {
@@ -244,11 +259,12 @@ func embedSelect(c *Read) EmbedSelect {
 			out.Spread = append(out.Spread, SpreadSelect{Name: name})
 		}
 		for _, e := range c.Embeds {
-			if e.Mode == EmbedSpread {
+			switch {
+			case e.Mode == EmbedSpread:
 				out.Spread = append(out.Spread, e.Spread...)
-				continue
+			case !e.Empty:
+				out.Spread = append(out.Spread, SpreadSelect{Name: e.Name})
 			}
-			out.Spread = append(out.Spread, SpreadSelect{Name: e.Name})
 		}
 	case !c.Relation.ToOne():
 		out.Mode = EmbedArray
@@ -267,13 +283,13 @@ type hoisted struct {
 	aggregate, cast, give string
 }
 
-// hoist moves the aggregates of spreads up to the node that is not one.
+// hoist moves the aggregates of to-one spreads up to the node that is not one.
 func hoist(node *Read) []hoisted {
 	var below []hoisted
 	for _, c := range node.Children {
 		below = append(below, hoist(c)...)
 	}
-	if !node.IsSpread {
+	if !node.isToOneSpread() {
 		for i := range node.Embeds {
 			applyHoisted(&node.Embeds[i], below)
 		}

@@ -90,8 +90,10 @@ type EmbedSelect struct {
 	Alias string
 	// Empty tells that the embed selects nothing and is left out.
 	Empty bool
-	// Spread are the child's columns that become the parent's.
+	// Spread are the child's columns that become the parent's. Many tells that
+	// there may be several rows: each column is the array of its values.
 	Spread []SpreadSelect
+	Many   bool
 }
 
 // SpreadSelect is one column that a spread lifts to its parent.
@@ -124,6 +126,7 @@ type Read struct {
 	// Alias names the node's subquery.
 	Alias    string
 	IsSpread bool
+	// Embeds are what is taken of each of the Children.
 	Embeds   []EmbedSelect
 	Depth    int
 	Children []*Read

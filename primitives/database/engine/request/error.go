@@ -69,6 +69,12 @@ func RangeOutOfBounds(offset, total int64) *Error {
 		WithDetails(fmt.Sprintf("An offset of %d was requested, but there are only %d rows.", offset, total))
 }
 
+// LimitWithoutOrder is PGRST109: a limited write that does not say which rows.
+func LimitWithoutOrder() *Error {
+	return NewError(http.StatusBadRequest, "PGRST109", "A 'limit' was applied without an explicit 'order'").
+		WithHint("Apply an 'order' using unique column(s)")
+}
+
 // NotEmbedded is PGRST108: a filter, order or range on an embed that the
 // select list does not have.
 func NotEmbedded(name string) *Error {

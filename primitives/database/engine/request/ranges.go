@@ -122,8 +122,7 @@ func (r *Request) setRanges(p *queryParser, h http.Header) *Error {
 	case r.Range.empty() && !limit.limitZero():
 		return rangeNegativeLimit()
 	case (r.Kind == Update || r.Kind == Delete) && p.HasRanges && len(p.Order) == 0:
-		return NewError(http.StatusBadRequest, "PGRST109", "A 'limit' was applied without an explicit 'order'").
-			WithHint("Apply an 'order' using unique column(s)")
+		return LimitWithoutOrder()
 	case r.Kind == Upsert && !r.Range.IsAll():
 		return NewError(http.StatusBadRequest, "PGRST114", "limit/offset querystring parameters are not allowed for PUT")
 	}

@@ -13,7 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Error writes e. A HEAD request gets no body.
+// Error writes e. A HEAD request gets no body. The code is in a header, too, as
+// newer releases of PostgREST have it. RFC 9209.
 func Error(w http.ResponseWriter, r *http.Request, e *request.Error) {
 	h := w.Header()
 	for name, values := range e.Header {
@@ -23,12 +24,22 @@ func Error(w http.ResponseWriter, r *http.Request, e *request.Error) {
 	if e.Code != "" {
 		body = ErrorBody(e)
 	}
+	if isToken(e.Code) {
+		h.Set("Proxy-Status", "PostgREST; error="+e.Code)
+	}
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(e.Status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // the client went away: nobody to tell
 	}
+}
+
+// isToken tells that a code, which SQL may have chosen, can stand in a header.
+func isToken(code string) bool {
+	return code != "" && !strings.ContainsFunc(code, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
 }
 
 // ErrorBody is the JSON of an error.

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -324,11 +325,14 @@ func (s *Snapshot) Handler(target Name, media string) (Handler, bool) {
 	return h, ok
 }
 
-// IsTimezone tells whether Postgres knows the time zone.
+// IsTimezone tells whether Postgres knows the time zone, by its name or as an
+// offset such as -4 or +05:30.
 func (s *Snapshot) IsTimezone(name string) bool {
 	_, ok := s.timezones[name]
-	return ok
+	return ok || offset.MatchString(name)
 }
+
+var offset = regexp.MustCompile(`^[+-]?\d{1,2}(:\d{2}){0,2}$`)
 
 // Role returns the settings of a role.
 func (s *Snapshot) Role(name string) RoleSettings { return s.roles[name] }

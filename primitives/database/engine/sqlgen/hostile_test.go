@@ -228,7 +228,7 @@ func (g *generator) embed(t *schema.Table, depth int) (string, embed, bool) {
 	}
 	item += pick(g, []string{"", "", "!inner", "!left"})
 	switch {
-	case e.toOne && g.once(4):
+	case g.once(4):
 		item = "..." + item
 	case g.once(3):
 		e.name = g.hostile()

@@ -42,14 +42,19 @@ func (w *writer) from(r *plan.Read) {
 }
 
 // read writes the query of a node and its embeds.
-func (w *writer) read(r *plan.Read) {
+func (w *writer) read(r *plan.Read) { w.node(r, false) }
+
+// node writes the query of a node. comparable tells that somebody above groups
+// by its columns, which JSON must be jsonb for.
+func (w *writer) node(r *plan.Read, comparable bool) {
 	ref := reference(r)
 	w.s("SELECT ")
-	grouped := isGrouped(r)
-	terms := w.selectList(r, ref, grouped)
+	grouped := r.Grouped()
+	comparable = comparable || grouped
+	terms := w.selectList(r, ref, grouped, comparable)
 	w.from(r)
-	for _, c := range r.Children {
-		w.lateral(c, grouped)
+	for i, c := range r.Children {
+		w.lateral(c, r.Embeds[i], comparable)
 	}
 	conditions := w.conditions(ref, r.Where)
 	for _, j := range r.Joins {
@@ -64,7 +69,7 @@ func (w *writer) read(r *plan.Read) {
 }
 
 // selectList returns what to group by: all that is no aggregate.
-func (w *writer) selectList(r *plan.Read, ref schema.Name, grouped bool) (terms []string) {
+func (w *writer) selectList(r *plan.Read, ref schema.Name, grouped, comparable bool) (terms []string) {
 	if len(r.Select) == 0 && len(r.Children) == 0 {
 		// Nothing was asked for; what is read is left out by the parent.
 		w.column(ref, "*")
@@ -88,19 +93,27 @@ func (w *writer) selectList(r *plan.Read, ref schema.Name, grouped bool) (terms 
 		case e.Empty:
 		case e.Mode == plan.EmbedSpread:
 			for _, s := range e.Spread {
-				item(func() string { return w.spreadItem(e.Alias, s) })
+				item(func() string { return w.spreadItem(e, s) })
 			}
 		default:
-			item(func() string { return w.embedItem(e, grouped) })
+			item(func() string { return w.embedItem(e, comparable) })
 		}
 	}
 	return terms
 }
 
-func (w *writer) spreadItem(alias string, s plan.SpreadSelect) (term string) {
-	term = w.written(func() {
-		w.aggregate(s.Aggregate, s.AggregateCast, func() { w.column(schema.Name{Name: alias}, s.Name) })
-	})
+func (w *writer) spreadItem(e plan.EmbedSelect, s plan.SpreadSelect) (term string) {
+	column := func() { w.column(schema.Name{Name: e.Alias}, s.Name) }
+	if e.Many {
+		term = w.written(func() {
+			w.s("COALESCE( ")
+			column()
+			w.s(", '[]')")
+		})
+		w.as(s.Name)
+		return term
+	}
+	term = w.written(func() { w.aggregate(s.Aggregate, s.AggregateCast, column) })
 	w.as(s.Alias)
 	if s.Aggregate != "" {
 		return ""
@@ -108,8 +121,8 @@ func (w *writer) spreadItem(alias string, s plan.SpreadSelect) (term string) {
 	return term
 }
 
-// embedItem is an embed's column. To group by it, it must be jsonb.
-func (w *writer) embedItem(e plan.EmbedSelect, grouped bool) (term string) {
+// embedItem is an embed's column.
+func (w *writer) embedItem(e plan.EmbedSelect, comparable bool) (term string) {
 	term = w.written(func() {
 		if e.Mode != plan.EmbedObject {
 			w.s("COALESCE( ")
@@ -122,7 +135,7 @@ func (w *writer) embedItem(e plan.EmbedSelect, grouped bool) (term string) {
 		w.s("row_to_json(")
 		w.ident(e.Alias)
 		w.s(".*)")
-		if grouped {
+		if comparable {
 			w.s("::jsonb")
 		}
 	})
@@ -130,7 +143,9 @@ func (w *writer) embedItem(e plan.EmbedSelect, grouped bool) (term string) {
 	return term
 }
 
-func (w *writer) lateral(c *plan.Read, grouped bool) {
+// lateral joins an embed. One of many rows has a column of its own name, which
+// is NULL without rows.
+func (w *writer) lateral(c *plan.Read, e plan.EmbedSelect, comparable bool) {
 	inner := c.Join == request.JoinInner
 	if inner {
 		w.s(" INNER")
@@ -139,20 +154,19 @@ func (w *writer) lateral(c *plan.Read, grouped bool) {
 	}
 	w.s(" JOIN LATERAL ( ")
 	if c.Relation.ToOne() {
-		w.read(c)
+		w.node(c, comparable && c.IsSpread)
 		w.s(" ) AS ")
 		w.ident(c.Alias)
 		w.s(" ON TRUE")
 		return
 	}
-	w.s("SELECT json_agg(")
-	w.ident(c.Alias)
-	w.s(")")
-	if grouped {
-		w.s("::jsonb")
+	w.s("SELECT ")
+	if c.IsSpread {
+		w.arrays(e, comparable)
+	} else {
+		w.jsonArray(func() { w.ident(c.Alias) }, comparable)
 	}
-	w.s(" AS ")
-	w.ident(c.Alias)
+	w.as(c.Alias)
 	w.s(" FROM ( ")
 	w.read(c)
 	w.s(" ) AS ")
@@ -168,11 +182,25 @@ func (w *writer) lateral(c *plan.Read, grouped bool) {
 	w.s(" ON TRUE")
 }
 
-func isGrouped(r *plan.Read) bool {
-	return slices.ContainsFunc(r.Select, func(s plan.Select) bool { return s.Aggregate != "" }) ||
-		slices.ContainsFunc(r.Embeds, func(e plan.EmbedSelect) bool {
-			return slices.ContainsFunc(e.Spread, func(s plan.SpreadSelect) bool { return s.Aggregate != "" })
-		})
+// arrays makes an array of every column of a spread, and tells whether there
+// are rows.
+func (w *writer) arrays(e plan.EmbedSelect, comparable bool) {
+	for _, s := range e.Spread {
+		w.jsonArray(func() { w.column(schema.Name{Name: e.Alias}, s.Name) }, comparable)
+		w.as(s.Name)
+		w.s(", ")
+	}
+	w.s("nullif(count(*), 0)")
+}
+
+// jsonArray is the array of all values.
+func (w *writer) jsonArray(value func(), comparable bool) {
+	w.s("json_agg(")
+	value()
+	w.s(")")
+	if comparable {
+		w.s("::jsonb")
+	}
 }
 
 // groupBy repeats what was selected, parameters and all. A name would be that

@@ -160,7 +160,7 @@ func (w *writer) columns(p *plan.Plan) {
 	ref := reference(r)
 	w.s("SELECT ")
 	var terms []string
-	grouped := isGrouped(r)
+	grouped := r.Grouped()
 	list(w, ", ", r.Select, func(s plan.Select) {
 		if term := w.plainItem(p, ref, s); grouped && term != "" {
 			terms = append(terms, term)

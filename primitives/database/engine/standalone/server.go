@@ -161,6 +161,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set(s.config.TraceHeader, v)
 		}
 	}
+	w.Header().Set("Vary", "Accept, Prefer, Range")
 	if s.cors(w, r) {
 		return
 	}
