@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/plan"
@@ -13,7 +14,6 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
-	"github.com/insforge/insforge-go/primitives/kernel/recent"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
@@ -48,7 +48,7 @@ type Engine struct {
 	cache   *schema.Cache
 	buffers respond.Buffers
 	lanes   *lanes
-	memory  *recent.Map[request.Key, *made]
+	memory  atomic.Pointer[memory]
 	// generics knows which plans fit all values.
 	generics *generics
 	// prologues are the texts of prologue.
@@ -63,7 +63,7 @@ func New(d Deps) (*Engine, error) {
 	if err := d.Options.setDefaults(); err != nil {
 		return nil, err
 	}
-	e := &Engine{acquire: d.Acquire, log: d.Log, options: d.Options, lanes: newLanes(), memory: recent.New[request.Key, *made](generationSize), generics: newGenerics()}
+	e := &Engine{acquire: d.Acquire, log: d.Log, options: d.Options, lanes: newLanes(), generics: newGenerics()}
 	e.cache = schema.NewCache(e.loadSchema, d.Log)
 	if d.Listener != nil {
 		d.Listener.On(Channel, func(payload string) {
@@ -235,7 +235,7 @@ func (j *job) parse() error {
 // ownRequest makes the request the job's own, to add a body to it.
 func (j *job) ownRequest() *request.Request {
 	if j.made == nil {
-		j.remember(made{snapshot: j.snapshot, request: j.request})
+		j.remember(made{request: j.request})
 	}
 	own := *j.request
 	j.request = &own
@@ -269,10 +269,7 @@ func (j *job) build(ctx context.Context) error {
 	p, err := plan.Build(j.request, j.snapshot, o)
 	unknown := err == nil && p.Table == nil && p.Mutation != nil && len(j.request.Payload.Keys) > 0
 	if unknown || plan.Missing(err) {
-		if newer := j.newer(ctx); newer != nil {
-			j.snapshot = newer
-			p, err = plan.Build(j.request, newer, o)
-		}
+		p, err = j.rebuild(ctx, o, p, err)
 		if unknown && err == nil && p.Table == nil && j.options.BareNotFound {
 			return plan.NotFound()
 		}
@@ -281,16 +278,25 @@ func (j *job) build(ctx context.Context) error {
 	return err
 }
 
-// newer waits for a snapshot taken after this call. It is nil when there is
-// none in time: then the old one has the last word.
-func (j *job) newer(ctx context.Context) *schema.Snapshot {
-	ctx, cancel := context.WithTimeout(ctx, schemaWait)
+// rebuild plans with newer snapshots until one has what is missing or can tell
+// that it does not exist. Without one in time the old plan or error stays.
+func (j *job) rebuild(ctx context.Context, o plan.Options, p *plan.Plan, err error) (*plan.Plan, error) {
+	ctx, cancel := context.WithTimeout(ctx, schemaWait+2*j.cache.Loads().Took)
 	defer cancel()
-	s, err := j.cache.Refresh(ctx)
-	if err != nil {
-		return nil
+	miss := j.cache.Miss()
+	for last := false; !last; {
+		newer, isLast, failed := miss.Next(ctx, j.snapshot.Serial)
+		if failed != nil {
+			break
+		}
+		last = isLast
+		j.snapshot = newer
+		p, err = plan.Build(j.request, newer, o)
+		if err == nil && (p.Table != nil || p.Mutation == nil) || err != nil && !plan.Missing(err) {
+			break
+		}
 	}
-	return s
+	return p, err
 }
 
 func (j *job) answer(w http.ResponseWriter, result *respond.Result) error {

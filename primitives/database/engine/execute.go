@@ -134,7 +134,7 @@ func (x *execution) choose() {
 	}
 	x.query = sqlgen.Build(x.plan, x.options)
 	if !x.request.HasBody() {
-		x.remember(made{snapshot: x.snapshot, request: x.request, plan: x.plan, query: x.query, options: x.options})
+		x.remember(made{request: x.request, plan: x.plan, query: x.query, options: x.options})
 	}
 }
 
@@ -144,8 +144,8 @@ func (x *execution) planMode() string {
 		return ""
 	}
 	key := statementKey{x.caller.Role, x.query.Main.SQL}
-	return x.generics.use(key, x.snapshot, func() sample {
-		return sample{key, x.snapshot, x.prologue(false, ""), x.query.Main.Args}
+	return x.generics.use(key, x.snapshot.Serial, func() sample {
+		return sample{key, x.snapshot.Serial, x.prologue(false, ""), x.query.Main.Args}
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -53,7 +52,7 @@ type generics struct {
 
 // shape is what is known of one statement for one role.
 type shape struct {
-	snapshot *schema.Snapshot
+	snapshot uint64 // its serial number
 	uses     int
 	agreed   int
 	differs  bool
@@ -62,7 +61,7 @@ type shape struct {
 // sample is one execution to explain.
 type sample struct {
 	key      statementKey
-	snapshot *schema.Snapshot
+	snapshot uint64
 	prologue sqlgen.Statement
 	args     [][]byte
 }
@@ -73,7 +72,7 @@ func newGenerics() *generics {
 
 // use counts a use of a statement and returns the plan_cache_mode to run it
 // with. take makes a sample of this use when one is due.
-func (g *generics) use(key statementKey, snapshot *schema.Snapshot, take func() sample) string {
+func (g *generics) use(key statementKey, snapshot uint64, take func() sample) string {
 	if g.off.Load() {
 		return ""
 	}

@@ -5,6 +5,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
+	"github.com/insforge/insforge-go/primitives/kernel/recent"
 )
 
 // An application says the same few things over and over, whoever uses it: who
@@ -15,11 +16,15 @@ import (
 // generations.
 const generationSize = 250
 
-// made is what was made of a request with one snapshot of the schema. It is
-// shared and must not be changed.
-type made struct {
+// memory is what was made with one snapshot of the schema.
+type memory struct {
 	snapshot *schema.Snapshot
-	request  *request.Request
+	*recent.Map[request.Key, *made]
+}
+
+// made is what was made of a request. It is shared and must not be changed.
+type made struct {
+	request *request.Request
 	// plan and query are kept only where the body has no part in them.
 	plan    *plan.Plan
 	query   sqlgen.Query
@@ -32,14 +37,26 @@ func (j *job) recall(rawQuery string) {
 	if !j.keep {
 		return
 	}
-	if m, ok := j.memory.Get(j.key); ok && m.snapshot == j.snapshot {
-		j.made = m
+	j.made, _ = j.memoryOf(j.snapshot).Get(j.key)
+}
+
+// memoryOf returns the memory of a snapshot. Only that of the newest is kept,
+// since plans hold on to theirs.
+func (e *Engine) memoryOf(s *schema.Snapshot) *memory {
+	kept := e.memory.Load()
+	if kept != nil && kept.snapshot == s {
+		return kept
 	}
+	m := &memory{s, recent.New[request.Key, *made](generationSize)}
+	if s == e.cache.Current() {
+		e.memory.CompareAndSwap(kept, m)
+	}
+	return m
 }
 
 // remember keeps m for the next such request.
 func (j *job) remember(m made) {
 	if j.keep {
-		j.memory.Put(j.key, &m)
+		j.memoryOf(j.snapshot).Put(j.key, &m)
 	}
 }

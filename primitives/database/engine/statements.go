@@ -39,10 +39,10 @@ type prepared struct {
 	name string
 	// description is nil until Postgres has accepted the statement.
 	description *pgconn.StatementDescription
-	// rows writes the rows of the description, as made with snapshot.
+	// rows writes the rows of the description, as made with a snapshot.
 	rows     *respond.RowWriter
 	exact    bool
-	snapshot *schema.Snapshot
+	snapshot uint64 // its serial number
 }
 
 // rowWriter returns respond.NewRowWriter's results for the rows of r, the
@@ -51,9 +51,9 @@ func (p *prepared) rowWriter(r *pgconn.ResultReader, s *schema.Snapshot) (*respo
 	if p == nil || p.description == nil {
 		return respond.NewRowWriter(r.FieldDescriptions(), s.IsPlain)
 	}
-	if p.rows == nil || p.snapshot != s {
+	if p.rows == nil || p.snapshot != s.Serial {
 		p.rows, p.exact = respond.NewRowWriter(p.description.Fields, s.IsPlain)
-		p.snapshot = s
+		p.snapshot = s.Serial
 	}
 	return p.rows, p.exact
 }

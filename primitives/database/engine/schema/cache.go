@@ -98,6 +98,35 @@ func (c *Cache) Refresh(ctx context.Context) (*Snapshot, error) {
 	}
 }
 
+// Miss is a wait for what a snapshot lacks.
+type Miss struct {
+	cache  *Cache
+	ticket uint64
+}
+
+// Miss asks for a reload and returns the wait for what it may bring.
+func (c *Cache) Miss() Miss { return Miss{c, c.want(c.miss)} }
+
+// Next waits for a snapshot that came after the one of that serial number. It
+// is the last when its loading began after the Miss: what it lacks does not
+// exist. It returns ctx's error when ctx ends first.
+func (m Miss) Next(ctx context.Context, after uint64) (s *Snapshot, last bool, err error) {
+	for {
+		m.cache.mu.Lock()
+		s, last = m.cache.Current(), m.cache.loaded >= m.ticket
+		changed := m.cache.changed
+		m.cache.mu.Unlock()
+		if s != nil && (last || s.Serial > after) {
+			return s, last, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, false, ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
 // Run loads the first snapshot and reloads when asked, until ctx ends. What
 // is asked during a reload is seen by the next one, once.
 func (c *Cache) Run(ctx context.Context) error {
@@ -146,6 +175,7 @@ func (c *Cache) reload(ctx context.Context) error {
 	}
 	c.loads.Succeeded++
 	c.loads.Took = time.Since(started)
+	s.Serial = c.loads.Succeeded
 	c.current.Store(s)
 	c.loaded = ticket
 	close(c.changed)

@@ -127,3 +127,31 @@ func TestRefreshEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestAMissTakesTheFirstNewerSnapshotAndTellsTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := run(t, func(context.Context) (*schema.Snapshot, error) {
+			time.Sleep(time.Second)
+			return &schema.Snapshot{}, nil
+		})
+		time.Sleep(20 * time.Second)
+		first := c.Current().Serial
+		c.Invalidate()
+		time.Sleep(500 * time.Millisecond) // it has read what there is by now
+		miss := c.Miss()
+		began := time.Now()
+		s, last, err := miss.Next(t.Context(), first)
+		if err != nil || last || s.Serial != first+1 || time.Since(began) > time.Second {
+			t.Errorf("got %d of %d, last %v, %v, after %v", s.Serial, first, last, err, time.Since(began))
+		}
+		s, last, err = miss.Next(t.Context(), s.Serial)
+		if err != nil || !last || s.Serial != first+2 {
+			t.Errorf("got %d of %d, last %v, %v", s.Serial, first, last, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if _, _, err := c.Miss().Next(ctx, s.Serial); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the deadline", err)
+		}
+	})
+}

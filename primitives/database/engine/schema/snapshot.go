@@ -233,6 +233,9 @@ type Uses struct {
 
 // Snapshot is one state of the schema. It must not be changed.
 type Snapshot struct {
+	// Serial tells the snapshots of a Cache apart. What outlives a request
+	// keeps the number: a snapshot can be large.
+	Serial uint64
 	// Schemas are the exposed schemas it was loaded for.
 	Schemas []string
 	Uses    Uses
