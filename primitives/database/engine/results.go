@@ -20,6 +20,8 @@ func (c *conversation) readMain(st *prepared, r *pgconn.ResultReader) error {
 		return c.readRows(r, w.Append)
 	case sqlgen.Rows:
 		return c.readRows(r, appendValue)
+	case sqlgen.Records:
+		return c.readRecords(r)
 	case sqlgen.Body:
 		return c.readBody(r)
 	case sqlgen.Tag:
@@ -104,7 +106,28 @@ func (c *conversation) readBody(r *pgconn.ResultReader) error {
 		return err
 	}
 	c.result.Rows = rows
-	return c.result.Body.Append(func(b []byte) []byte { return append(b, v[2]...) })
+	return c.result.Body.Bytes(v[2])
+}
+
+// readRecords writes a CSV row by row. Without rows there are no names.
+func (c *conversation) readRecords(r *pgconn.ResultReader) error {
+	body := c.result.Body
+	for r.NextRow() {
+		c.result.Rows++
+		err := body.Append(func(b []byte) []byte {
+			if c.result.Rows == 1 {
+				b = respond.AppendHeader(b, r.FieldDescriptions())
+			}
+			return respond.AppendRecord(append(b, '\n'), r.Values())
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if c.result.Rows == 0 {
+		return body.Text("\n")
+	}
+	return nil
 }
 
 func (c *conversation) readLocation(r *pgconn.ResultReader) error {

@@ -54,6 +54,18 @@ func (s *Spool) Text(text string) error {
 	return s.Append(func(b []byte) []byte { return append(b, text...) })
 }
 
+// Bytes appends bytes, of which it keeps a part in memory at a time.
+func (s *Spool) Bytes(all []byte) error {
+	for len(all) > 0 {
+		part := all[:min(len(all), memoryLimit)]
+		all = all[len(part):]
+		if err := s.Append(func(b []byte) []byte { return append(b, part...) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *Spool) flush() error {
 	if s.Len() > s.most {
 		return ErrTooLarge

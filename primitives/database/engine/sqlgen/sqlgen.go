@@ -18,6 +18,8 @@ const (
 	Columns Output = iota
 	// Rows: one column, the JSON of a row or value; NULL is null.
 	Rows
+	// Records: the rows as they are; the CSV is written from their text.
+	Records
 	// Body: one row of total, number of rows and the finished body, in
 	// binary. total is NULL unless it was asked for.
 	Body
@@ -83,6 +85,8 @@ func read(p *plan.Plan, o Options) Query {
 		w.columns(p)
 	case Rows:
 		w.rows(p, func() { w.read(p.Read) })
+	case Records:
+		w.read(p.Read)
 	default:
 		w.s("WITH pgrst_result AS ( ")
 		w.read(p.Read)
@@ -122,6 +126,10 @@ func output(p *plan.Plan, o Options) Output {
 	case plan.RenderStripped, plan.RenderObjectStripped:
 		if !o.Aggregate {
 			return Rows
+		}
+	case plan.RenderCSV:
+		if !o.Aggregate {
+			return Records
 		}
 	}
 	return Body
@@ -292,8 +300,13 @@ func call(p *plan.Plan, o Options) Query {
 	w.s("WITH ", plan.SourceName, " AS (")
 	w.call(p.Call)
 	w.s(") ")
-	if q.Output == Rows {
+	switch q.Output {
+	case Rows:
 		w.rows(p, func() { w.read(p.Read) })
+		q.Main = w.statement()
+		return q
+	case Records:
+		w.read(p.Read)
 		q.Main = w.statement()
 		return q
 	}
@@ -381,8 +394,12 @@ func (w *writer) returned(p *plan.Plan, out Output) {
 		list(w, ", ", m.Returning, func(name string) { w.column(m.Table, name) })
 	})
 	w.s(") ")
-	if out == Rows {
+	switch out {
+	case Rows:
 		w.rows(p, func() { w.read(p.Read) })
+		return
+	case Records:
+		w.read(p.Read)
 		return
 	}
 	w.s(", pgrst_result AS ( ")
