@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -83,7 +84,8 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 	logs, err := logging.Open(logging.Options{
 		Dir: cfg.LogsDir, Level: cfg.LogLevel,
 		Terminal: console.Log, Color: console.Color,
-		Secrets: append(secrets.Values(), cfg.Postgres.Secret(), authenticatorPassword(secrets.Secrets)),
+		Secrets: slices.Concat(secrets.Values(), cfg.OAuth.Secrets(),
+			[]string{cfg.Postgres.Secret(), authenticatorPassword(secrets.Secrets)}),
 	})
 	if err != nil {
 		return err

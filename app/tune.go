@@ -5,8 +5,8 @@ import (
 	"runtime/debug"
 )
 
-// gcPercent trades a few MB for a third of the collections: the live heap of
-// a busy process is some 8 MB, so the default would collect all the time.
+// gcPercent trades memory for fewer collections: the live heap of a busy
+// process is small, so the default would collect all the time.
 const gcPercent = 300
 
 // tune sets the runtime up for serving. GOGC, where it is set, stays.

@@ -1,6 +1,7 @@
 // Command bench measures the product on this machine and prints its figures:
-// start-up, idle memory, and the record layer beside pgbench on the same
-// server, interleaved, so that ratios hold on a noisy machine.
+// start-up, idle memory, the record layer beside pgbench on the same server,
+// interleaved, so that ratios hold on a noisy machine, and sign-ins beside
+// their bare hash; with -only reload, requests beside reloads of a large schema.
 //
 //	go run ./app/bench
 //

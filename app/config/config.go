@@ -1,5 +1,6 @@
 // Package config turns the environment, the flags and the secrets file into
-// one checked Config. Nothing else in the product reads the environment.
+// one checked Config. Nothing else of a process that serves reads the
+// environment; commands that ask a running one have variables of their own.
 package config
 
 import (
@@ -77,6 +78,14 @@ type OAuth struct {
 type Registration struct {
 	ClientID     string `env:"CLIENT_ID"`
 	ClientSecret string `env:"CLIENT_SECRET"`
+}
+
+// Secrets are the client secrets, for whoever must keep them out of logs.
+func (o OAuth) Secrets() (all []string) {
+	for _, r := range o.All() {
+		all = append(all, r.ClientSecret)
+	}
+	return all
 }
 
 // All returns the registrations by the provider's name.

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -163,37 +162,4 @@ type Done struct {
 	Kind   request.Kind
 	Schema string
 	Name   string
-}
-
-// SchemasOfLogin returns an Options.ExposedSchemas that reads the setting
-// pgrst.db_schemas of the connection's login, and fallback while it is not
-// set.
-func SchemasOfLogin(fallback ...string) func(context.Context, *pgx.Conn) ([]string, error) {
-	const q = `
-SELECT coalesce(json_agg(btrim(s)) FILTER (WHERE btrim(s) <> ''), '[]')
-FROM (
-	SELECT substr(c, strpos(c, '=') + 1) AS list
-	FROM pg_catalog.pg_db_role_setting rs
-	CROSS JOIN unnest(rs.setconfig) c
-	LEFT JOIN pg_catalog.pg_database d ON d.oid = rs.setdatabase
-	WHERE rs.setrole = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user)
-		AND (rs.setdatabase = 0 OR d.datname = current_database()) AND c LIKE 'pgrst.db_schemas=%'
-	ORDER BY rs.setdatabase DESC
-	LIMIT 1
-) x
-CROSS JOIN regexp_split_to_table(x.list, ',') s`
-	return func(ctx context.Context, conn *pgx.Conn) ([]string, error) {
-		var text []byte
-		if err := conn.QueryRow(ctx, q).Scan(&text); err != nil {
-			return nil, err
-		}
-		var schemas []string
-		if err := json.Unmarshal(text, &schemas); err != nil {
-			return nil, err
-		}
-		if len(schemas) == 0 {
-			return fallback, nil
-		}
-		return schemas, nil
-	}
 }
