@@ -6,6 +6,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -24,15 +25,15 @@ type step struct {
 }
 
 // reader takes in the answer to a statement.
-type reader func(*conversation, *prepared, *pgconn.ResultReader) error
+type reader func(*conversation, sent, *pgconn.ResultReader) error
 
 func (c *conversation) plainStep(sql string) {
 	c.pipeline.SendQueryParams(sql, nil, nil, nil, nil)
 	c.steps = append(c.steps, step{})
 }
 
-func (c *conversation) step(role string, st sqlgen.Statement, results []int16, read reader) {
-	c.steps = append(c.steps, step{c.statements.send(c.pipeline, role, st, results), read})
+func (c *conversation) step(role string, st sqlgen.Statement, want results, read reader) {
+	c.steps = append(c.steps, step{c.statements.send(c.pipeline, role, st, want), read})
 }
 
 func (c *conversation) hold() error {
@@ -43,7 +44,7 @@ func (c *conversation) hold() error {
 	if explicit {
 		c.plainStep(begin(isolation, x.plan.ReadOnly))
 	}
-	c.step("", x.prologue(x.plan.ReadOnly && !explicit, x.planMode()), nil, nil)
+	c.step("", x.prologue(x.plan.ReadOnly && !explicit, x.planMode()), results{}, nil)
 	if pre := x.Engine.options.PreRequest; pre.Name != "" {
 		c.plainStep("SELECT " + qualified(pre.Schema, pre.Name) + "()")
 	}
@@ -104,28 +105,26 @@ func (c *conversation) end(explicit, rollback bool) {
 func (c *conversation) sendMain() {
 	x, role := c.execution, c.caller.Role
 	if x.query.Count != nil {
-		c.step(role, *x.query.Count, nil, (*conversation).readCount)
+		c.step(role, *x.query.Count, results{}, (*conversation).readCount)
 	}
 	if prefer := x.request.Prefer.Count; x.plan.Kind == request.Read && (prefer == "planned" || prefer == "estimated") {
-		c.step(role, sqlgen.CountRows(x.plan), nil, (*conversation).readPlanned)
+		c.step(role, sqlgen.CountRows(x.plan), results{}, (*conversation).readPlanned)
 	}
-	var formats []int16
-	if x.query.Output == sqlgen.Body {
-		formats = []int16{pgTextFormat, pgTextFormat, pgBinaryFormat}
+	var want results
+	switch x.query.Output {
+	case sqlgen.Body:
+		want.formats = []int16{pgx.TextFormatCode, pgx.TextFormatCode, pgx.BinaryFormatCode}
+	case sqlgen.Columns:
+		want = results{rows: x.snapshot, utc: x.inUTC()}
 	}
-	c.step(role, x.query.Main, formats, (*conversation).readMain)
+	c.step(role, x.query.Main, want, (*conversation).readMain)
 	counts := x.plan.Mutation != nil && x.plan.Mutation.CountsInserts()
 	if counts || x.snapshot.Uses.Response {
 		const q = `SELECT current_setting('response.headers', true), current_setting('response.status', true),
 	nullif(current_setting('pgrst.inserted', true), '')`
-		c.step("", sqlgen.Statement{SQL: q}, nil, (*conversation).readSettings)
+		c.step("", sqlgen.Statement{SQL: q}, results{}, (*conversation).readSettings)
 	}
 }
-
-const (
-	pgTextFormat   = 0
-	pgBinaryFormat = 1
-)
 
 // readAll reads the answers to what was sent. The first failure is the one to
 // report; Postgres skips everything behind it.
@@ -205,7 +204,7 @@ func (c *conversation) readStep(s step) error {
 	}
 	var failed error
 	if s.read != nil {
-		failed = s.read(c, s.prepared, reader)
+		failed = s.read(c, s.sent, reader)
 	}
 	if _, err := reader.Close(); err != nil {
 		return err

@@ -140,8 +140,12 @@ type job struct {
 	key  request.Key
 	keep bool
 	// made is what was made of such a request before; nil if there was none.
-	made   *made
-	timing timing
+	// recalled is set when plan is of it.
+	made     *made
+	recalled bool
+	// bodiless is request as it was before it got its body.
+	bodiless *request.Request
+	timing   timing
 }
 
 // Serve answers r. Failures that PostgREST knows are written in its shape.
@@ -238,7 +242,7 @@ func (j *job) ownRequest() *request.Request {
 		j.remember(made{request: j.request})
 	}
 	own := *j.request
-	j.request = &own
+	j.bodiless, j.request = j.request, &own
 	return &own
 }
 
@@ -261,8 +265,8 @@ func (j *job) adapt(body []byte) []byte {
 // build plans the request. What the snapshot lacks may have been made a
 // moment ago: then a newer snapshot decides.
 func (j *job) build(ctx context.Context) error {
-	if j.made != nil && j.made.plan != nil {
-		j.plan = j.made.plan
+	if j.plan = j.made.planFor(j.request); j.plan != nil {
+		j.recalled = true
 		return nil
 	}
 	o := plan.Options{MaxRows: j.options.MaxRows, Aggregates: j.options.Aggregates, PlanOutput: j.options.PlanOutput}

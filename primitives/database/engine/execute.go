@@ -34,7 +34,7 @@ func (j *job) run(ctx context.Context) (*respond.Result, error) {
 	body := j.buffers.NewSpool(j.options.TempDir, j.options.MaxResultBytes)
 	x := execution{job: j, conn: conn, statements: statementsOf(conn.Conn().PgConn())}
 	x.result = &respond.Result{Total: -1, Body: body}
-	x.options.NoColumns = !strings.HasPrefix(conn.Conn().PgConn().ParameterStatus("DateStyle"), "ISO") || j.roleSetsDates()
+	x.options.NoColumns = !strings.HasPrefix(conn.Conn().PgConn().ParameterStatus("DateStyle"), "ISO") || j.roleSets("datestyle")
 	err = x.once(ctx)
 	for range 2 {
 		switch {
@@ -61,10 +61,17 @@ func (j *job) run(ctx context.Context) (*respond.Result, error) {
 	return x.result, err
 }
 
-// roleSetsDates tells that the role prints dates in another style.
-func (j *job) roleSetsDates() bool {
+// inUTC tells that the statement's time zone is UTC for certain. The session's
+// is what Postgres reported last.
+func (x *execution) inUTC() bool {
+	return x.conn.Conn().PgConn().ParameterStatus("TimeZone") == "UTC" && x.request.Prefer.Timezone == "" &&
+		x.plan.Call == nil && x.Engine.options.PreRequest.Name == "" && !x.roleSets("timezone")
+}
+
+// roleSets tells that the role has a setting of its own, named in lower case.
+func (j *job) roleSets(name string) bool {
 	for _, s := range j.snapshot.Role(j.caller.Role).Settings {
-		if strings.EqualFold(s.Name, "datestyle") {
+		if strings.EqualFold(s.Name, name) {
 			return true
 		}
 	}
@@ -128,14 +135,14 @@ func (x *execution) choose() {
 	if count == "estimated" && x.Engine.options.MaxRows > 0 {
 		x.options.CountLimit = x.Engine.options.MaxRows + 1
 	}
-	if x.made != nil && x.made.plan != nil && x.made.options == x.options {
-		x.query = x.made.query
-		return
+	if x.recalled {
+		var ok bool
+		if x.query, ok = x.made.queryFor(x.plan, x.options); ok {
+			return
+		}
 	}
 	x.query = sqlgen.Build(x.plan, x.options)
-	if !x.request.HasBody() {
-		x.remember(made{request: x.request, plan: x.plan, query: x.query, options: x.options})
-	}
+	x.rememberQuery()
 }
 
 // planMode is the plan_cache_mode of a read, as far as it is known.

@@ -89,9 +89,11 @@ CREATE TYPE floatrange AS RANGE (subtype = float8);
 	for i, typ := range types {
 		want := s.value(fmt.Sprintf(`SELECT json_agg(t)::text FROM (SELECT * FROM t%d ORDER BY id) t`, i))
 		for _, list := range []string{"*", "id,v"} {
-			got := s.do("GET", fmt.Sprintf("/t%d?select=%s&order=id", i, list), "")
-			if got.body != want {
-				t.Errorf("%s, select=%s:\n got %s\nwant %s", typ.name, list, got.body, want)
+			for range describedAfter {
+				got := s.do("GET", fmt.Sprintf("/t%d?select=%s&order=id", i, list), "")
+				if got.body != want {
+					t.Errorf("%s, select=%s:\n got %s\nwant %s", typ.name, list, got.body, want)
+				}
 			}
 		}
 		got := s.do("PATCH", fmt.Sprintf("/t%d?id=gt.0", i), `{"id":7}`, full)
@@ -102,6 +104,51 @@ CREATE TYPE floatrange AS RANGE (subtype = float8);
 		if !json.Valid([]byte(got.body)) {
 			t.Errorf("%s: not JSON: %s", typ.name, got.body)
 		}
+	}
+}
+
+// describedAfter is how often one connection sees a statement until it knows
+// the types of the columns, and takes some of them in binary form.
+const describedAfter = 3
+
+// Times are counts of microseconds or days on the wire, and printed by us as
+// long as the zone is UTC.
+func TestTimesAreWrittenAsPostgresWritesThem(t *testing.T) {
+	t.Parallel()
+	s := start(t, `
+CREATE TABLE moments (id int PRIMARY KEY, day date, at timestamp, zoned timestamptz);
+GRANT ALL ON moments TO anon;
+CREATE FUNCTION move() RETURNS void LANGUAGE sql AS $$ SELECT set_config('timezone', 'Asia/Kathmandu', false) $$;
+INSERT INTO moments SELECT i, 'epoch'::date + i * 601, 'epoch'::timestamp + i * interval '1237.041 hours', 'epoch'::timestamptz + i * interval '-97.000001 days'
+  FROM generate_series(-3000, 3000) i;
+INSERT INTO moments VALUES (5001, '4713-01-01 BC', '4713-01-01 00:00:00 BC', '4713-01-01 00:00:00+00 BC'),
+  (5002, '5874897-12-31', '294276-12-31 23:59:59.999999', '294276-12-31 23:59:59.999999+00'),
+  (5003, '0001-01-01', '0001-01-01 00:00:00', '0001-12-31 23:59:59.9+00 BC'), (5004, '0999-12-31', '2000-02-29 00:00:00.000001', '1999-12-31 23:59:59.999999+00'),
+  (5005, '2000-01-01', '2000-01-01 00:00:00', '2000-01-01 00:00:00+00'), (5006, 'infinity', '-infinity', 'infinity'), (5007, '-infinity', 'infinity', '-infinity');`)
+	want := s.value(`SELECT json_agg(m ORDER BY id)::text FROM moments m`)
+	same := func(got, want string) {
+		t.Helper()
+		if got == want {
+			return
+		}
+		a, b := strings.Split(got, "\n"), strings.Split(want, "\n")
+		for i := range min(len(a), len(b)) {
+			if a[i] != b[i] {
+				t.Fatalf("line %d of %d:\n got %s\nwant %s", i, len(b), a[i], b[i])
+			}
+		}
+		t.Fatalf("got %d lines, want %d", len(a), len(b))
+	}
+	for range describedAfter {
+		same(s.do("GET", "/moments?order=id", "").body, want)
+	}
+	const inKathmandu = `SELECT json_agg(m ORDER BY id)::text FROM moments m, set_config('timezone', 'Asia/Kathmandu', true)`
+	want = s.value(inKathmandu)
+	same(s.do("GET", "/moments?order=id", "", "Prefer: timezone=Asia/Kathmandu").body, want)
+	// Of the session, which nobody else uses here.
+	s.want(s.do("POST", "/rpc/move", `{}`), 204, "")
+	for range describedAfter {
+		same(s.do("GET", "/moments?order=id", "").body, want)
 	}
 }
 

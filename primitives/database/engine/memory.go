@@ -23,12 +23,36 @@ type memory struct {
 }
 
 // made is what was made of a request. It is shared and must not be changed.
+// Nothing of a body is in it.
 type made struct {
 	request *request.Request
-	// plan and query are kept only where the body has no part in them.
+	// plan and query are kept where the body has no part in them, or only its
+	// values have: of one object written as values.
 	plan    *plan.Plan
 	query   sqlgen.Query
 	options sqlgen.Options
+}
+
+// planFor returns the plan of r, or nil where it must be made.
+func (m *made) planFor(r *request.Request) *plan.Plan {
+	switch {
+	case m == nil || m.plan == nil:
+		return nil
+	case !r.HasBody():
+		return m.plan
+	}
+	return m.plan.WithPayload(r.Payload)
+}
+
+// queryFor returns the statements of a plan that planFor made.
+func (m *made) queryFor(p *plan.Plan, o sqlgen.Options) (q sqlgen.Query, ok bool) {
+	switch {
+	case m.options != o:
+		return q, false
+	case p == m.plan:
+		return m.query, true
+	}
+	return m.query.WithValues(p.Mutation.Values)
 }
 
 // recall finds what was made of such a request with the job's snapshot.
@@ -59,4 +83,24 @@ func (j *job) remember(m made) {
 	if j.keep {
 		j.memoryOf(j.snapshot).Put(j.key, &m)
 	}
+}
+
+// rememberQuery keeps the statements that were just written.
+func (x *execution) rememberQuery() {
+	m := made{request: x.request, plan: x.plan, query: x.query, options: x.options}
+	if x.request.HasBody() {
+		if x.plan.Mutation == nil {
+			return
+		}
+		blank := make([][]byte, len(x.plan.Mutation.Values))
+		query, ok := x.query.WithValues(blank)
+		if !ok {
+			return
+		}
+		mutation, without := *x.plan.Mutation, *x.plan
+		mutation.Body, mutation.Values = nil, blank
+		without.Mutation = &mutation
+		m.request, m.plan, m.query = x.bodiless, &without, query
+	}
+	x.remember(m)
 }

@@ -48,10 +48,10 @@ func (j *job) prologue(readOnly bool, planMode string) sqlgen.Statement {
 	}
 	p.setAll(j.options.AppSettings)
 	if planMode != "" {
-		p.set("plan_cache_mode", planMode)
+		p.constant("plan_cache_mode", planMode)
 	}
 	if readOnly {
-		p.set("transaction_read_only", "on")
+		p.constant("transaction_read_only", "on")
 	}
 	return sqlgen.Statement{SQL: j.prologues.of(p.sql), Args: p.args}
 }
@@ -68,6 +68,13 @@ func (p *settings) set(name, value string) {
 	p.begin()
 	p.sql = append(append(append(p.sql, '\''), name...), '\'')
 	p.value(value)
+}
+
+// constant adds a setting of the transaction, both words of ours: the text of
+// the statement says it at no cost.
+func (p *settings) constant(name, value string) {
+	p.begin()
+	p.sql = append(append(append(append(append(p.sql, '\''), name...), "', '"...), value...), "', true)"...)
 }
 
 // setAll adds settings with names from elsewhere.

@@ -10,14 +10,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-func (c *conversation) readMain(st *prepared, r *pgconn.ResultReader) error {
+func (c *conversation) readMain(st sent, r *pgconn.ResultReader) error {
 	switch c.query.Output {
 	case sqlgen.Columns:
-		w, exact := st.rowWriter(r, c.snapshot)
-		if !exact && c.plan.Mutation == nil {
-			return errNotPlain
-		}
-		return c.readRows(r, w.Append)
+		return c.readColumns(st, r)
 	case sqlgen.Rows:
 		return c.readRows(r, appendValue)
 	case sqlgen.Records:
@@ -35,6 +31,20 @@ func (c *conversation) readMain(st *prepared, r *pgconn.ResultReader) error {
 		return c.readLocation(r)
 	}
 	return c.readExplain(r)
+}
+
+func (c *conversation) readColumns(st sent, r *pgconn.ResultReader) error {
+	var w *respond.RowWriter
+	var exact bool
+	if st.columns != nil {
+		w, exact = st.columns.writer, st.columns.exact
+	} else {
+		w, exact = respond.NewRowWriter(r.FieldDescriptions(), c.snapshot.IsPlain)
+	}
+	if !exact && c.plan.Mutation == nil {
+		return errNotPlain
+	}
+	return c.readRows(r, w.Append)
 }
 
 func appendValue(b []byte, values [][]byte) []byte {
@@ -157,7 +167,7 @@ func (c *conversation) readExplain(r *pgconn.ResultReader) error {
 	return nil
 }
 
-func (c *conversation) readCount(_ *prepared, r *pgconn.ResultReader) error {
+func (c *conversation) readCount(_ sent, r *pgconn.ResultReader) error {
 	if r.NextRow() {
 		n, err := strconv.ParseInt(string(r.Values()[0]), 10, 64)
 		if err != nil {
@@ -169,7 +179,7 @@ func (c *conversation) readCount(_ *prepared, r *pgconn.ResultReader) error {
 }
 
 // readPlanned takes the planner's number of rows out of an EXPLAIN.
-func (c *conversation) readPlanned(_ *prepared, r *pgconn.ResultReader) error {
+func (c *conversation) readPlanned(_ sent, r *pgconn.ResultReader) error {
 	if !r.NextRow() {
 		return nil
 	}
@@ -188,7 +198,7 @@ func (c *conversation) readPlanned(_ *prepared, r *pgconn.ResultReader) error {
 	return nil
 }
 
-func (c *conversation) readSettings(_ *prepared, r *pgconn.ResultReader) error {
+func (c *conversation) readSettings(_ sent, r *pgconn.ResultReader) error {
 	if !r.NextRow() {
 		return nil
 	}

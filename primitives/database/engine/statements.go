@@ -3,6 +3,7 @@ package engine
 import (
 	"container/list"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
@@ -39,23 +40,41 @@ type prepared struct {
 	name string
 	// description is nil until Postgres has accepted the statement.
 	description *pgconn.StatementDescription
-	// rows writes the rows of the description, as made with a snapshot.
-	rows     *respond.RowWriter
-	exact    bool
-	snapshot uint64 // its serial number
+	columns     *columns // made when they are first asked for
 }
 
-// rowWriter returns respond.NewRowWriter's results for the rows of r, the
-// answer to the statement; p is nil when it was not prepared.
-func (p *prepared) rowWriter(r *pgconn.ResultReader, s *schema.Snapshot) (*respond.RowWriter, bool) {
-	if p == nil || p.description == nil {
-		return respond.NewRowWriter(r.FieldDescriptions(), s.IsPlain)
+// columns is how the rows of a prepared statement are fetched and written.
+type columns struct {
+	formats  []int16
+	writer   *respond.RowWriter
+	exact    bool
+	snapshot uint64 // its serial number
+	utc      bool
+}
+
+// results says in which formats the columns of an answer are wanted.
+type results struct {
+	formats []int16
+	// rows, instead of formats, is set where RowWriter writes the rows: it
+	// takes some types in binary form, once the statement is described. utc is
+	// respond.ResultFormats's.
+	rows *schema.Snapshot
+	utc  bool
+}
+
+// columnsFor returns how to fetch and write the rows; the description is known.
+func (p *prepared) columnsFor(want results) *columns {
+	if c := p.columns; c != nil && c.snapshot == want.rows.Serial && c.utc == want.utc {
+		return c
 	}
-	if p.rows == nil || p.snapshot != s.Serial {
-		p.rows, p.exact = respond.NewRowWriter(p.description.Fields, s.IsPlain)
-		p.snapshot = s.Serial
+	fields := slices.Clone(p.description.Fields)
+	c := &columns{formats: respond.ResultFormats(fields, want.utc), snapshot: want.rows.Serial, utc: want.utc}
+	for i := range fields {
+		fields[i].Format = c.formats[i]
 	}
-	return p.rows, p.exact
+	c.writer, c.exact = respond.NewRowWriter(fields, want.rows.IsPlain)
+	p.columns = c
+	return c
 }
 
 func statementsOf(conn *pgconn.PgConn) *statements {
@@ -76,14 +95,16 @@ type sent struct {
 	// when the answer begins with that of a Parse.
 	prepared  *prepared
 	preparing bool
+	// columns is set when the rows come as it says.
+	columns *columns
 	// dropped counts the answers to statements that were given up for it.
 	dropped int
 }
 
 // send puts a statement into the pipeline, prepared if it has been seen.
-func (s *statements) send(p *pgconn.Pipeline, role string, st sqlgen.Statement, results []int16) sent {
+func (s *statements) send(p *pgconn.Pipeline, role string, st sqlgen.Statement, want results) sent {
 	if s.unnamed {
-		p.SendQueryParams(st.SQL, st.Args, nil, nil, results)
+		p.SendQueryParams(st.SQL, st.Args, nil, nil, want.formats)
 		return sent{}
 	}
 	key := statementKey{role, st.SQL}
@@ -94,19 +115,24 @@ func (s *statements) send(p *pgconn.Pipeline, role string, st sqlgen.Statement, 
 		if s.order.Len() > maxPrepared {
 			out.dropped = s.evict(p)
 		}
-		p.SendQueryParams(st.SQL, st.Args, nil, nil, results)
+		p.SendQueryParams(st.SQL, st.Args, nil, nil, want.formats)
 		return out
 	}
 	s.order.MoveToFront(e)
 	entry := e.Value.(*prepared)
 	if entry.description != nil {
-		p.SendQueryStatement(entry.description, st.Args, nil, results)
-		return sent{prepared: entry}
+		out := sent{prepared: entry}
+		if want.rows != nil {
+			out.columns = entry.columnsFor(want)
+			want.formats = out.columns.formats
+		}
+		p.SendQueryStatement(entry.description, st.Args, nil, want.formats)
+		return out
 	}
 	s.next++
 	entry.name = s.prefix + formatUint(s.next)
 	p.SendPrepare(entry.name, st.SQL, nil)
-	p.SendQueryPrepared(entry.name, st.Args, nil, results)
+	p.SendQueryPrepared(entry.name, st.Args, nil, want.formats)
 	return sent{prepared: entry, preparing: true}
 }
 

@@ -69,3 +69,41 @@ func wantSame(t *testing.T, what string, got, want reply) {
 		t.Errorf("%s: got %d %s, want %d %s", what, got.status, got.body, want.status, want.body)
 	}
 }
+
+// What was made of a request serves the next one with the same members, and
+// nothing of one caller's body may be in another's.
+func TestBodiesOfRememberedWrites(t *testing.T) {
+	t.Parallel()
+	s := start(t, `
+CREATE TABLE notes (id int PRIMARY KEY, title text, tags text[], n int DEFAULT 7);
+GRANT ALL ON notes TO anon;`)
+	const returned = "Prefer: return=representation"
+	for i, c := range []struct{ body, want string }{
+		{`{"id":%d,"title":"a"}`, `[{"id":%[1]d,"title":"a","tags":null,"n":7}]`},
+		{`{"id":%d,"title":"b"}`, `[{"id":%[1]d,"title":"b","tags":null,"n":7}]`},
+		{`{"title":"c","id":%d}`, `[{"id":%[1]d,"title":"c","tags":null,"n":7}]`},
+		{`{"id":%d,"title":null}`, `[{"id":%[1]d,"title":null,"tags":null,"n":7}]`},
+		{`{"id":%d,"n":1}`, `[{"id":%[1]d,"title":null,"tags":null,"n":1}]`},
+		{`{"id":%d,"n":null}`, `[{"id":%[1]d,"title":null,"tags":null,"n":null}]`},
+		{`{"id":%d}`, `[{"id":%[1]d,"title":null,"tags":null,"n":7}]`},
+		{`[{"id":%d,"title":"d"}]`, `[{"id":%[1]d,"title":"d","tags":null,"n":7}]`},
+		{`{"id":%d,"title":"e"}`, `[{"id":%[1]d,"title":"e","tags":null,"n":7}]`},
+		{`{"id":%d,"tags":["x","y"]}`, `[{"id":%[1]d,"title":null,"tags":["x","y"],"n":7}]`},
+		{`{"id":%d,"tags":"{z}"}`, `[{"id":%[1]d,"title":null,"tags":["z"],"n":7}]`},
+		{`{"id":%d,"title":"f"}`, `[{"id":%[1]d,"title":"f","tags":null,"n":7}]`},
+	} {
+		for _, id := range []int{i * 10, i*10 + 1, i*10 + 2} {
+			got := s.do("POST", "/notes", fmt.Sprintf(c.body, id), returned)
+			if want := fmt.Sprintf(c.want, id); got.body != want {
+				t.Errorf("POST %s: got %d %s, want %s", c.body, got.status, got.body, want)
+			}
+			got = s.do("PATCH", "/notes?n=is.null", fmt.Sprintf(`{"n":%d}`, id), returned)
+			if i == 5 && !strings.Contains(got.body, fmt.Sprintf(`"n":%d}`, id)) || i != 5 && got.body != "[]" {
+				t.Errorf("PATCH after %s: got %d %s", c.body, got.status, got.body)
+			}
+		}
+	}
+	s.want(s.do("POST", "/notes", `{"id":1000,"title":"a","nothing":1}`, returned), http.StatusBadRequest, "PGRST204")
+	s.want(s.do("POST", "/notes", `{"id":"x","title":"a"}`, returned), http.StatusBadRequest, "22P02")
+	s.want(s.do("POST", "/notes", `{"id":0,"title":"a"}`, returned), http.StatusConflict, "23505")
+}

@@ -157,6 +157,24 @@ func (b *builder) resolvePayload(m *Mutation, t *schema.Table) *request.Error {
 	return nil
 }
 
+// WithPayload returns the plan of a request that differs from that of p only in
+// its payload, or nil where it must be made anew: the payload is not one object
+// of the same members, or Postgres must take it apart.
+func (p *Plan) WithPayload(payload request.Payload) *Plan {
+	m := p.Mutation
+	if m == nil || m.Values == nil || !slices.EqualFunc(payload.Keys, m.Columns, func(key string, f Field) bool { return key == f.Name }) {
+		return nil
+	}
+	values := scalars(payload, m.Columns, p.Table)
+	if values == nil {
+		return nil
+	}
+	mutation, made := *m, *p
+	mutation.Body, mutation.Values = payload.Raw, values
+	made.Mutation = &mutation
+	return &made
+}
+
 // scalars returns the values of one object as texts, or nil where Postgres
 // must take the body apart.
 func scalars(p request.Payload, fields []Field, t *schema.Table) [][]byte {

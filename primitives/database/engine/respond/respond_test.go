@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +24,22 @@ func TestContentRange(t *testing.T) {
 	} {
 		if got := respond.ContentRange(c.first, c.last, c.total); got != c.want {
 			t.Errorf("ContentRange(%d, %d, %d): got %q, want %q", c.first, c.last, c.total, got, c.want)
+		}
+	}
+}
+
+func TestResultFormats(t *testing.T) {
+	t.Parallel()
+	var fields []pgconn.FieldDescription
+	for _, oid := range []uint32{16, 20, 21, 23, 2950, 1082, 1114, 1184, 25, 1700, 701, 114, 3802, 1007, 20000} {
+		fields = append(fields, pgconn.FieldDescription{DataTypeOID: oid})
+	}
+	for utc, want := range map[bool][]int16{
+		true:  {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0},
+		false: {1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0},
+	} {
+		if got := respond.ResultFormats(fields, utc); !slices.Equal(got, want) {
+			t.Errorf("in UTC %t: got %v, want %v", utc, got, want)
 		}
 	}
 }

@@ -4,12 +4,14 @@ import (
 	"slices"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Object identifiers of the built-in types that JSON treats specially.
 const (
 	oidBool, oidInt8, oidInt2, oidInt4   = 16, 20, 21, 23
+	oidUUID                              = 2950
 	oidFloat4, oidFloat8, oidNumeric     = 700, 701, 1700
 	oidJSON, oidJSONB                    = 114, 3802
 	oidDate, oidTimestamp, oidTimestampZ = 1082, 1114, 1184
@@ -31,24 +33,34 @@ const (
 	asNumber
 	asBool
 	asTime
+	// of values in binary form
+	asBinaryBool
+	asBinaryInt
+	asBinaryUUID
+	asBinaryDate
+	asBinaryTimestamp
+	asBinaryTimestampUTC
 )
 
-// RowWriter appends rows of text values as JSON objects. The bytes are those
-// of row_to_json.
+// RowWriter appends rows as JSON objects. The bytes are those of row_to_json.
 type RowWriter struct {
 	keys      [][]byte
 	encodings []encoding
 }
 
-// NewRowWriter returns a writer for rows of the given columns. exact is false
-// when the JSON of a column cannot be made from its text alone (arrays,
-// composites, types with a cast to json): it would be written as a string.
-// isPlain tells about types that users made.
+// NewRowWriter returns a writer for rows of the given columns, whose values are
+// text, or binary where the field's format says so and ResultFormats allows it.
+// exact is false when the JSON of a column cannot be made from its text alone
+// (arrays, composites, types with a cast to json): it would be written as a
+// string. isPlain tells about types that users made.
 func NewRowWriter(fields []pgconn.FieldDescription, isPlain func(oid uint32) bool) (w *RowWriter, exact bool) {
 	w = &RowWriter{keys: make([][]byte, len(fields)), encodings: make([]encoding, len(fields))}
 	exact = true
 	for i, f := range fields {
 		e, ok := encodingOf(f.DataTypeOID, isPlain)
+		if f.Format == pgx.BinaryFormatCode {
+			e = binaryEncodingOf(f.DataTypeOID)
+		}
 		exact = exact && ok
 		w.encodings[i] = e
 		key := []byte{','}
@@ -101,6 +113,8 @@ func (w *RowWriter) Append(b []byte, values [][]byte) []byte {
 			}
 		case asTime:
 			b = appendTime(b, v)
+		case asBinaryBool, asBinaryInt, asBinaryUUID, asBinaryDate, asBinaryTimestamp, asBinaryTimestampUTC:
+			b = appendBinary(b, w.encodings[i], v)
 		default:
 			b = request.AppendString(b, v)
 		}

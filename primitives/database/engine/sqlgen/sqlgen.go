@@ -38,6 +38,20 @@ type Query struct {
 	// Count is the statement that counts the rows without their range; nil
 	// when Main has the total or nobody asked.
 	Count *Statement
+	// values is where Main's parameters have a mutation's Values, one after
+	// the other: 1 is the first, 0 says that they are not there.
+	values int
+}
+
+// WithValues returns the statements of a plan that differs from q's only in
+// the mutation's Values. ok is false if q does not have them as parameters.
+func (q Query) WithValues(values [][]byte) (_ Query, ok bool) {
+	if q.values == 0 {
+		return q, false
+	}
+	q.Main.Args = slices.Clone(q.Main.Args)
+	copy(q.Main.Args[q.values-1:], values)
+	return q, true
 }
 
 // Options choose between equivalent forms.
@@ -344,7 +358,7 @@ func mutate(p *plan.Plan, o Options) Query {
 		q.Output = output(p, o)
 		w.returned(p, q.Output)
 	}
-	q.Main = w.statement()
+	q.Main, q.values = w.statement(), w.values
 	return q
 }
 

@@ -130,6 +130,7 @@ func (w *writer) insert(m *plan.Mutation) {
 		// The parameters have the types of the columns, so that the server
 		// reads the texts as it would read them in JSON, without the JSON.
 		w.s(" VALUES (")
+		w.values = len(w.args) + 1
 		list(w, ", ", m.Values, func(text []byte) { w.arg(text) })
 		w.s(")")
 	} else {
@@ -193,6 +194,7 @@ func (w *writer) update(m *plan.Mutation) {
 		w.s("UPDATE ")
 		w.name(m.Table)
 		w.s(" SET ")
+		w.values = len(w.args) + 1
 		for i, f := range m.Columns {
 			if i > 0 {
 				w.s(", ")

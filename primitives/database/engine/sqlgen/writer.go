@@ -19,6 +19,8 @@ type Statement struct {
 type writer struct {
 	sql  strings.Builder
 	args [][]byte
+	// values is Query.values.
+	values int
 }
 
 func (w *writer) statement() Statement { return Statement{w.sql.String(), w.args} }
