@@ -5,7 +5,9 @@
 // AsOwner are reviewed one by one. The caller pool logs in as Authenticator,
 // a role that owns nothing, has no rights of its own and may only SET ROLE to
 // anon, authenticated and project_admin; whatever SQL a caller brings in
-// runs there, under row-level security.
+// runs there, under row-level security. The product itself is a caller too,
+// with the role of the project's administrator, where a project's triggers may
+// run: AsProject.
 //
 // Transactions are visible in signatures (a Tx parameter), never hidden in a
 // context. Work that must wait for the commit is attached with Tx.OnCommit; a

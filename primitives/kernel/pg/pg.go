@@ -14,6 +14,10 @@ import (
 // Authenticator is the login of the caller pool, unless Config says otherwise.
 const Authenticator = "insforge_authenticator"
 
+// defaultName is the name of connections outside requests; see
+// applicationName.
+const defaultName = "insforge"
+
 // Pool sizes are bounds, not targets: both pools hand out the connection that
 // was returned last, so an idle product keeps a handful.
 const (
@@ -52,8 +56,8 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	caller.ConnConfig.User = cmp.Or(c.Authenticator, Authenticator)
 	caller.ConnConfig.Password = c.AuthenticatorPassword
 	caller.MaxConns = cmpOr(c.MaxCaller, defaultMaxCaller)
-	// One statement name per role: a plan made for one role is thrown away
-	// when another uses it, so nothing is cached by SQL text alone.
+	// A plan made for one role is thrown away when another uses it, and callers
+	// change their tables, so nothing is cached by SQL text alone.
 	caller.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
 	db := &DB{ownerDSN: c.OwnerDSN}
 	if db.owner, err = pgxpool.NewWithConfig(ctx, owner); err != nil {
@@ -75,7 +79,7 @@ func poolConfig(dsn string, most, fallback int32) (*pgxpool.Config, error) {
 	c.MaxConns = cmpOr(most, fallback)
 	c.MaxConnIdleTime = idleTimeout
 	c.ConnConfig.ConnectTimeout = connectTimeout
-	c.ConnConfig.RuntimeParams["application_name"] = "insforge"
+	c.ConnConfig.RuntimeParams["application_name"] = defaultName
 	c.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	return c, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -45,10 +46,46 @@ func (db *DB) As(ctx context.Context, f func(Tx) error) error {
 	return run(ctx, db.caller, &p, f)
 }
 
+// project is whom AsProject and AsProjectAtOnce run as.
+func project() identity.Principal { return identity.NewAdmin(identity.APIKey, "") }
+
+// AsProject runs f in a transaction as the project's administrator, whoever
+// calls: for tables of the product that a project's triggers may be on, which
+// must not run as the owner. The statements are the product's own and about
+// tables that only migrations change: what they take and return is remembered.
+func (db *DB) AsProject(ctx context.Context, f func(Tx) error) error {
+	p := project()
+	return run(ctx, db.caller, &p, func(tx Tx) error {
+		tx.Tx = described{tx.Tx}
+		return f(tx)
+	})
+}
+
+// described is a transaction that asks once a connection, not each time, what
+// a statement takes and returns: one round trip less.
+type described struct{ pgx.Tx }
+
+func (d described) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	return d.Tx.Exec(ctx, sql, describedOnce(args)...)
+}
+
+func (d described) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return d.Tx.Query(ctx, sql, describedOnce(args)...)
+}
+
+func (d described) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return d.Tx.QueryRow(ctx, sql, describedOnce(args)...)
+}
+
+func describedOnce(args []any) []any {
+	return append([]any{pgx.QueryExecModeCacheDescribe}, args...)
+}
+
 func run(ctx context.Context, pool *pgxpool.Pool, as *identity.Principal, f func(Tx) error) error {
-	inner, err := pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginQuery(ctx)})
+	inner, err := pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginQuery(ctx, as)})
 	if err != nil {
-		if ctx.Err() == nil {
+		// What Postgres answers is no lost connection.
+		if ctx.Err() == nil && State(err) == "" {
 			err = fmt.Errorf("%w: %w", errLost, err)
 		}
 		return fmt.Errorf("begin: %w", err)
@@ -64,12 +101,6 @@ func run(ctx context.Context, pool *pgxpool.Pool, as *identity.Principal, f func
 		defer cancel()
 		_ = inner.Rollback(ctx) // a failed rollback closes the connection, which rolls back
 	}()
-	if as != nil {
-		const q = `SELECT set_config('role', $1, true), set_config('request.jwt.claims', $2, true)`
-		if _, err := inner.Exec(ctx, q, string(as.Role()), as.Claims); err != nil {
-			return fmt.Errorf("assume role %s: %w", as.Role(), lost(ctx, inner, err))
-		}
-	}
 	err = f(Tx{Tx: inner, after: &after})
 	var keep persisted
 	if err != nil && !errors.As(err, &keep) {
@@ -100,14 +131,31 @@ func lost(ctx context.Context, tx pgx.Tx, err error) error {
 	return fmt.Errorf("%w: %w", errLost, err)
 }
 
-// beginQuery begins a transaction and names the request it serves, in the
-// same round trip: the name shows in pg_stat_activity and in Postgres's log.
-func beginQuery(ctx context.Context) string {
+// beginQuery begins a transaction, names the request it serves and takes the
+// caller's role, all in one round trip.
+func beginQuery(ctx context.Context, as *identity.Principal) string {
+	q := "BEGIN"
+	if name := applicationName(ctx); name != "" {
+		q += "; SET LOCAL application_name = '" + name + "'"
+	}
+	if as == nil {
+		return q
+	}
+	// Claims hold what a caller likes. In hexadecimal they are the same text
+	// under every setting that a session before may have left behind.
+	return q + fmt.Sprintf(`; SELECT pg_catalog.set_config('role', '%s', true),`+
+		` pg_catalog.set_config('request.jwt.claims', pg_catalog.convert_from(pg_catalog.decode('%x', 'hex'), 'UTF8'), true)`,
+		as.Role(), as.Claims)
+}
+
+// applicationName is the name of the request being served, as it shows in
+// pg_stat_activity and in Postgres's log; empty for one that needs quotes.
+func applicationName(ctx context.Context) string {
 	name := identity.CallFrom(ctx).ApplicationName()
-	if name == "" || strings.ContainsFunc(name, func(r rune) bool {
+	if strings.ContainsFunc(name, func(r rune) bool {
 		return r != ' ' && r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	}) {
-		return "BEGIN"
+		return ""
 	}
-	return "BEGIN; SET LOCAL application_name = '" + name + "'"
+	return name
 }
