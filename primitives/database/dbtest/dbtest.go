@@ -42,7 +42,7 @@ const (
 // AdminActor is how the audit log names the holder of AdminToken.
 const AdminActor = "local:admin"
 
-const userID = "11111111-1111-4111-8111-111111111111"
+const UserID = "11111111-1111-4111-8111-111111111111"
 
 // Callers knows one credential of each kind.
 type Callers struct{}
@@ -66,7 +66,7 @@ func (Callers) AccessToken(_ context.Context, token string) (identity.Principal,
 	case AdminToken:
 		return identity.NewAdmin(identity.Admin, AdminActor), nil
 	case UserToken:
-		return identity.NewUser(userID, "u@example.com", nil), nil
+		return identity.NewUser(UserID, "u@example.com", nil), nil
 	}
 	return identity.Principal{}, fault.New(http.StatusUnauthorized, fault.AuthUnauthorized, "Invalid token")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
 	"github.com/jackc/pgx/v5"
@@ -13,7 +14,7 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 const (
-	alice = "11111111-1111-4111-8111-111111111111" // the user of dbtest.UserToken
+	alice = dbtest.UserID
 	bob   = "22222222-2222-4222-8222-222222222222"
 )
 

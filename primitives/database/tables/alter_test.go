@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
@@ -18,11 +19,11 @@ func TestAlterAppliesAllChangesInOrder(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	p.create("teams", text("name"))
-	p.ok(p.call("POST", "/tables", `{"tableName":"people","columns":[`+text("name")+`,`+column("team", "uuid", "")+`,`+
+	p.OK(p.Call("POST", "/tables", `{"tableName":"people","columns":[`+text("name")+`,`+column("team", "uuid", "")+`,`+
 		column("age", "integer", `,"defaultValue":"1"`)+`],"foreignKeys":[`+reference("team", "teams", "id")+`]}`), http.StatusCreated)
-	p.exec(`INSERT INTO people (name) VALUES ('a'), ('b')`)
+	p.Exec(`INSERT INTO people (name) VALUES ('a'), ('b')`)
 
-	a := p.ok(p.call("PATCH", "/tables/people/schema", `{
+	a := p.OK(p.Call("PATCH", "/tables/people/schema", `{
 		"renameTable":{"newTableName":"Members"},
 		"addForeignKeys":[`+reference("crew", "public.teams", "id")+`,`+reference("owner", "auth.users", "id")+`],
 		"addColumns":[{"columnName":"team","type":"string","isNullable":false,"isUnique":false,"defaultValue":"none"},`+
@@ -34,9 +35,9 @@ func TestAlterAppliesAllChangesInOrder(t *testing.T) {
 		"dropColumns":["team"],
 		"dropForeignKeys":["fk_team_teams_id"]}`), http.StatusBadRequest)
 	// "crew" does not exist: nothing of the whole request may have happened.
-	p.equal(member(p.call("GET", "/tables/people/schema", "").body, "recordCount"), `2`)
+	p.Equal(dbtest.Member(p.Call("GET", "/tables/people/schema", "").Body, "recordCount"), `2`)
 
-	a = p.ok(p.call("PATCH", "/tables/people/schema", `{
+	a = p.OK(p.Call("PATCH", "/tables/people/schema", `{
 		"renameTable":{"newTableName":"Members"},
 		"addForeignKeys":[`+reference("owner", "auth.users", "id")+`],
 		"addColumns":[{"columnName":"team","type":"string","isNullable":false,"isUnique":false,"defaultValue":"none"},`+
@@ -46,27 +47,27 @@ func TestAlterAppliesAllChangesInOrder(t *testing.T) {
 		                 {"columnName":"age","defaultValue":""}],
 		"dropColumns":["team"],
 		"dropForeignKeys":["fk_team_teams_id"]}`), http.StatusOK)
-	p.equal(a.body, `{"schemaName":"public","message":"table schema updated successfully","tableName":"people","operations":[
+	p.Equal(a.Body, `{"schemaName":"public","message":"table schema updated successfully","tableName":"people","operations":[
 		"Dropped foreign key: fk_team_teams_id","Dropped column: team",
 		"Changed default value of column: name","Renamed column: name to full name","Renamed column: full name to label",
 		"Dropped default value of column: age",
 		"Added column: team","Added column: owner","Added column: token",
 		"Added foreign key: fk_owner_auth_users_id","Renamed table: people to Members"]}`)
 
-	p.equal(p.call("GET", "/tables", "").body, `["Members","teams"]`)
-	read := p.ok(p.call("GET", "/tables/Members/schema", ""), http.StatusOK).body
+	p.Equal(p.Call("GET", "/tables", "").Body, `["Members","teams"]`)
+	read := p.OK(p.Call("GET", "/tables/Members/schema", ""), http.StatusOK).Body
 	if diff := cmp.Diff([]string{"id", "label", "age", "created_at", "updated_at", "team", "owner", "token"},
-		names(member(read, "columns"), "columnName")); diff != "" {
+		names(dbtest.Member(read, "columns"), "columnName")); diff != "" {
 		t.Errorf("columns (-want +got):\n%s", diff)
 	}
-	if got := value[int](p, `SELECT count(DISTINCT token) FROM "Members" WHERE team = 'none' AND label IN ('a', 'b')`); got != 2 {
+	if got := dbtest.Value[int](p.Product, `SELECT count(DISTINCT token) FROM "Members" WHERE team = 'none' AND label IN ('a', 'b')`); got != 2 {
 		t.Errorf("%d rows kept their name and got new values, want 2", got)
 	}
-	p.exec(`INSERT INTO "Members" DEFAULT VALUES`)
-	if got := value[int](p, `SELECT count(*) FROM "Members" WHERE label = 'it''s' AND age IS NULL`); got != 1 {
+	p.Exec(`INSERT INTO "Members" DEFAULT VALUES`)
+	if got := dbtest.Value[int](p.Product, `SELECT count(*) FROM "Members" WHERE label = 'it''s' AND age IS NULL`); got != 1 {
 		t.Errorf("%d rows with the changed defaults, want 1", got)
 	}
-	if got := value[string](p, `SELECT tgname FROM pg_trigger WHERE tgrelid = '"Members"'::regclass AND NOT tgisinternal`); got != "Members_update_timestamp" {
+	if got := dbtest.Value[string](p.Product, `SELECT tgname FROM pg_trigger WHERE tgrelid = '"Members"'::regclass AND NOT tgisinternal`); got != "Members_update_timestamp" {
 		t.Errorf("trigger is named %s, want it to follow the table", got)
 	}
 }
@@ -76,9 +77,9 @@ func TestAlterRefusals(t *testing.T) {
 	p := start(t)
 	p.create("t", text("a"), text("b"), column("n", "integer", ""))
 	p.create("taken", text("a"))
-	p.ok(p.call("POST", "/tables", `{"tableName":"target","columns":[{"columnName":"code","type":"string","isNullable":true,"isUnique":true}]}`), http.StatusCreated)
-	p.ok(p.call("POST", "/tables", `{"tableName":"child","columns":[`+text("code")+`],"foreignKeys":[`+reference("code", "target", "code")+`]}`), http.StatusCreated)
-	p.exec(`CREATE VIEW seen AS SELECT a FROM t; INSERT INTO t (a) VALUES ('x'), ('x');
+	p.OK(p.Call("POST", "/tables", `{"tableName":"target","columns":[{"columnName":"code","type":"string","isNullable":true,"isUnique":true}]}`), http.StatusCreated)
+	p.OK(p.Call("POST", "/tables", `{"tableName":"child","columns":[`+text("code")+`],"foreignKeys":[`+reference("code", "target", "code")+`]}`), http.StatusCreated)
+	p.Exec(`CREATE VIEW seen AS SELECT a FROM t; INSERT INTO t (a) VALUES ('x'), ('x');
 	        CREATE TABLE foreign_owner (a int, b int)`)
 	cases := []struct {
 		name, table, body string
@@ -124,23 +125,23 @@ func TestAlterRefusals(t *testing.T) {
 		{"table of somebody else", "foreign_owner", `{"dropColumns":["a"]}`, 403, fault.Forbidden, "must be owner"},
 		{"table of the product", "users/schema?schema=auth", `{"addColumns":[` + text("x") + `]}`, 403, fault.Forbidden, "must be owner"},
 	}
-	before := p.call("GET", "/tables/t/schema", "").text
-	audits := value[int](p, `SELECT count(*) FROM system.audit_logs`)
+	before := p.Call("GET", "/tables/t/schema", "").Text
+	audits := dbtest.Value[int](p.Product, `SELECT count(*) FROM system.audit_logs`)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			q := p
-			q.t = t
+			q.T = t
 			path := "/tables/" + c.table
 			if !strings.Contains(c.table, "/") {
 				path += "/schema"
 			}
-			q.refused(q.call("PATCH", path, c.body), c.status, c.code, c.says)
+			q.Refused(q.Call("PATCH", path, c.body), c.status, c.code, c.says)
 		})
 	}
-	if after := p.call("GET", "/tables/t/schema", "").text; after != before {
+	if after := p.Call("GET", "/tables/t/schema", "").Text; after != before {
 		t.Errorf("refused changes left a trace:\n%s\n%s", before, after)
 	}
-	if after := value[int](p, `SELECT count(*) FROM system.audit_logs`); after != audits {
+	if after := dbtest.Value[int](p.Product, `SELECT count(*) FROM system.audit_logs`); after != audits {
 		t.Errorf("refused changes left %d audit rows", after-audits)
 	}
 }
@@ -148,17 +149,17 @@ func TestAlterRefusals(t *testing.T) {
 func TestAlterOfTablesMadeElsewhere(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	p.exec(`CREATE TABLE bare (); CREATE TABLE big (pk bigint PRIMARY KEY, v text, "q""x" text REFERENCES auth.users (email));
+	p.Exec(`CREATE TABLE bare (); CREATE TABLE big (pk bigint PRIMARY KEY, v text, "q""x" text REFERENCES auth.users (email));
 	        ALTER TABLE big RENAME CONSTRAINT "big_q""x_fkey" TO "odd ""name""";
 	        CREATE TABLE parted (n int, v text) PARTITION BY RANGE (n); CREATE TABLE part PARTITION OF parted DEFAULT;
 	        ALTER TABLE bare OWNER TO project_admin; ALTER TABLE big OWNER TO project_admin;
 	        ALTER TABLE parted OWNER TO project_admin; ALTER TABLE part OWNER TO project_admin`)
-	p.ok(p.call("PATCH", "/tables/bare/schema", `{"renameTable":{"newTableName":"bare2"}}`), http.StatusOK)
-	p.ok(p.call("PATCH", "/tables/bare2/schema", `{"addColumns":[`+text("v")+`]}`), http.StatusOK)
-	p.ok(p.call("PATCH", "/tables/big/schema", `{"dropForeignKeys":["odd \"name\""],"dropColumns":["v"]}`), http.StatusOK)
-	p.refused(p.call("PATCH", "/tables/part/schema", `{"dropColumns":["v"]}`), http.StatusBadRequest, fault.DatabaseValidationError, "inherited")
-	p.ok(p.call("PATCH", "/tables/parted/schema", `{"dropColumns":["v"]}`), http.StatusOK)
-	p.equal(p.ok(p.call("PATCH", "/tables/big/schema", `{}`), http.StatusOK).body,
+	p.OK(p.Call("PATCH", "/tables/bare/schema", `{"renameTable":{"newTableName":"bare2"}}`), http.StatusOK)
+	p.OK(p.Call("PATCH", "/tables/bare2/schema", `{"addColumns":[`+text("v")+`]}`), http.StatusOK)
+	p.OK(p.Call("PATCH", "/tables/big/schema", `{"dropForeignKeys":["odd \"name\""],"dropColumns":["v"]}`), http.StatusOK)
+	p.Refused(p.Call("PATCH", "/tables/part/schema", `{"dropColumns":["v"]}`), http.StatusBadRequest, fault.DatabaseValidationError, "inherited")
+	p.OK(p.Call("PATCH", "/tables/parted/schema", `{"dropColumns":["v"]}`), http.StatusOK)
+	p.Equal(p.OK(p.Call("PATCH", "/tables/big/schema", `{}`), http.StatusOK).Body,
 		`{"schemaName":"public","message":"table schema updated successfully","tableName":"big","operations":[]}`)
 }
 
@@ -166,8 +167,8 @@ func TestDroppingAColumnAndAddingItAgainKeepsTheTable(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	p.create("t", text("only"))
-	p.ok(p.call("PATCH", "/tables/t/schema", `{"dropColumns":["only"],"addColumns":[`+column("only", "integer", "")+`]}`), http.StatusOK)
-	columns := member(p.call("GET", "/tables/t/schema", "").body, "columns")
+	p.OK(p.Call("PATCH", "/tables/t/schema", `{"dropColumns":["only"],"addColumns":[`+column("only", "integer", "")+`]}`), http.StatusOK)
+	columns := dbtest.Member(p.Call("GET", "/tables/t/schema", "").Body, "columns")
 	if diff := cmp.Diff([]string{"uuid", "datetime", "datetime", "integer"}, names(columns, "type")); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
@@ -177,37 +178,37 @@ func TestDropRemovesTheTableAndWhatDependsOnIt(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	p.create("gone", text("a"))
-	p.ok(p.call("POST", "/tables", `{"tableName":"child","columns":[`+column("g", "uuid", "")+`],"foreignKeys":[`+reference("g", "gone", "id")+`]}`), http.StatusCreated)
-	p.exec(`CREATE VIEW seen AS SELECT a FROM gone`)
+	p.OK(p.Call("POST", "/tables", `{"tableName":"child","columns":[`+column("g", "uuid", "")+`],"foreignKeys":[`+reference("g", "gone", "id")+`]}`), http.StatusCreated)
+	p.Exec(`CREATE VIEW seen AS SELECT a FROM gone`)
 	for range 2 { // an unknown table is no error
-		a := p.ok(p.call("DELETE", "/tables/gone", ""), http.StatusOK)
-		delete(a.body.(map[string]any), "nextActions")
-		p.equal(a.body, `{"schemaName":"public","message":"table deleted successfully","tableName":"gone"}`)
+		a := p.OK(p.Call("DELETE", "/tables/gone", ""), http.StatusOK)
+		delete(a.Body.(map[string]any), "nextActions")
+		p.Equal(a.Body, `{"schemaName":"public","message":"table deleted successfully","tableName":"gone"}`)
 	}
-	p.ok(p.call("DELETE", "/tables/gone?schema=nowhere", ""), http.StatusOK)
-	p.equal(p.call("GET", "/tables", "").body, `["child"]`)
-	p.equal(member(p.call("GET", "/tables/child/schema", "").body, "foreignKeys"), `[]`)
+	p.OK(p.Call("DELETE", "/tables/gone?schema=nowhere", ""), http.StatusOK)
+	p.Equal(p.Call("GET", "/tables", "").Body, `["child"]`)
+	p.Equal(dbtest.Member(p.Call("GET", "/tables/child/schema", "").Body, "foreignKeys"), `[]`)
 
-	p.exec(`CREATE VIEW kept AS SELECT 1 AS one`)
-	p.refused(p.call("DELETE", "/tables/kept", ""), http.StatusBadRequest, fault.DatabaseValidationError, "not a table")
-	p.refused(p.call("DELETE", "/tables/users?schema=auth", ""), http.StatusForbidden, fault.Forbidden, "must be owner")
+	p.Exec(`CREATE VIEW kept AS SELECT 1 AS one`)
+	p.Refused(p.Call("DELETE", "/tables/kept", ""), http.StatusBadRequest, fault.DatabaseValidationError, "not a table")
+	p.Refused(p.Call("DELETE", "/tables/users?schema=auth", ""), http.StatusForbidden, fault.Forbidden, "must be owner")
 }
 
 func TestChangesAreAudited(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	p.ok(p.callAs("Bearer "+apiKey, "POST", "/tables", `{"tableName":"t","columns":[`+text("a")+`,`+
+	p.OK(p.CallAs(dbtest.APIKey, "POST", "/tables", `{"tableName":"t","columns":[`+text("a")+`,`+
 		column("b", "json", `,"defaultValue":"{}","isPrimaryKey":false,"note":"dropped"`)+`,`+column("id", "uuid", "")+`]}`), http.StatusCreated)
-	p.ok(p.call("PATCH", "/tables/t/schema", `{"dropColumns":["a"],"updateColumns":[{"columnName":"b","defaultValue":"","newColumnName":"c"}],
+	p.OK(p.Call("PATCH", "/tables/t/schema", `{"dropColumns":["a"],"updateColumns":[{"columnName":"b","defaultValue":"","newColumnName":"c"}],
 		"addForeignKeys":[],"extra":1,"renameTable":{"newTableName":"u"}}`), http.StatusOK)
-	p.ok(p.call("DELETE", "/tables/u", ""), http.StatusOK)
-	got := value[string](p, `SELECT json_agg(json_build_object('actor', actor, 'action', action, 'module', module,
+	p.OK(p.Call("DELETE", "/tables/u", ""), http.StatusOK)
+	got := dbtest.Value[string](p.Product, `SELECT json_agg(json_build_object('actor', actor, 'action', action, 'module', module,
 		'ip', host(ip_address), 'details', details) ORDER BY created_at)::text FROM system.audit_logs`)
 	var rows any
 	if err := json.Unmarshal([]byte(got), &rows); err != nil {
 		t.Fatal(err)
 	}
-	p.equal(rows, `[
+	p.Equal(rows, `[
 		{"actor":"api-key","action":"CREATE_TABLE","module":"DATABASE","ip":"192.0.2.7","details":{"schemaName":"public","tableName":"t","rlsEnabled":true,
 			"columns":[{"columnName":"a","type":"string","isNullable":true,"isUnique":false},
 			           {"columnName":"b","type":"json","isNullable":true,"isUnique":false,"defaultValue":"{}"}]}},
@@ -220,18 +221,18 @@ func TestAChangeThatCannotBeAuditedDoesNotHappen(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	p.create("t", text("a"))
-	p.exec(`DELETE FROM system.instance WHERE name = 'audit'`)
-	for _, a := range []answer{
-		p.call("POST", "/tables", `{"tableName":"u","columns":[`+text("a")+`]}`),
-		p.call("PATCH", "/tables/t/schema", `{"addColumns":[`+text("b")+`]}`),
-		p.call("DELETE", "/tables/t", ""),
+	p.Exec(`DELETE FROM system.instance WHERE name = 'audit'`)
+	for _, a := range []dbtest.Answer{
+		p.Call("POST", "/tables", `{"tableName":"u","columns":[`+text("a")+`]}`),
+		p.Call("PATCH", "/tables/t/schema", `{"addColumns":[`+text("b")+`]}`),
+		p.Call("DELETE", "/tables/t", ""),
 	} {
-		if a.status < 400 {
-			t.Errorf("got %d %s, want a failure", a.status, a.text)
+		if a.Status < 400 {
+			t.Errorf("got %d %s, want a failure", a.Status, a.Text)
 		}
 	}
-	p.equal(p.call("GET", "/tables", "").body, `["t"]`)
-	if n := len(member(p.call("GET", "/tables/t/schema", "").body, "columns").([]any)); n != 4 {
+	p.Equal(p.Call("GET", "/tables", "").Body, `["t"]`)
+	if n := len(dbtest.Member(p.Call("GET", "/tables/t/schema", "").Body, "columns").([]any)); n != 4 {
 		t.Errorf("table has %d columns, want 4", n)
 	}
 }
@@ -239,9 +240,9 @@ func TestAChangeThatCannotBeAuditedDoesNotHappen(t *testing.T) {
 func TestChangesNotifyTheRecordLayer(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	p.exec(`DROP EVENT TRIGGER IF EXISTS insforge_schema_ddl; DROP EVENT TRIGGER IF EXISTS insforge_schema_drop`)
+	p.Exec(`DROP EVENT TRIGGER IF EXISTS insforge_schema_ddl; DROP EVENT TRIGGER IF EXISTS insforge_schema_drop`)
 	ctx := t.Context()
-	conn, err := pgx.Connect(ctx, p.db.OwnerDSN())
+	conn, err := pgx.Connect(ctx, p.DB.OwnerDSN())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +255,7 @@ func TestChangesNotifyTheRecordLayer(t *testing.T) {
 		{"PATCH", "/tables/t/schema", `{"addColumns":[` + text("b") + `]}`},
 		{"DELETE", "/tables/t", ""},
 	} {
-		p.call(change.method, change.path, change.body)
+		p.Call(change.method, change.path, change.body)
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			t.Fatal(err)
@@ -271,19 +272,19 @@ func TestAChangeDoesNotQueueBehindALongTransaction(t *testing.T) {
 	p.create("busy", text("a"))
 	// A reader that stays in its transaction holds the table's weakest lock.
 	ctx := identity.With(t.Context(), identity.NewAdmin(identity.APIKey, ""))
-	err := p.db.As(ctx, func(tx pg.Tx) error {
+	err := p.DB.As(ctx, func(tx pg.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT FROM public.busy`); err != nil {
 			return err
 		}
-		p.refused(p.call("PATCH", "/tables/busy/schema", `{"addColumns":[`+text("b")+`]}`),
+		p.Refused(p.Call("PATCH", "/tables/busy/schema", `{"addColumns":[`+text("b")+`]}`),
 			http.StatusServiceUnavailable, fault.DatabaseInternalError, "Another transaction is using the table")
-		p.refused(p.call("DELETE", "/tables/busy", ""),
+		p.Refused(p.Call("DELETE", "/tables/busy", ""),
 			http.StatusServiceUnavailable, fault.DatabaseInternalError, "Another transaction is using the table")
-		p.ok(p.call("GET", "/tables/busy/schema", ""), http.StatusOK) // reading is not in its way
+		p.OK(p.Call("GET", "/tables/busy/schema", ""), http.StatusOK) // reading is not in its way
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.ok(p.call("DELETE", "/tables/busy", ""), http.StatusOK)
+	p.OK(p.Call("DELETE", "/tables/busy", ""), http.StatusOK)
 }

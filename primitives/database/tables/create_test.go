@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
@@ -16,24 +17,24 @@ import (
 func TestCreatedTableReadsBackAsItWasAskedFor(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	a := p.ok(p.call("POST", "/tables", `{"tableName":"posts","columns":[
+	a := p.OK(p.Call("POST", "/tables", `{"tableName":"posts","columns":[
 		{"columnName":"title","type":"string","isNullable":false,"isUnique":true,"defaultValue":"x","isPrimaryKey":true},
 		{"columnName":"id","type":"uuid","isNullable":false,"isUnique":true},
 		{"columnName":"created_at","type":"datetime","isNullable":true,"isUnique":false},
 		{"columnName":"user_id","type":"uuid","isNullable":true,"isUnique":false}],
 		"foreignKeys":[{"referenceTable":"auth.users","referenceColumns":[{"sourceColumn":"user_id","referenceColumn":"id"}],
 		                "onDelete":"CASCADE","onUpdate":"NO ACTION"}]}`), http.StatusCreated)
-	hint, _ := member(a.body, "nextActions").(string)
+	hint, _ := dbtest.Member(a.Body, "nextActions").(string)
 	if !strings.Contains(hint, "policies") {
 		t.Errorf("nextActions is %q, want a word about policies", hint)
 	}
-	delete(a.body.(map[string]any), "nextActions")
-	p.equal(a.body, `{"schemaName":"public","message":"table created successfully","tableName":"posts",
+	delete(a.Body.(map[string]any), "nextActions")
+	p.Equal(a.Body, `{"schemaName":"public","message":"table created successfully","tableName":"posts",
 		"columns":[{"columnName":"title","type":"string","isNullable":false,"isUnique":true,"defaultValue":"x","sqlType":"TEXT"},
 		           {"columnName":"user_id","type":"uuid","isNullable":true,"isUnique":false,"sqlType":"UUID"}],
 		"autoFields":["id","created_at","updated_at"]}`)
 
-	p.equal(p.ok(p.call("GET", "/tables/posts/schema", ""), http.StatusOK).body, `{"schemaName":"public","tableName":"posts",
+	p.Equal(p.OK(p.Call("GET", "/tables/posts/schema", ""), http.StatusOK).Body, `{"schemaName":"public","tableName":"posts",
 		"columns":[
 		{"columnName":"id","type":"uuid","isNullable":false,"isPrimaryKey":true,"isUnique":true,"defaultValue":"gen_random_uuid()"},
 		{"columnName":"title","type":"string","isNullable":false,"isPrimaryKey":false,"isUnique":true,"defaultValue":"x"},
@@ -45,29 +46,29 @@ func TestCreatedTableReadsBackAsItWasAskedFor(t *testing.T) {
 		                "onDelete":"CASCADE","onUpdate":"NO ACTION"}],
 		"recordCount":0}`)
 
-	p.equal(p.ok(p.call("GET", "/tables", ""), http.StatusOK).body, `["posts"]`)
+	p.Equal(p.OK(p.Call("GET", "/tables", ""), http.StatusOK).Body, `["posts"]`)
 }
 
 func TestCreatedTableBelongsToTheAdministrator(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	p.create("notes", text("body"))
-	if got := value[string](p, `SELECT tableowner FROM pg_tables WHERE tablename = 'notes'`); got != "project_admin" {
+	if got := dbtest.Value[string](p.Product, `SELECT tableowner FROM pg_tables WHERE tablename = 'notes'`); got != "project_admin" {
 		t.Errorf("owner is %s, want project_admin", got)
 	}
 	for _, role := range []string{"anon", "authenticated"} {
 		for _, privilege := range []string{"SELECT", "INSERT", "UPDATE", "DELETE"} {
-			if !value[bool](p, `SELECT has_table_privilege($1, 'public.notes', $2)`, role, privilege) {
+			if !dbtest.Value[bool](p.Product, `SELECT has_table_privilege($1, 'public.notes', $2)`, role, privilege) {
 				t.Errorf("%s lacks %s on a new table in public", role, privilege)
 			}
 		}
 	}
-	p.exec(`INSERT INTO notes (body, updated_at) VALUES ('a', '2000-01-01')`)
-	p.exec(`UPDATE notes SET body = 'b'`)
-	if !value[bool](p, `SELECT updated_at > '2020-01-01' FROM notes`) {
+	p.Exec(`INSERT INTO notes (body, updated_at) VALUES ('a', '2000-01-01')`)
+	p.Exec(`UPDATE notes SET body = 'b'`)
+	if !dbtest.Value[bool](p.Product, `SELECT updated_at > '2020-01-01' FROM notes`) {
 		t.Error("updated_at did not change with the row")
 	}
-	if got := value[int](p, `SELECT count(*) FROM pg_trigger WHERE tgname = 'notes_update_timestamp'`); got != 1 {
+	if got := dbtest.Value[int](p.Product, `SELECT count(*) FROM pg_trigger WHERE tgname = 'notes_update_timestamp'`); got != 1 {
 		t.Errorf("%d triggers of the documented name, want 1", got)
 	}
 }
@@ -76,10 +77,10 @@ func TestFreshTableIsClosedUntilPoliciesExist(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	p.create("closed", text("body"))
-	p.ok(p.call("POST", "/tables", `{"tableName":"open","rlsEnabled":false,"columns":[`+text("body")+`]}`), http.StatusCreated)
-	p.exec(`INSERT INTO closed (body) VALUES ('a')`)
-	p.exec(`INSERT INTO open (body) VALUES ('a')`)
-	everybody := []identity.Principal{identity.Anonymous(identity.AnonKey), identity.NewUser(userID, "u@example.com", nil)}
+	p.OK(p.Call("POST", "/tables", `{"tableName":"open","rlsEnabled":false,"columns":[`+text("body")+`]}`), http.StatusCreated)
+	p.Exec(`INSERT INTO closed (body) VALUES ('a')`)
+	p.Exec(`INSERT INTO open (body) VALUES ('a')`)
+	everybody := []identity.Principal{identity.Anonymous(identity.AnonKey), identity.NewUser(dbtest.UserID, "u@example.com", nil)}
 	for _, who := range everybody {
 		if got, err := valueAs[int](p, who, `SELECT count(*) FROM public.closed`); err != nil || got != 0 {
 			t.Errorf("%s sees %d rows, %v; want none", who.Role(), got, err)
@@ -110,17 +111,17 @@ func TestRequiredColumnsHaveSystemDefaults(t *testing.T) {
 	}
 	p.create("kinds", columns...)
 	got := map[string]any{}
-	read := member(p.ok(p.call("GET", "/tables/kinds/schema", ""), http.StatusOK).body, "columns").([]any)
+	read := dbtest.Member(p.OK(p.Call("GET", "/tables/kinds/schema", ""), http.StatusOK).Body, "columns").([]any)
 	for _, c := range read {
-		name := member(c, "columnName").(string)
+		name := dbtest.Member(c, "columnName").(string)
 		if kind, ok := strings.CutPrefix(name, "c_"); ok {
-			got[kind] = member(c, "defaultValue")
-			if member(c, "type") != kind {
-				t.Errorf("column of type %s reads back as %v", kind, member(c, "type"))
+			got[kind] = dbtest.Member(c, "defaultValue")
+			if dbtest.Member(c, "type") != kind {
+				t.Errorf("column of type %s reads back as %v", kind, dbtest.Member(c, "type"))
 			}
 		}
-		if strings.HasPrefix(name, "n_") && member(c, "defaultValue") != nil {
-			t.Errorf("nullable %s has default %v, want none", name, member(c, "defaultValue"))
+		if strings.HasPrefix(name, "n_") && dbtest.Member(c, "defaultValue") != nil {
+			t.Errorf("nullable %s has default %v, want none", name, dbtest.Member(c, "defaultValue"))
 		}
 	}
 	want := map[string]any{"string": nil, "date": "now()", "datetime": "now()", "integer": nil, "float": nil,
@@ -149,25 +150,25 @@ func TestDefaultsAreStoredLiterally(t *testing.T) {
 		{"truth", "boolean", "true"},
 		{"document", "json", `{"a": "it's"}`},
 		{"day", "date", "2024-02-29"},
-		{"id", "uuid", userID},
+		{"id", "uuid", dbtest.UserID},
 	}
 	p := start(t)
 	var columns []string
 	for i, h := range hostile {
-		columns = append(columns, column(fmt.Sprintf("c%d", i), h.kind, `,"defaultValue":`+quote(h.value)))
+		columns = append(columns, column(fmt.Sprintf("c%d", i), h.kind, `,"defaultValue":`+dbtest.Quote(h.value)))
 	}
 	p.create("defaults", columns...)
-	p.exec(`INSERT INTO defaults DEFAULT VALUES`)
-	read := member(p.ok(p.call("GET", "/tables/defaults/schema", ""), http.StatusOK).body, "columns").([]any)
+	p.Exec(`INSERT INTO defaults DEFAULT VALUES`)
+	read := dbtest.Member(p.OK(p.Call("GET", "/tables/defaults/schema", ""), http.StatusOK).Body, "columns").([]any)
 	for i, h := range hostile {
-		if got := member(read[i+1], "defaultValue"); got != h.value {
+		if got := dbtest.Member(read[i+1], "defaultValue"); got != h.value {
 			t.Errorf("%s: default reads back as %q, want %q", h.name, got, h.value)
 		}
-		if got := value[string](p, fmt.Sprintf(`SELECT c%d::text FROM defaults`, i)); got != h.value {
+		if got := dbtest.Value[string](p.Product, fmt.Sprintf(`SELECT c%d::text FROM defaults`, i)); got != h.value {
 			t.Errorf("%s: a row got %q, want %q", h.name, got, h.value)
 		}
 	}
-	if !value[bool](p, `SELECT to_regclass('auth.users') IS NOT NULL`) {
+	if !dbtest.Value[bool](p.Product, `SELECT to_regclass('auth.users') IS NOT NULL`) {
 		t.Error("a default value dropped a table")
 	}
 }
@@ -175,11 +176,11 @@ func TestDefaultsAreStoredLiterally(t *testing.T) {
 func TestDefaultsMeanTheSameWithoutStandardStrings(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	p.exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET standard_conforming_strings = off', current_database()); END $$`)
-	p.db.Reset()
-	p.create("old", column("c", "string", `,"defaultValue":`+quote(`\'; DROP TABLE auth.users; --`)))
-	p.exec(`INSERT INTO old DEFAULT VALUES`)
-	if got, want := value[string](p, `SELECT c FROM old`), `\'; DROP TABLE auth.users; --`; got != want {
+	p.Exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET standard_conforming_strings = off', current_database()); END $$`)
+	p.DB.Reset()
+	p.create("old", column("c", "string", `,"defaultValue":`+dbtest.Quote(`\'; DROP TABLE auth.users; --`)))
+	p.Exec(`INSERT INTO old DEFAULT VALUES`)
+	if got, want := dbtest.Value[string](p.Product, `SELECT c FROM old`), `\'; DROP TABLE auth.users; --`; got != want {
 		t.Errorf("a row got %q, want %q", got, want)
 	}
 }
@@ -191,16 +192,16 @@ func TestNamesAreQuotedAndKeepTheirCase(t *testing.T) {
 	for _, name := range []string{"Posts", "posts", "semi;colon", "it's", `back\slash`, "tab le", "select", "日本語", "a.b", "percent%s", "per/cent", "-- c", long} {
 		p.create(name, text("Größe; DROP TABLE auth.users"), text("user"), text(strings.Repeat("c", 63)))
 		path := "/tables/" + strings.NewReplacer("%", "%25", "/", "%2F", " ", "%20", ";", "%3B", `\`, "%5C").Replace(name)
-		a := p.ok(p.call("GET", path+"/schema", ""), http.StatusOK)
-		if got := member(a.body, "tableName"); got != name {
+		a := p.OK(p.Call("GET", path+"/schema", ""), http.StatusOK)
+		if got := dbtest.Member(a.Body, "tableName"); got != name {
 			t.Errorf("table reads back as %q, want %q", got, name)
 		}
 		want := []string{"id", "Größe; DROP TABLE auth.users", "user", strings.Repeat("c", 63), "created_at", "updated_at"}
-		if diff := cmp.Diff(want, names(member(a.body, "columns"), "columnName")); diff != "" {
+		if diff := cmp.Diff(want, names(dbtest.Member(a.Body, "columns"), "columnName")); diff != "" {
 			t.Errorf("columns of %s (-want +got):\n%s", name, diff)
 		}
-		p.ok(p.call("DELETE", path, ""), http.StatusOK)
-		if value[bool](p, `SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public' AND tablename = $1)`, name) {
+		p.OK(p.Call("DELETE", path, ""), http.StatusOK)
+		if dbtest.Value[bool](p.Product, `SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public' AND tablename = $1)`, name) {
 			t.Errorf("table %s is still there", name)
 		}
 	}
@@ -211,9 +212,9 @@ func TestLongForeignKeyNamesEndInADigest(t *testing.T) {
 	p := start(t)
 	target, source := strings.Repeat("target", 8), strings.Repeat("source", 8)
 	p.create(target, text("x"))
-	p.ok(p.call("POST", "/tables", `{"tableName":"child","columns":[`+column(source, "uuid", "")+`,`+column(source+"2", "uuid", "")+`],
+	p.OK(p.Call("POST", "/tables", `{"tableName":"child","columns":[`+column(source, "uuid", "")+`,`+column(source+"2", "uuid", "")+`],
 		"foreignKeys":[`+reference(source, target, "id")+`,`+reference(source+"2", "public."+target, "id")+`]}`), http.StatusCreated)
-	keys := member(p.ok(p.call("GET", "/tables/child/schema", ""), http.StatusOK).body, "foreignKeys").([]any)
+	keys := dbtest.Member(p.OK(p.Call("GET", "/tables/child/schema", ""), http.StatusOK).Body, "foreignKeys").([]any)
 	// The digest is the beginning of SHA-256 over "fk_<source>_<target>_id".
 	want := []string{
 		"fk_" + strings.Repeat("source", 8) + "2_p_09a486f7",
@@ -225,21 +226,21 @@ func TestLongForeignKeyNamesEndInADigest(t *testing.T) {
 }
 
 func reference(source, table, target string) string {
-	return `{"referenceTable":` + quote(table) + `,"referenceColumns":[{"sourceColumn":` + quote(source) +
-		`,"referenceColumn":` + quote(target) + `}],"onDelete":"SET NULL","onUpdate":"RESTRICT"}`
+	return `{"referenceTable":` + dbtest.Quote(table) + `,"referenceColumns":[{"sourceColumn":` + dbtest.Quote(source) +
+		`,"referenceColumn":` + dbtest.Quote(target) + `}],"onDelete":"SET NULL","onUpdate":"RESTRICT"}`
 }
 
 func TestForeignKeysOverSeveralColumns(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	p.exec(`CREATE SCHEMA shop; CREATE TABLE shop.items (region text, sku text, PRIMARY KEY (region, sku));
+	p.Exec(`CREATE SCHEMA shop; CREATE TABLE shop.items (region text, sku text, PRIMARY KEY (region, sku));
 	        GRANT USAGE ON SCHEMA shop TO project_admin; GRANT REFERENCES, SELECT ON shop.items TO project_admin`)
-	p.ok(p.call("POST", "/tables", `{"tableName":"lines","columns":[`+text("sku")+`,`+text("region")+`,`+column("parent", "uuid", "")+`],
+	p.OK(p.Call("POST", "/tables", `{"tableName":"lines","columns":[`+text("sku")+`,`+text("region")+`,`+column("parent", "uuid", "")+`],
 		"foreignKeys":[{"referenceTable":"shop.items","referenceColumns":[
 			{"sourceColumn":"region","referenceColumn":"region"},{"sourceColumn":"sku","referenceColumn":"sku"}],
 			"onDelete":"SET DEFAULT","onUpdate":"CASCADE"},`+reference("parent", "lines", "id")+`]}`), http.StatusCreated)
-	keys := member(p.ok(p.call("GET", "/tables/lines/schema", ""), http.StatusOK).body, "foreignKeys")
-	p.equal(keys, `[
+	keys := dbtest.Member(p.OK(p.Call("GET", "/tables/lines/schema", ""), http.StatusOK).Body, "foreignKeys")
+	p.Equal(keys, `[
 		{"constraintName":"fk_parent_lines_id","referenceTable":"lines","onDelete":"SET NULL","onUpdate":"RESTRICT",
 		 "referenceColumns":[{"sourceColumn":"parent","referenceColumn":"id"}]},
 		{"constraintName":"fk_region_sku_shop_items_region_sku","referenceTable":"shop.items","onDelete":"SET DEFAULT","onUpdate":"CASCADE",
@@ -250,7 +251,7 @@ func TestCreateRefusals(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	p.create("taken", text("body"))
-	p.exec(`CREATE SCHEMA locked; CREATE VIEW seen AS SELECT 1 AS one; CREATE TABLE plain (n int)`)
+	p.Exec(`CREATE SCHEMA locked; CREATE VIEW seen AS SELECT 1 AS one; CREATE TABLE plain (n int)`)
 	body := func(columns, more string) string { return `{"tableName":"t","columns":[` + columns + `]` + more + `}` }
 	keys := func(k string) string { return `,"foreignKeys":[` + k + `]` }
 	cases := []struct {
@@ -305,16 +306,16 @@ func TestCreateRefusals(t *testing.T) {
 		{"key without columns", "/tables", body(text("a"), `,"foreignKeys":[{"referenceTable":"taken","referenceColumns":[]}]`), 400, fault.InvalidInput,
 			"foreignKeys.0.referenceColumns: Array must contain at least 1 element(s), foreignKeys.0.onDelete: Required, foreignKeys.0.onUpdate: Required"},
 	}
-	before := value[int](p, `SELECT count(*) FROM system.audit_logs`)
+	before := dbtest.Value[int](p.Product, `SELECT count(*) FROM system.audit_logs`)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			q := p
-			q.t = t
-			q.refused(q.call("POST", c.path, c.body), c.status, c.code, c.says)
+			q.T = t
+			q.Refused(q.Call("POST", c.path, c.body), c.status, c.code, c.says)
 		})
 	}
-	p.equal(p.call("GET", "/tables", "").body, `["plain","taken"]`)
-	if after := value[int](p, `SELECT count(*) FROM system.audit_logs`); after != before {
+	p.Equal(p.Call("GET", "/tables", "").Body, `["plain","taken"]`)
+	if after := dbtest.Value[int](p.Product, `SELECT count(*) FROM system.audit_logs`); after != before {
 		t.Errorf("refused requests left %d audit rows", after-before)
 	}
 }
@@ -332,29 +333,29 @@ func TestConcurrentCreatesMakeOneTable(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	const rivals = 6
-	answers := make([]answer, rivals)
+	answers := make([]dbtest.Answer, rivals)
 	var wg sync.WaitGroup
 	for i := range rivals {
 		wg.Go(func() {
-			answers[i] = p.call("POST", "/tables", `{"tableName":"race","columns":[`+text("a")+`]}`)
+			answers[i] = p.Call("POST", "/tables", `{"tableName":"race","columns":[`+text("a")+`]}`)
 		})
 	}
 	wg.Wait()
 	made := 0
 	for _, a := range answers {
 		switch {
-		case a.status == http.StatusCreated:
+		case a.Status == http.StatusCreated:
 			made++
-		case a.status == http.StatusBadRequest && member(a.body, "error") == string(fault.DatabaseDuplicate):
-		case a.status == http.StatusServiceUnavailable: // gave up waiting for the winner
+		case a.Status == http.StatusBadRequest && dbtest.Member(a.Body, "error") == string(fault.DatabaseDuplicate):
+		case a.Status == http.StatusServiceUnavailable: // gave up waiting for the winner
 		default:
-			t.Errorf("got %d %s, want 201, 400 DATABASE_DUPLICATE or 503", a.status, a.text)
+			t.Errorf("got %d %s, want 201, 400 DATABASE_DUPLICATE or 503", a.Status, a.Text)
 		}
 	}
 	if made != 1 {
 		t.Errorf("%d requests made the table, want 1", made)
 	}
-	if got := value[int](p, `SELECT count(*) FROM system.audit_logs WHERE action = 'CREATE_TABLE'`); got != 1 {
+	if got := dbtest.Value[int](p.Product, `SELECT count(*) FROM system.audit_logs WHERE action = 'CREATE_TABLE'`); got != 1 {
 		t.Errorf("%d audit rows, want 1", got)
 	}
 }

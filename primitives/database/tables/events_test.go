@@ -6,24 +6,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 )
 
-// The bus has handed an event over by the time that the answer is written,
-// so none is waited for.
 func TestChangesAreAnnouncedOnceCommitted(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	announced := func() (all []events.Event) {
-		for {
-			select {
-			case e := <-p.news.C():
-				all = append(all, e)
-			default:
-				return all
-			}
-		}
-	}
 	const table = `{"tableName":"t","columns":[{"columnName":"a","type":"string","isNullable":true,"isUnique":false}]}`
 	for _, step := range []struct {
 		method, path, body string
@@ -39,10 +28,10 @@ func TestChangesAreAnnouncedOnceCommitted(t *testing.T) {
 		{http.MethodDelete, "/tables/t", "", http.StatusOK,
 			[]events.Event{events.DataUpdate{Resource: events.Database, Changes: []events.Change{{Type: "tables"}}}}},
 	} {
-		if got := p.call(step.method, step.path, step.body); got.status != step.status {
-			t.Fatalf("%s %s: got status %d (%s), want %d", step.method, step.path, got.status, got.text, step.status)
+		if got := p.Call(step.method, step.path, step.body); got.Status != step.status {
+			t.Fatalf("%s %s: got status %d (%s), want %d", step.method, step.path, got.Status, got.Text, step.status)
 		}
-		if diff := cmp.Diff(step.want, announced()); diff != "" {
+		if diff := cmp.Diff(step.want, dbtest.Announced(p.news)); diff != "" {
 			t.Errorf("%s %s: events differ (-want +got):\n%s", step.method, step.path, diff)
 		}
 	}

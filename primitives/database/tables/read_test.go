@@ -6,28 +6,29 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 )
 
 func TestListHasBaseTablesOnly(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	p.equal(p.ok(p.call("GET", "/tables", ""), http.StatusOK).body, `[]`)
-	p.exec(`CREATE TABLE b (n int); CREATE TABLE "A" (n int); CREATE TABLE "ä" (n int); CREATE TABLE _hidden (n int);
+	p.Equal(p.OK(p.Call("GET", "/tables", ""), http.StatusOK).Body, `[]`)
+	p.Exec(`CREATE TABLE b (n int); CREATE TABLE "A" (n int); CREATE TABLE "ä" (n int); CREATE TABLE _hidden (n int);
 	        CREATE VIEW v AS SELECT 1; CREATE MATERIALIZED VIEW m AS SELECT 1; CREATE SEQUENCE s; CREATE INDEX i ON b (n);
 	        CREATE TABLE parted (n int) PARTITION BY RANGE (n); CREATE TABLE part PARTITION OF parted DEFAULT;
 	        CREATE EXTENSION postgres_fdw; CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw;
 	        CREATE FOREIGN TABLE f (n int) SERVER other;
 	        CREATE SCHEMA shop; CREATE TABLE shop.items (n int)`)
-	p.equal(p.ok(p.call("GET", "/tables", ""), http.StatusOK).body, `["A","_hidden","b","part","parted","ä"]`)
-	p.equal(p.ok(p.call("GET", "/tables?schema=", ""), http.StatusOK).body, `["A","_hidden","b","part","parted","ä"]`)
-	p.equal(p.ok(p.call("GET", "/tables?schema=shop", ""), http.StatusOK).body, `["items"]`)
-	p.equal(p.ok(p.call("GET", "/tables?schema=nowhere", ""), http.StatusOK).body, `[]`)
-	if auth := p.ok(p.call("GET", "/tables?schema=auth", ""), http.StatusOK); !strings.Contains(auth.text, `"users"`) {
-		t.Errorf("tables of auth are %s, want users among them", auth.text)
+	p.Equal(p.OK(p.Call("GET", "/tables", ""), http.StatusOK).Body, `["A","_hidden","b","part","parted","ä"]`)
+	p.Equal(p.OK(p.Call("GET", "/tables?schema=", ""), http.StatusOK).Body, `["A","_hidden","b","part","parted","ä"]`)
+	p.Equal(p.OK(p.Call("GET", "/tables?schema=shop", ""), http.StatusOK).Body, `["items"]`)
+	p.Equal(p.OK(p.Call("GET", "/tables?schema=nowhere", ""), http.StatusOK).Body, `[]`)
+	if auth := p.OK(p.Call("GET", "/tables?schema=auth", ""), http.StatusOK); !strings.Contains(auth.Text, `"users"`) {
+		t.Errorf("tables of auth are %s, want users among them", auth.Text)
 	}
 	for _, name := range []string{"v", "m", "f", "s", "B"} {
-		p.refused(p.call("GET", "/tables/"+name+"/schema", ""), http.StatusNotFound, fault.DatabaseNotFound, name)
+		p.Refused(p.Call("GET", "/tables/"+name+"/schema", ""), http.StatusNotFound, fault.DatabaseNotFound, name)
 	}
 }
 
@@ -53,9 +54,9 @@ func TestSchemaParameterRefusals(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			q := p
-			q.t = t
+			q.T = t
 			for _, r := range routes {
-				q.refused(q.call(r.method, r.path+"?"+c.query, "{}"), http.StatusBadRequest, c.code, "chema")
+				q.Refused(q.Call(r.method, r.path+"?"+c.query, "{}"), http.StatusBadRequest, c.code, "chema")
 			}
 		})
 	}
@@ -65,7 +66,7 @@ func TestSchemaParameterRefusals(t *testing.T) {
 			if r.method == "DELETE" {
 				path = "/tables/" + name
 			}
-			p.refused(p.call(r.method, path, "{}"), http.StatusBadRequest, fault.DatabaseValidationError, "tableName")
+			p.Refused(p.Call(r.method, path, "{}"), http.StatusBadRequest, fault.DatabaseValidationError, "tableName")
 		}
 	}
 }
@@ -73,7 +74,7 @@ func TestSchemaParameterRefusals(t *testing.T) {
 func TestDescribeReadsAnyTable(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	p.exec(`CREATE TYPE mood AS ENUM ('sad', 'happy');
+	p.Exec(`CREATE TYPE mood AS ENUM ('sad', 'happy');
 	        CREATE DOMAIN code AS varchar(10) NOT NULL DEFAULT 'd';
 	        CREATE TABLE parent (a int, b int, UNIQUE (a, b));
 	        CREATE TABLE everything (
@@ -89,26 +90,26 @@ func TestDescribeReadsAnyTable(t *testing.T) {
 	        ALTER TABLE everything DROP COLUMN dropped;
 	        CREATE UNIQUE INDEX ON everything (indexed);
 	        INSERT INTO everything (big, c) VALUES (1, 'x'), (2, 'y')`)
-	a := p.ok(p.call("GET", "/tables/everything/schema", ""), http.StatusOK)
-	if got := member(a.body, "recordCount"); got != 2.0 {
+	a := p.OK(p.Call("GET", "/tables/everything/schema", ""), http.StatusOK)
+	if got := dbtest.Member(a.Body, "recordCount"); got != 2.0 {
 		t.Errorf("recordCount is %v, want 2", got)
 	}
 	got := map[string]string{}
 	unique := map[string]bool{}
-	for _, c := range member(a.body, "columns").([]any) {
-		name := member(c, "columnName").(string)
-		line := member(c, "type").(string)
-		if !member(c, "isNullable").(bool) {
+	for _, c := range dbtest.Member(a.Body, "columns").([]any) {
+		name := dbtest.Member(c, "columnName").(string)
+		line := dbtest.Member(c, "type").(string)
+		if !dbtest.Member(c, "isNullable").(bool) {
 			line += " required"
 		}
-		if member(c, "isPrimaryKey").(bool) {
+		if dbtest.Member(c, "isPrimaryKey").(bool) {
 			line += " key"
 		}
-		if value, ok := member(c, "defaultValue").(string); ok {
+		if value, ok := dbtest.Member(c, "defaultValue").(string); ok {
 			line += " = " + value
 		}
 		got[name] = line
-		unique[name] = member(c, "isUnique").(bool)
+		unique[name] = dbtest.Member(c, "isUnique").(bool)
 	}
 	want := map[string]string{
 		"n": "integer required key = nextval('everything_n_seq'::regclass)", "big": "integer required key", "small": "integer",
@@ -127,7 +128,7 @@ func TestDescribeReadsAnyTable(t *testing.T) {
 			t.Errorf("isUnique of %s is %t, want %t", name, is, should)
 		}
 	}
-	p.equal(member(a.body, "foreignKeys"), `[{"constraintName":"everything_pa_pb_fkey","referenceTable":"parent",
+	p.Equal(dbtest.Member(a.Body, "foreignKeys"), `[{"constraintName":"everything_pa_pb_fkey","referenceTable":"parent",
 		"referenceColumns":[{"sourceColumn":"pa","referenceColumn":"a"},{"sourceColumn":"pb","referenceColumn":"b"}],
 		"onDelete":"NO ACTION","onUpdate":"SET DEFAULT"}]`)
 }
@@ -135,11 +136,11 @@ func TestDescribeReadsAnyTable(t *testing.T) {
 func TestDescribeCountsAKeyToAPartitionedTableOnce(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	p.exec(`CREATE TABLE parted (n int PRIMARY KEY) PARTITION BY RANGE (n);
+	p.Exec(`CREATE TABLE parted (n int PRIMARY KEY) PARTITION BY RANGE (n);
 	        CREATE TABLE part1 PARTITION OF parted FOR VALUES FROM (0) TO (10); CREATE TABLE part2 PARTITION OF parted DEFAULT;
 	        CREATE TABLE child (n int REFERENCES parted)`)
-	a := p.ok(p.call("GET", "/tables/child/schema", ""), http.StatusOK)
-	if got := names(member(a.body, "foreignKeys"), "referenceTable"); len(got) != 1 || got[0] != "parted" {
+	a := p.OK(p.Call("GET", "/tables/child/schema", ""), http.StatusOK)
+	if got := names(dbtest.Member(a.Body, "foreignKeys"), "referenceTable"); len(got) != 1 || got[0] != "parted" {
 		t.Errorf("foreign keys point to %q, want parted once", got)
 	}
 }
@@ -147,8 +148,8 @@ func TestDescribeCountsAKeyToAPartitionedTableOnce(t *testing.T) {
 func TestDescribeOfATableWithoutRightsIsRefused(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	p.refused(p.call("GET", "/tables/instance/schema?schema=system", ""), http.StatusForbidden, fault.Forbidden, "permission denied")
-	p.ok(p.call("GET", "/tables/users/schema?schema=auth", ""), http.StatusOK)
+	p.Refused(p.Call("GET", "/tables/instance/schema?schema=system", ""), http.StatusForbidden, fault.Forbidden, "permission denied")
+	p.OK(p.Call("GET", "/tables/users/schema?schema=auth", ""), http.StatusOK)
 }
 
 func TestOnlyAdministratorsUseTheRoutes(t *testing.T) {
@@ -162,22 +163,9 @@ func TestOnlyAdministratorsUseTheRoutes(t *testing.T) {
 		{"PATCH", "/tables/kept/schema", `{"addColumns":[` + text("b") + `]}`},
 		{"DELETE", "/tables/kept", ""},
 	}
-	refusals := []struct {
-		name, authorization string
-		status              int
-		code                fault.Code
-	}{
-		{"nobody", "", http.StatusUnauthorized, fault.AuthInvalidCredentials},
-		{"anon key", "Bearer anon_test", http.StatusUnauthorized, fault.AuthUnauthorized},
-		{"user", "Bearer " + userToken, http.StatusForbidden, fault.AuthUnauthorized},
-		{"unknown API key", "Bearer ik_other", http.StatusUnauthorized, fault.AuthInvalidAPIKey},
-		{"malformed token", "Bearer x", http.StatusUnauthorized, fault.AuthUnauthorized},
+	for _, r := range routes {
+		p.OnlyAdmins(r.method, r.path, r.body)
 	}
-	for _, who := range refusals {
-		for _, r := range routes {
-			p.refused(p.callAs(who.authorization, r.method, r.path, r.body), who.status, who.code, "")
-		}
-	}
-	p.equal(p.call("GET", "/tables", "").body, `["kept"]`)
-	p.ok(p.callAs("Bearer "+apiKey, "GET", "/tables", ""), http.StatusOK)
+	p.Equal(p.Call("GET", "/tables", "").Body, `["kept"]`)
+	p.OK(p.CallAs(dbtest.APIKey, "GET", "/tables", ""), http.StatusOK)
 }
