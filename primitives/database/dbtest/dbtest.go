@@ -42,6 +42,7 @@ const (
 // AdminActor is how the audit log names the holder of AdminToken.
 const AdminActor = "local:admin"
 
+// UserID is the user that UserToken belongs to.
 const UserID = "11111111-1111-4111-8111-111111111111"
 
 // Callers knows one credential of each kind.
