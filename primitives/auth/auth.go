@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
 
 	"github.com/insforge/insforge-go/primitives/auth/oauth"
@@ -16,7 +17,6 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
-	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/recent"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
@@ -213,5 +213,12 @@ func (s *Service) authority() (*tokens.Authority, error) {
 // of this package are not the caller's business, and triggers on them are not
 // the owner's.
 func (s *Service) asProject(ctx context.Context, f func(pg.Tx) error) error {
-	return s.db.As(identity.With(ctx, identity.NewAdmin(identity.APIKey, "")), f)
+	return s.db.AsProject(ctx, f)
+}
+
+// ask is asProject for one statement that returns one row: a single round trip.
+func (s *Service) ask(ctx context.Context, read func(pgx.Row) error, sql string, args ...any) error {
+	var b pgx.Batch
+	b.Queue(sql, args...).QueryRow(read)
+	return s.db.AsProjectAtOnce(ctx, &b)
 }

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -24,9 +23,7 @@ func (s *Service) ReplacePassword(ctx context.Context, user uuid.UUID, hash stri
 
 // OpenWith opens a session for somebody whose password had this hash.
 func (s *Service) OpenWith(ctx context.Context, user uuid.UUID, hash string) error {
-	return s.asProject(ctx, func(tx pg.Tx) error {
-		return insertUserSession(ctx, tx, tokens.NewSession(user.String(), tokens.ForUser), hash, client{kind: webClient}, time.Now())
-	})
+	return s.store(ctx, tokens.NewSession(user.String(), tokens.ForUser), client{kind: webClient}, hash)
 }
 
 // Sweep does at once what Run does from time to time.

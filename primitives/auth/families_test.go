@@ -446,6 +446,13 @@ func TestSessionsOfAUserAreBounded(t *testing.T) {
 	}
 	w.refresh(s).ok() // it was used lately
 	w.refresh(other).ok()
+	// A sign-in that comes to nothing makes no room.
+	if err := w.auth.OpenWith(t.Context(), uuid.MustParse(s.id), "another hash"); !fault.Is(err, fault.AuthUnauthorized) {
+		t.Errorf("got %v for a password that has changed, want AUTH_UNAUTHORIZED", err)
+	}
+	if n := w.count(`SELECT count(*) FROM auth.sessions WHERE user_id = $1`, s.id); n != 100 {
+		t.Errorf("got %d sessions, want 100", n)
+	}
 }
 
 func TestExpiredSessionsAreForgotten(t *testing.T) {

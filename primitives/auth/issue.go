@@ -46,7 +46,7 @@ func (s *Service) issue(ctx context.Context, email string, p purpose, m Method, 
 		if err := storeSecret(ctx, tx, email, p, fresh, redirectTo, s.now()); err != nil {
 			return err
 		}
-		found, err := findAccount(ctx, tx, email)
+		found, err := accountOf(tx.QueryRow(ctx, accountByAddress, email))
 		i.to = found.user
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -19,16 +20,17 @@ import (
 // caller's session has ended.
 func (s *Service) signedIn(ctx context.Context, id uuid.UUID) (user User, err error) {
 	session := identity.From(ctx).Session
-	err = s.asProject(ctx, func(tx pg.Tx) error {
-		if user, err = findSignedIn(ctx, tx, id, session, s.now()); !fault.Is(err, fault.AuthUserNotFound) {
-			return err
-		}
-		if _, err = findUser(ctx, tx, id); err == nil { // it is the session that is gone
-			return unauthorized("Invalid token")
-		}
+	err = s.ask(ctx, func(row pgx.Row) error {
+		user, err = userOf(row)
 		return err
-	})
-	return user, err
+	}, userSignedIn, id, session, s.now())
+	if !fault.Is(err, fault.AuthUserNotFound) {
+		return user, err
+	}
+	if _, err = s.User(ctx, id); err == nil { // it is the session that is gone
+		err = unauthorized("Invalid token")
+	}
+	return User{}, err
 }
 
 // checkAdminSession returns 401 AUTH_UNAUTHORIZED when the administrator's
@@ -38,13 +40,12 @@ func (s *Service) checkAdminSession(ctx context.Context) error {
 	if id == "" {
 		return nil
 	}
-	return s.asProject(ctx, func(tx pg.Tx) error {
-		lives, err := sessionLives(ctx, tx, id, s.now())
-		if err == nil && !lives {
-			return unauthorized("Invalid token")
-		}
-		return err
-	})
+	var lives bool
+	err := s.ask(ctx, func(row pgx.Row) error { return row.Scan(&lives) }, sessionLives, id, s.now())
+	if err == nil && !lives {
+		return unauthorized("Invalid token")
+	}
+	return err
 }
 
 // endSession ends one session, whoever asks.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -29,28 +30,35 @@ func (s *Service) open(c rest.Context, user User) (grant, error) {
 // returns 401 AUTH_UNAUTHORIZED when the password has changed meanwhile.
 func (s *Service) openWith(c rest.Context, user User, hash string) (grant, error) {
 	t, by, ctx := tokens.NewSession(user.ID, tokens.ForUser), clientOf(c), c.Request().Context()
-	stored := make(chan error, 1)
-	go func() {
-		stored <- s.asProject(ctx, func(tx pg.Tx) error { return s.store(ctx, tx, t, by, user, hash) })
-	}()
+	done := make(chan error, 1)
+	go func() { done <- s.store(ctx, t, by, hash) }()
 	g, err := s.grant(t, user.Email) // signing takes about as long as storing
-	if storeErr := <-stored; storeErr != nil {
+	if storeErr := <-done; storeErr != nil {
 		return grant{}, storeErr
 	}
+	s.throttle.remember(pairOf(user.Email, by.addr))
 	return g, err
 }
 
-// openIn is openWith within a transaction. The tokens are good from its commit
-// on.
-func (s *Service) openIn(ctx context.Context, tx pg.Tx, by client, user User, hash string) (tokens.Session, error) {
-	t := tokens.NewSession(user.ID, tokens.ForUser)
-	return t, s.store(ctx, tx, t, by, user, hash)
+// store stores a session in one round trip. It waits for the disk: a session
+// that was handed out outlives a crash.
+func (s *Service) store(ctx context.Context, t tokens.Session, by client, hash string) error {
+	var b pgx.Batch
+	sql, args := userSession(t, hash, by, s.now())
+	b.Queue(sql, args...).Exec(stored)
+	return s.db.AsProjectAtOnce(ctx, &b)
 }
 
-// store keeps a session that is opened, and that its client is known.
-func (s *Service) store(ctx context.Context, tx pg.Tx, t tokens.Session, by client, user User, hash string) error {
+// openIn is open within a transaction. The tokens are good from its commit on.
+func (s *Service) openIn(ctx context.Context, tx pg.Tx, by client, user User) (tokens.Session, error) {
 	tx.OnCommit(func() { s.throttle.remember(pairOf(user.Email, by.addr)) })
-	return insertUserSession(ctx, tx, t, hash, by, s.now())
+	t := tokens.NewSession(user.ID, tokens.ForUser)
+	sql, args := userSession(t, "", by, s.now())
+	tag, err := tx.Exec(ctx, sql, args...)
+	if err != nil {
+		return t, err
+	}
+	return t, stored(tag)
 }
 
 // accessOnly returns an access token without a session.

@@ -70,32 +70,43 @@ func providersOf(stored []string, hasPassword bool) []string {
 	return out
 }
 
-// findAccount returns the account with an address; the zero account when
-// there is none. Addresses are stored in lower case, but imported ones may
-// not be: of several, the exact one wins, then the oldest.
-func findAccount(ctx context.Context, tx pg.Tx, email string) (account, error) {
-	a, err := scanAccount(tx.QueryRow(ctx, `
-		SELECT `+userColumns+`
-		  FROM auth.users u
-		 WHERE lower(u.email) = $1
-		 ORDER BY u.email = $1 DESC, u.created_at
-		 LIMIT 1`, email))
+// accountByAddress selects the account with an address. Addresses are stored in
+// lower case, but imported ones may not be: of several, the exact one wins,
+// then the oldest.
+const accountByAddress = `
+	SELECT ` + userColumns + `
+	  FROM auth.users u
+	 WHERE lower(u.email) = $1
+	 ORDER BY u.email = $1 DESC, u.created_at
+	 LIMIT 1`
+
+// accountOf returns the account of a row; the zero account when there is none.
+func accountOf(row pgx.Row) (account, error) {
+	a, err := scanAccount(row)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return account{}, nil
 	}
 	return a, err
 }
 
-// findUser returns the user with an id, or 404 AUTH_USER_NOT_FOUND.
-func findUser(ctx context.Context, tx pg.Tx, id uuid.UUID) (User, error) {
-	a, err := scanAccount(tx.QueryRow(ctx, `
-		SELECT `+userColumns+`
-		  FROM auth.users u
-		 WHERE u.id = $1`, id))
+// userByID selects the user with an id.
+const userByID = `
+	SELECT ` + userColumns + `
+	  FROM auth.users u
+	 WHERE u.id = $1`
+
+// userOf returns the user of a row, or 404 AUTH_USER_NOT_FOUND.
+func userOf(row pgx.Row) (User, error) {
+	a, err := scanAccount(row)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return User{}, errUserNotFound()
 	}
 	return a.user, err
+}
+
+// findUser returns the user with an id, or 404 AUTH_USER_NOT_FOUND.
+func findUser(ctx context.Context, tx pg.Tx, id uuid.UUID) (User, error) {
+	return userOf(tx.QueryRow(ctx, userByID, id))
 }
 
 type newUser struct {

@@ -11,7 +11,7 @@ import (
 )
 
 // lockAccount returns the user whom an address signs in with a password, see
-// findAccount, and holds the row until the end of the transaction. The id is
+// accountByAddress, and holds the row until the end of the transaction. The id is
 // zero when there is none.
 func lockAccount(ctx context.Context, tx pg.Tx, email string) (id uuid.UUID, err error) {
 	err = tx.QueryRow(ctx, `

@@ -16,6 +16,9 @@ const configColumns = `
 	require_uppercase, require_special_char, verify_email_method, reset_password_method,
 	allowed_redirect_urls, disable_signup, created_at, updated_at`
 
+// selectConfig is what configOf reads the answer to.
+const selectConfig = `SELECT ` + configColumns + ` FROM auth.config`
+
 func scanConfig(row pgx.Row) (c Config, err error) {
 	err = row.Scan(&c.ID, &c.RequireEmailVerification, &c.PasswordMinLength, &c.RequireNumber, &c.RequireLowercase,
 		&c.RequireUppercase, &c.RequireSpecialChar, &c.VerifyEmailMethod, &c.ResetPasswordMethod,
@@ -23,13 +26,17 @@ func scanConfig(row pgx.Row) (c Config, err error) {
 	return c, err
 }
 
-// loadConfig returns the row of auth.config, or the defaults without dates.
-func loadConfig(ctx context.Context, tx pg.Tx) (Config, error) {
-	c, err := scanConfig(tx.QueryRow(ctx, `SELECT `+configColumns+` FROM auth.config`))
+// configOf returns the row of auth.config, or the defaults without dates.
+func configOf(row pgx.Row) (Config, error) {
+	c, err := scanConfig(row)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Config{ID: uuid.Nil.String(), Settings: defaultSettings()}, nil
 	}
 	return c, err
+}
+
+func loadConfig(ctx context.Context, tx pg.Tx) (Config, error) {
+	return configOf(tx.QueryRow(ctx, selectConfig))
 }
 
 // loadSettings returns the settings of auth.config, or the defaults.

@@ -9,33 +9,37 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// insertUserSession stores a session of a user. hash is that of the password
-// it was opened with, or empty: a password that has changed since opens
-// nothing. The user's row is locked for that, so that the change and the
-// session go one after the other.
-//
-// It returns 401 AUTH_UNAUTHORIZED when the user or the password is gone.
-func insertUserSession(ctx context.Context, tx pg.Tx, t tokens.Session, hash string, by client, now time.Time) error {
-	tag, err := tx.Exec(ctx, `
+// userSession is the statement that stores a session of a user, for stored to
+// judge. hash is that of the password it was opened with, or empty: a password
+// that has changed since opens nothing. The user's row is locked for that, so
+// that the change and the session go one after the other.
+func userSession(t tokens.Session, hash string, by client, now time.Time) (sql string, args []any) {
+	return `
 		WITH holder AS (
 		  SELECT id FROM auth.users
 		   WHERE id = $2 AND ($3 = '' OR password = $3)
 		     FOR SHARE
-		), surplus AS (`+deleteSurplus(`user_id = $2`)+`)
+		), surplus AS (` + deleteSurplus(`user_id = (SELECT id FROM holder)`) + `)
 		INSERT INTO auth.sessions (id, user_id, token_digest, client_type, user_agent, ip_address, created_at, last_used_at, expires_at)
 		SELECT $1, id, $4, $5, $6, $7, $8, $8, $9
 		  FROM holder`,
-		t.ID, t.Subject, hash, t.Digest(), string(by.kind), by.agent, address(by), now, now.Add(tokens.RefreshLifetime))
-	if err == nil && tag.RowsAffected() == 0 {
+		[]any{t.ID, t.Subject, hash, t.Digest(), string(by.kind), by.agent, address(by), now, now.Add(tokens.RefreshLifetime)}
+}
+
+// stored returns 401 AUTH_UNAUTHORIZED when userSession stored nothing: the
+// user or the password is gone.
+func stored(tag pgconn.CommandTag) error {
+	if tag.RowsAffected() == 0 {
 		return errSessionEnded()
 	}
-	return err
+	return nil
 }
 
 // insertAdminSession stores a session of an administrator.
@@ -149,27 +153,15 @@ func listSessions(ctx context.Context, tx pg.Tx, now time.Time, condition string
 	})
 }
 
-// sessionLives reports whether a session has not ended.
-func sessionLives(ctx context.Context, tx pg.Tx, id string, now time.Time) (lives bool, err error) {
-	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM auth.sessions WHERE id = $1 AND expires_at > $2)`, id, now).Scan(&lives)
-	return lives, err
-}
+// sessionLives selects whether a session has not ended.
+const sessionLives = `SELECT EXISTS (SELECT FROM auth.sessions WHERE id = $1 AND expires_at > $2)`
 
-// findSignedIn returns the user with an id whose session lives; an empty
-// session is that of a token without one. It returns 404 AUTH_USER_NOT_FOUND.
-func findSignedIn(ctx context.Context, tx pg.Tx, id uuid.UUID, session string, now time.Time) (User, error) {
-	a, err := scanAccount(tx.QueryRow(ctx, `
-		SELECT `+userColumns+`
-		  FROM auth.users u
-		 WHERE u.id = $1
-		   AND ($2 = '' OR EXISTS (
-		         SELECT FROM auth.sessions s
-		          WHERE s.id = nullif($2, '')::uuid AND s.user_id = u.id AND s.expires_at > $3))`, id, session, now))
-	if errors.Is(err, pgx.ErrNoRows) {
-		return User{}, errUserNotFound()
-	}
-	return a.user, err
-}
+// userSignedIn selects the user with an id whose session lives; an empty
+// session is that of a token without one.
+const userSignedIn = userByID + `
+	   AND ($2 = '' OR EXISTS (
+	         SELECT FROM auth.sessions s
+	          WHERE s.id = nullif($2, '')::uuid AND s.user_id = u.id AND s.expires_at > $3))`
 
 // hasSessionFrom reports whether a live session of a user was last used from a
 // network.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
@@ -138,14 +139,7 @@ func (s Settings) checkRedirect(target string) error {
 // right password while the address must be verified and is not, and 429
 // TOO_MANY_REQUESTS to a client that has failed too often (see throttle).
 func (s *Service) signIn(ctx context.Context, email, password string) (found account, err error) {
-	var settings Settings
-	err = s.asProject(ctx, func(tx pg.Tx) (err error) {
-		if settings, err = loadSettings(ctx, tx); err != nil {
-			return err
-		}
-		found, err = findAccount(ctx, tx, email)
-		return err
-	})
+	settings, found, err := s.accountWith(ctx, email)
 	if err != nil {
 		return account{}, err
 	}
@@ -169,13 +163,31 @@ func (s *Service) signIn(ctx context.Context, email, password string) (found acc
 	return found, nil
 }
 
-// Settings returns how users may sign up.
-func (s *Service) Settings(ctx context.Context) (settings Settings, err error) {
-	err = s.asProject(ctx, func(tx pg.Tx) error {
-		settings, err = loadSettings(ctx, tx)
+// accountWith returns the settings and the account with an address; the zero
+// account when there is none.
+func (s *Service) accountWith(ctx context.Context, email string) (settings Settings, found account, err error) {
+	var b pgx.Batch
+	b.Queue(selectConfig).QueryRow(func(row pgx.Row) error {
+		c, err := configOf(row)
+		settings = c.Settings
 		return err
 	})
-	return settings, err
+	b.Queue(accountByAddress, email).QueryRow(func(row pgx.Row) (err error) {
+		found, err = accountOf(row)
+		return err
+	})
+	err = s.db.AsProjectAtOnce(ctx, &b)
+	return settings, found, err
+}
+
+// Settings returns how users may sign up.
+func (s *Service) Settings(ctx context.Context) (Settings, error) {
+	var c Config
+	err := s.ask(ctx, func(row pgx.Row) (err error) {
+		c, err = configOf(row)
+		return err
+	}, selectConfig)
+	return c.Settings, err
 }
 
 // publicSettings returns what a sign-in page needs to know: the settings and
@@ -193,10 +205,10 @@ func (s *Service) publicSettings(ctx context.Context) (settings Settings, builtI
 
 // User returns the user with an id, or 404 AUTH_USER_NOT_FOUND.
 func (s *Service) User(ctx context.Context, id uuid.UUID) (user User, err error) {
-	err = s.asProject(ctx, func(tx pg.Tx) error {
-		user, err = findUser(ctx, tx, id)
+	err = s.ask(ctx, func(row pgx.Row) error {
+		user, err = userOf(row)
 		return err
-	})
+	}, userByID, id)
 	return user, err
 }
 

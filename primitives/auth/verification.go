@@ -112,7 +112,7 @@ func (s *Service) openAfter(ctx context.Context, by client, f func(pg.Tx) (User,
 		if user, err = f(tx); err != nil {
 			return err
 		}
-		opened, err = s.openIn(ctx, tx, by, user, "")
+		opened, err = s.openIn(ctx, tx, by, user)
 		return err
 	})
 	if err != nil {

@@ -160,9 +160,14 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOn(t, pgtest.New(t))
+}
+
+func newWorldOn(t *testing.T, db *pg.DB) *world {
+	t.Helper()
 	w := &world{
 		t:     t,
-		db:    pgtest.New(t),
+		db:    db,
 		vault: newVault(nil),
 		clock: &clock{now: time.Now().Truncate(time.Second)},
 		bus:   &events.Bus{},
