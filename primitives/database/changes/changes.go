@@ -11,7 +11,6 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
-	"github.com/jackc/pgx/v5"
 )
 
 // Limits bound one request; a zero field takes the default.
@@ -90,25 +89,39 @@ type Migration struct {
 	CreatedAt  rest.Time `json:"createdAt"`
 }
 
-// List returns the applied migrations, newest version first.
-func (s *Service) List(ctx context.Context) (all []Migration, err error) {
-	err = s.db.As(ctx, func(tx pg.Tx) error {
+// Page is a part of the list of migrations, newest version first.
+type Page struct {
+	// Limit is how many there are at most; zero is no limit.
+	Limit int64
+	// Offset is how many of the newest are left out.
+	Offset int64
+}
+
+// List hands the applied migrations of a page to each, one by one: all of them
+// together may be larger than the memory. It ends with the first error of each.
+func (s *Service) List(ctx context.Context, page Page, each func(Migration) error) error {
+	return s.db.As(ctx, func(tx pg.Tx) error {
 		rows, err := tx.Query(ctx, `
 			SELECT version, name, statements, created_at
 			  FROM system.custom_migrations
-			 ORDER BY version::numeric DESC`)
+			 ORDER BY version::numeric DESC
+			 LIMIT nullif($1, 0)
+			OFFSET $2`, page.Limit, page.Offset)
 		if err != nil {
 			return err
 		}
-		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m Migration, err error) {
-			var at time.Time
-			err = row.Scan(&m.Version, &m.Name, &m.Statements, &at)
-			m.CreatedAt = rest.Time(at)
-			return m, err
-		})
-		return err
+		defer rows.Close()
+		for rows.Next() {
+			var m Migration
+			if err := rows.Scan(&m.Version, &m.Name, &m.Statements, (*time.Time)(&m.CreatedAt)); err != nil {
+				return err
+			}
+			if err := each(m); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
 	})
-	return all, err
 }
 
 // Apply runs the migration's SQL and records it. All of it happens or nothing.

@@ -3,6 +3,7 @@ package changes_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -61,6 +62,58 @@ func TestAMigrationIsAppliedRecordedAndAnnounced(t *testing.T) {
 	if diff := cmp.Diff([]string{"reload schema"}, p.heard(notified)); diff != "" {
 		t.Errorf("notified without DDL (-want +got):\n%s", diff)
 	}
+}
+
+func TestMigrationsAreListedInPages(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	p.Equal(p.OK(p.Call("GET", "/migrations", ""), 200).Body, `{"migrations":[]}`)
+	for _, version := range []string{"1", "2", "10", "30"} {
+		p.OK(p.apply(version, "SELECT '<é>'"), http.StatusCreated)
+	}
+	for query, want := range map[string]string{
+		"": "[30 10 2 1]", "?limit=2": "[30 10]", "?limit=2&offset=1": "[10 2]", "?offset=3": "[1]", "?offset=4": "[]", "?limit=": "[30 10 2 1]",
+	} {
+		a := p.OK(p.Call("GET", "/migrations"+query, ""), 200)
+		list, _ := dbtest.Member(a.Body, "migrations").([]any)
+		got := []any{}
+		for _, m := range list {
+			got = append(got, dbtest.Member(m, "version"))
+		}
+		if fmt.Sprint(got) != want || a.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%q: got %v as %s, want %s", query, got, a.Header.Get("Content-Type"), want)
+		}
+	}
+	for query, part := range map[string]string{"limit=0": "limit", "limit=x": "limit", "limit=99999999999999999999": "limit", "offset=-1": "offset", "offset=1.5": "offset"} {
+		p.Refused(p.Call("GET", "/migrations?"+query, ""), http.StatusBadRequest, fault.InvalidInput, part)
+	}
+}
+
+func TestMigrationsAreListedOneByOne(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	const count, size = 20, 1 << 20
+	p.Exec(`INSERT INTO system.custom_migrations (version, name, statements)
+		SELECT i, 'large', ARRAY[repeat('x', $2)] FROM generate_series(1, $1::int) i`, count, size)
+	r := httptest.NewRequest("GET", dbtest.Prefix+"/migrations", nil)
+	r.Header.Set("Authorization", dbtest.AdminToken)
+	w := &parts{ResponseRecorder: httptest.NewRecorder()}
+	p.Handler.ServeHTTP(w, r)
+	if w.Code != http.StatusOK || w.Body.Len() < count*size || w.largest > 2*size {
+		t.Errorf("got %d with %d bytes, up to %d at once; want at least %d, at most %d at once", w.Code, w.Body.Len(), w.largest, count*size, 2*size)
+	}
+}
+
+// parts is a response that knows the largest of its parts.
+type parts struct {
+	*httptest.ResponseRecorder
+	largest int
+}
+
+// Write implements io.Writer.
+func (w *parts) Write(b []byte) (int, error) {
+	w.largest = max(w.largest, len(b))
+	return w.ResponseRecorder.Write(b)
 }
 
 func TestVersionsAreNumbersThatGrow(t *testing.T) {

@@ -2,7 +2,8 @@
 // them.
 //
 // Routes, all for administrators, below /api/database: GET and POST
-// /migrations, POST /migrations/dry-run.
+// /migrations, POST /migrations/dry-run. The list may be asked for in pages,
+// with limit and offset; whole, it is written as it is read.
 //
 // # A migration
 //

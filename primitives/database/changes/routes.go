@@ -1,8 +1,12 @@
 package changes
 
 import (
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -17,13 +21,70 @@ func (s *Service) Mount(r rest.Router) {
 	r.POST("/migrations/dry-run", rest.Admin, s.dryRuns.Middleware(s.handleDryRun))
 }
 
-// handleList serves "GET /api/database/migrations".
+// handleList serves "GET /api/database/migrations". Clients count on all
+// migrations where they do not ask for a page.
 func (s *Service) handleList(c rest.Context) error {
-	all, err := s.List(c.Request().Context())
-	if err != nil {
+	var page Page
+	var err error
+	if page.Limit, err = number(c, "limit", 1); err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string][]Migration{"migrations": all})
+	if page.Offset, err = number(c, "offset", 0); err != nil {
+		return err
+	}
+	list := listWriter{to: c.Response()}
+	if err := s.List(c.Request().Context(), page, list.add); err != nil {
+		return err
+	}
+	return list.end()
+}
+
+// number returns a parameter of the query string, zero for none, or 400
+// INVALID_INPUT.
+func number(c rest.Context, name string, least int64) (int64, error) {
+	text := c.QueryParam(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < least {
+		return 0, fault.Invalid(fmt.Sprintf("%s: must be an integer of at least %d", name, least))
+	}
+	return n, nil
+}
+
+// listWriter writes migrations as they come. The answer begins with the first,
+// so that a failure before it has a status of its own.
+type listWriter struct {
+	to    http.ResponseWriter
+	begun bool
+}
+
+func (w *listWriter) add(m Migration) error {
+	before := ","
+	if !w.begun {
+		before = w.begin()
+	}
+	if _, err := io.WriteString(w.to, before); err != nil {
+		return err
+	}
+	return json.NewEncoder(w.to).Encode(m)
+}
+
+// begin returns what stands before the first migration.
+func (w *listWriter) begin() string {
+	w.begun = true
+	w.to.Header().Set("Content-Type", "application/json")
+	return `{"migrations":[`
+}
+
+func (w *listWriter) end() error {
+	after := "]}\n"
+	if !w.begun {
+		after = w.begin() + after
+	}
+	_, err := io.WriteString(w.to, after)
+	return err
 }
 
 var (
