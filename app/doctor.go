@@ -2,10 +2,8 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -60,7 +58,7 @@ func Diagnose(ctx context.Context, cfg config.Config) []Finding {
 		findings = append(findings, checkRuntime(ctx, cfg), checkProcess(ctx, cfg, serving))
 	}
 	if serving {
-		findings = append(findings, checkMail(ctx, cfg)...)
+		findings = append(findings, checkAuth(ctx, cfg)...)
 	}
 	return findings
 }
@@ -187,55 +185,6 @@ func AskHealth(ctx context.Context, url string) error {
 		return errors.New("its database does not answer")
 	}
 	return nil
-}
-
-// checkMail asks the running process where mails go. It says nothing when the
-// process does not answer, which is another finding, or without its key.
-func checkMail(ctx context.Context, cfg config.Config) []Finding {
-	const subject = "mail"
-	i, err := ReadInstance(cfg.DataDir)
-	if err != nil {
-		return nil
-	}
-	s, err := config.ReadSecrets(cfg)
-	if err != nil || s.APIKey == "" {
-		return nil
-	}
-	var smtp struct {
-		Enabled bool
-		Host    string
-	}
-	var mailbox struct{ Active bool }
-	if ask(ctx, i.URL+"/api/auth/smtp-config", s.APIKey, &smtp) != nil || ask(ctx, i.URL+"/api/email/mailbox", s.APIKey, &mailbox) != nil {
-		return nil
-	}
-	switch {
-	case smtp.Enabled:
-		return []Finding{{Fine, subject, "sent by " + smtp.Host}}
-	case mailbox.Active:
-		return []Finding{{Fine, subject, "kept in the mailbox for the administrator, GET " + i.URL + mailboxPath}}
-	}
-	return []Finding{{Warning, subject, noMail}}
-}
-
-// ask decodes the answer to a GET request of the administrator.
-func ask(ctx context.Context, url, key string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	r.Header.Set("X-Api-Key", key)
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, answer.Status)
-	}
-	return json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(into)
 }
 
 func checkExternal(ctx context.Context, cfg config.Config) Finding {
