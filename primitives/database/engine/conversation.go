@@ -44,7 +44,7 @@ func (c *conversation) hold() error {
 	if explicit {
 		c.plainStep(begin(isolation, x.plan.ReadOnly))
 	}
-	c.step("", x.prologue(x.plan.ReadOnly && !explicit, x.planMode()), results{}, nil)
+	c.step("", x.prologue(&x.statements.prologue, x.plan.ReadOnly && !explicit, x.planMode()), results{}, nil)
 	if pre := x.Engine.options.PreRequest; pre.Name != "" {
 		c.plainStep("SELECT " + qualified(pre.Schema, pre.Name) + "()")
 	}

@@ -152,7 +152,7 @@ func (x *execution) planMode() string {
 	}
 	key := statementKey{x.caller.Role, x.query.Main.SQL}
 	return x.generics.use(key, x.snapshot.Serial, func() sample {
-		return sample{key, x.snapshot.Serial, x.prologue(false, ""), x.query.Main.Args}
+		return sample{key, x.snapshot.Serial, x.prologue(new(settings), false, ""), x.query.Main.Args}
 	})
 }
 

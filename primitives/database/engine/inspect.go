@@ -112,7 +112,7 @@ func (j *job) visible(ctx context.Context) (visible, error) {
 	defer conn.Release()
 	x := execution{job: j, conn: conn, statements: statementsOf(conn.Conn().PgConn())}
 	c := conversation{execution: &x, pipeline: conn.Conn().PgConn().StartPipeline(ctx)}
-	c.step("", j.prologue(true, ""), results{}, nil)
+	c.step("", j.prologue(new(settings), true, ""), results{}, nil)
 	c.step(j.caller.Role, sqlgen.Statement{SQL: visibleSQL, Args: [][]byte{[]byte(j.request.Schema)}}, results{}, func(_ *conversation, _ sent, r *pgconn.ResultReader) error {
 		for r.NextRow() {
 			kind, text := string(r.Values()[0]), string(r.Values()[1])

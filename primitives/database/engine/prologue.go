@@ -13,13 +13,11 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 )
 
-// prologue is the statement that sets up the transaction. The settings of
-// the role come before the role: setting them may need a right that the login
-// has and the role has not. planMode is a plan_cache_mode, or empty.
-func (j *job) prologue(readOnly bool, planMode string) sqlgen.Statement {
-	p := settings{args: make([][]byte, 0, 12), values: make([]byte, 0, 64+len(j.caller.Claims))}
-	text := make([]byte, 0, 512)
-	p.sql = append(text, "SELECT "...)
+// prologue is the statement that sets up the transaction, written into p. The
+// settings of the role come before the role: setting them may need a right that
+// the login has and the role has not. planMode is a plan_cache_mode, or empty.
+func (j *job) prologue(p *settings, readOnly bool, planMode string) sqlgen.Statement {
+	p.sql, p.args, p.values = append(p.sql[:0], "SELECT "...), p.args[:0], p.values[:0]
 	p.set("search_path", j.searchPath())
 	p.setAll(j.snapshot.Role(j.caller.Role).Settings)
 	p.set("role", j.caller.Role)
@@ -56,7 +54,8 @@ func (j *job) prologue(readOnly bool, planMode string) sqlgen.Statement {
 	return sqlgen.Statement{SQL: j.prologues.of(p.sql), Args: p.args}
 }
 
-// settings is a statement of set_config calls being written.
+// settings is a statement of set_config calls being written. Its memory can be
+// used again when the statement was sent.
 type settings struct {
 	sql    []byte
 	args   [][]byte

@@ -28,6 +28,8 @@ type statements struct {
 	// has: behind a pooler there are some.
 	prefix string
 	next   uint64
+	// prologue is memory for the statement that begins each conversation.
+	prologue settings
 	// unnamed is set when what was prepared is not there the next time, as
 	// behind a pooler in transaction mode. Nothing is prepared then.
 	unnamed bool
