@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
@@ -33,7 +34,7 @@ func (b *builder) argumentNames() []string {
 // function chooses the overload whose parameters fit the arguments; without
 // one, the function that takes the whole body as its only, unnamed parameter.
 func (b *builder) function(n schema.Name, args []string) (*schema.Function, *request.Error) {
-	single := b.r.Prefer.SingleObject && !b.r.ReadCall
+	single := b.r.Prefer.SingleObject
 	isPost := !b.r.ReadCall
 	var named, unnamed []*schema.Function
 	for _, f := range b.s.Functions(n) {
@@ -56,6 +57,9 @@ func (b *builder) function(n schema.Name, args []string) (*schema.Function, *req
 		return unnamed[0], nil
 	case len(unnamed) > 1:
 		return nil, ambiguousFunction(unnamed)
+	}
+	if single {
+		return nil, noObjectFunction(n)
 	}
 	return nil, noFunction(b.s, n, args, b.r.Content.Media, isPost)
 }
@@ -106,6 +110,9 @@ func (b *builder) call(n schema.Name) (*Call, *request.Error) {
 	if err != nil {
 		return nil, err
 	}
+	if prefer := &b.r.Prefer; prefer.HasMaxAffected && prefer.Strict() && !f.SetOf {
+		return nil, rowsUncounted()
+	}
 	c := &Call{Function: f}
 	for _, p := range f.Parameters {
 		if slices.Contains(args, p.Name) || len(f.Parameters) == 1 && p.Name == "" {
@@ -113,10 +120,11 @@ func (b *builder) call(n schema.Name) (*Call, *request.Error) {
 		}
 	}
 	c.Positional = len(f.Parameters) == 1 && f.Parameters[0].Name == ""
-	if b.r.Prefer.SingleObject && !b.r.ReadCall && takesObject(f) {
-		c.Positional, c.Params = true, f.Parameters
-	}
 	switch {
+	case b.r.Prefer.SingleObject: // and so f takes one object
+		c.Positional, c.Params = true, f.Parameters
+		c.Body = b.singleObject()
+		c.HasBody = c.Body != nil
 	case b.r.ReadCall:
 		c.IsDirect, c.Direct = true, directArguments(f, b.r.Query.Arguments)
 	case b.r.Content.Media == request.Form:
@@ -125,6 +133,31 @@ func (b *builder) call(n schema.Name) (*Call, *request.Error) {
 		c.Body, c.HasBody = b.r.Payload.Raw, b.r.Payload.Raw != nil
 	}
 	return c, nil
+}
+
+// singleObject is the one argument of params=single-object: the body, or the
+// members that the URL or a form gives, as text. The last of a name counts.
+func (b *builder) singleObject() []byte {
+	given := b.r.Payload.Form
+	switch {
+	case b.r.ReadCall:
+		given = b.r.Query.Arguments
+	case b.r.Content.Media != request.Form:
+		return b.r.Payload.Raw
+	}
+	members := make(map[string]string, len(given))
+	for _, a := range given {
+		members[a.Name] = a.Value
+	}
+	out := []byte{'{'}
+	for i, name := range slices.Sorted(maps.Keys(members)) {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(request.AppendString(out, name), ':')
+		out = request.AppendString(out, members[name])
+	}
+	return append(out, '}')
 }
 
 // directArguments gathers the values of each parameter: a variadic one takes

@@ -32,6 +32,13 @@ func aggregatesInArrays() *request.Error {
 		WithDetails("Aggregates are not implemented for one-to-many or many-to-many spreads.")
 }
 
+// rowsUncounted is for max-affected on a function that does not tell what it
+// affects by what it returns.
+func rowsUncounted() *request.Error {
+	return request.NewError(http.StatusBadRequest, "PGRST128",
+		"Function must return SETOF or TABLE when max-affected preference is used with handling=strict")
+}
+
 // MediaTypeError is PGRST107: nothing that is accepted can be produced.
 func MediaTypeError(accept []request.MediaType) *request.Error {
 	names := make([]string, len(accept))
@@ -166,6 +173,13 @@ func noFunction(s *schema.Snapshot, n schema.Name, args []string, content reques
 		return e.WithHint("Perhaps you meant to call the function " + n.Schema + "." + hint)
 	}
 	return e
+}
+
+// noObjectFunction is noFunction for a call with params=single-object.
+func noObjectFunction(n schema.Name) *request.Error {
+	return request.NewError(http.StatusNotFound, "PGRST202", "Could not find the function "+n.String()+" in the schema cache").
+		WithDetails("Searched for the function " + n.String() +
+			" with a single json/jsonb parameter, but no matches were found in the schema cache.")
 }
 
 func functionHint(s *schema.Snapshot, n schema.Name, args []string) string {

@@ -220,12 +220,13 @@ func nullFilters(l *Logic, children []*Read) {
 		return
 	}
 	f := l.Filter
-	if len(f.Field.Path) > 0 || f.Op.Kind != request.OpIs || f.Op.Value != "NULL" {
+	notNull := f.Op.Value == "NOT NULL"
+	if len(f.Field.Path) > 0 || f.Op.Kind != request.OpIs || f.Op.Value != "NULL" && !notNull {
 		return
 	}
 	i := slices.IndexFunc(children, func(c *Read) bool { return c.Name() == f.Field.Name })
 	if i >= 0 {
-		f.EmbedAlias = children[i].Alias
+		f.EmbedAlias, f.Op.Not = children[i].Alias, f.Op.Not != notNull
 	}
 }
 

@@ -65,7 +65,7 @@ ORDER BY conrelid, conname`
 	}
 	for _, k := range l.primary {
 		if t := l.tableOf[k.table]; t != nil {
-			t.PK = l.columnNames(k.table, k.columns)
+			t.PK = l.columnNames(k.table, slices.Sorted(slices.Values(k.columns)))
 		}
 	}
 	return nil

@@ -46,7 +46,7 @@ type Table struct {
 	IsView      bool
 	// Insertable, Updatable and Deletable tell what it supports, whoever asks.
 	Insertable, Updatable, Deletable bool
-	// PK are the primary key's columns in the key's order.
+	// PK are the primary key's columns in the table's order.
 	PK      []string
 	Columns []Column
 	// AllPlain tells that every column is Plain.

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -132,7 +133,7 @@ func (l *loader) addViewKeys(def viewDef, shown map[columnRef][]string, keysOf m
 				continue
 			}
 			if k.kind == 'p' {
-				l.addViewPK(def.name, columns)
+				l.addViewPK(def, columns)
 				continue
 			}
 			l.viewKeys = append(l.viewKeys, viewKey{def.name, table, string(k.kind) + k.name, columns})
@@ -140,14 +141,17 @@ func (l *loader) addViewKeys(def viewDef, shown map[columnRef][]string, keysOf m
 	}
 }
 
-func (l *loader) addViewPK(view Name, columns [][]string) {
-	t := l.snapshot.tables[view]
+func (l *loader) addViewPK(def viewDef, columns [][]string) {
+	t := l.snapshot.tables[def.name]
 	if t == nil {
 		return
 	}
 	for _, names := range columns {
 		t.PK = append(t.PK, names[0])
 	}
+	slices.SortFunc(t.PK, func(a, b string) int {
+		return cmp.Compare(slices.Index(def.names, a), slices.Index(def.names, b))
+	})
 }
 
 // addViewRelationships repeats every foreign key for the views that show one
