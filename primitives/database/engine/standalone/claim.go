@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // filters choose an element of a list of texts, as in .roles[?(@ == "a")]. Each
@@ -32,11 +33,14 @@ func parseClaimPath(text string) ([]string, error) {
 			}
 			path, text = append(path, name), rest
 		case text[0] == '.':
-			end := strings.IndexAny(text[1:], ".[")
-			if end < 0 {
-				end = len(text) - 1
+			name := text[1:]
+			if end := strings.IndexFunc(name, notOfName); end >= 0 {
+				name = name[:end]
 			}
-			path, text = append(path, text[1:1+end]), text[1+end:]
+			if name == "" {
+				return nil, bad
+			}
+			path, text = append(path, name), text[1+len(name):]
 		case strings.HasPrefix(text, "[?"):
 			step, ok := strings.CutSuffix(text[1:], "]")
 			if !ok || filterOf(step) == nil {
@@ -54,6 +58,11 @@ func parseClaimPath(text string) ([]string, error) {
 		}
 	}
 	return path, nil
+}
+
+// notOfName tells that a name with r in it must be quoted.
+func notOfName(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsNumber(r) && r != '_' && r != '$' && r != '@'
 }
 
 // filterOf reads ?(@ == "text"); it is nil for anything else.

@@ -29,7 +29,7 @@ func TestTheRoleIsFoundByItsPath(t *testing.T) {
 			t.Errorf("%s: got %q, %v, want %q", path, got, ok, want)
 		}
 	}
-	for _, bad := range []string{`role`, `."open`, `.a[1`, `.a[?(@ == x)]`, `.a[?(@ ~ "x")]`, `.a[?(@ == "x"]`, `.a[?(@ == ")]`, `.a[?(@ == "x")].b`} {
+	for _, bad := range []string{`role`, `.`, `..a`, `.role##`, `.my_role;;domain`, `.a-b`, `.a[0]b`, `."open`, `.a[1`, `.a[?(@ == x)]`, `.a[?(@ ~ "x")]`, `.a[?(@ == "x"]`, `.a[?(@ == ")]`, `.a[?(@ == "x")].b`} {
 		if steps, err := parseClaimPath(bad); err == nil {
 			t.Errorf("%s was accepted as %q", bad, steps)
 		}

@@ -45,6 +45,9 @@ type Server struct {
 	waiting, timeouts atomic.Int64
 }
 
+// applicationName tells in pg_stat_activity whose connections they are.
+const applicationName = "insforge rest"
+
 // errBadURI does not repeat the connection string, as pgx's message may.
 var errBadURI = errors.New("PGRST_DB_URI cannot be parsed; expected postgres://user:password@host:port/database")
 
@@ -60,6 +63,9 @@ func New(ctx context.Context, d Deps) (*Server, error) {
 	}
 	if d.Config.PoolIdle > 0 {
 		pc.MaxConnIdleTime = d.Config.PoolIdle
+	}
+	if parameters := pc.ConnConfig.RuntimeParams; parameters["application_name"] == "" {
+		parameters["application_name"] = applicationName
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
