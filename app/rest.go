@@ -68,7 +68,10 @@ func ServeREST(ctx context.Context, r REST) error {
 	}
 	// Without the part of the settings that the database holds, all requests
 	// are refused until it was read.
-	complete, err := standalone.ReadAll(ctx, r.Environ, r.ConfigFile)
+	complete := config
+	if config.Incomplete { // only then: a file that is a pipe can be read once
+		complete, err = standalone.ReadAll(ctx, r.Environ, r.ConfigFile)
+	}
 	switch {
 	case err == nil:
 		config = complete

@@ -317,6 +317,27 @@ func (p *restProcess) signal(t *testing.T, s syscall.Signal) {
 	}
 }
 
+// pipe is the path of a file whose text can be read once, as that of standard
+// input.
+func pipe(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() { written <- os.WriteFile(path, []byte(text+"\n"), 0) }() // waits for a reader
+	t.Cleanup(func() {
+		if f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
+			defer f.Close()
+		}
+		if err := <-written; err != nil {
+			t.Error(err)
+		}
+	})
+	return path
+}
+
 func TestRESTWithoutAnAnonymousRoleOnASocket(t *testing.T) {
 	t.Parallel()
 	s := startTheirs(t, servers(t)[0])
@@ -334,7 +355,7 @@ func TestRESTWithoutAnAnonymousRoleOnASocket(t *testing.T) {
 	left.SetUnlinkOnClose(false)
 	left.Close() // as a killed process leaves it
 
-	p := startREST(t, nil, "PGRST_DB_URI="+s.restURI("login"), "PGRST_JWT_SECRET="+restSecret,
+	p := startREST(t, nil, "PGRST_DB_URI=@"+pipe(t, s.restURI("login")), "PGRST_DB_CONFIG=false", "PGRST_JWT_SECRET="+restSecret,
 		"PGRST_SERVER_UNIX_SOCKET="+socket, "PGRST_SERVER_UNIX_SOCKET_MODE=600", "PGRST_DB_ROOT_SPEC=setting")
 	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket: got %v, %v, want mode 0600", info.Mode(), err)
