@@ -24,7 +24,9 @@ const (
 	defaultMaxOwner  = 8
 	defaultMaxCaller = 20
 	connectTimeout   = 5 * time.Second
-	idleTimeout      = 30 * time.Second
+	// rememberedStatements is for the product's own statements, by connection.
+	rememberedStatements = 128
+	idleTimeout          = 30 * time.Second
 )
 
 // Config says where Postgres is.
@@ -59,6 +61,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	// A plan made for one role is thrown away when another uses it, and callers
 	// change their tables, so nothing is cached by SQL text alone.
 	caller.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
+	caller.ConnConfig.StatementCacheCapacity = 0
 	db := &DB{ownerDSN: c.OwnerDSN}
 	if db.owner, err = pgxpool.NewWithConfig(ctx, owner); err != nil {
 		return nil, fmt.Errorf("open owner pool: %w", err)
@@ -79,6 +82,9 @@ func poolConfig(dsn string, most, fallback int32) (*pgxpool.Config, error) {
 	c.MaxConns = cmpOr(most, fallback)
 	c.MaxConnIdleTime = idleTimeout
 	c.ConnConfig.ConnectTimeout = connectTimeout
+	// pgx reserves this memory on every connection.
+	c.ConnConfig.StatementCacheCapacity = rememberedStatements
+	c.ConnConfig.DescriptionCacheCapacity = rememberedStatements
 	c.ConnConfig.RuntimeParams["application_name"] = defaultName
 	c.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	return c, nil
