@@ -42,7 +42,8 @@
 //
 // Accounts are linked to users by an address that the provider has verified,
 // never by another, and an unverified user is handed over without the password,
-// accounts and sessions that it had: see signInWith. Client secrets are kept by
+// accounts, sessions and codes that it had: see signInWith. A password reset
+// takes the accounts of an unverified user away too. Client secrets are kept by
 // the Vault; tokens of providers are not kept at all.
 //
 // # Mailed secrets

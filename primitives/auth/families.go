@@ -181,8 +181,10 @@ func (s *Service) endReused(ctx context.Context, tx pg.Tx, t tokens.Session) err
 
 // revokeAll ends all sessions of a user. In a transaction that changes what
 // the user signs in with it comes after the change, so that a sign-in with
-// the old password, which waits for that change, finds it made.
+// the old password, which waits for that change, finds it made. Codes that
+// would open further sessions go too.
 func (s *Service) revokeAll(ctx context.Context, tx pg.Tx, userID uuid.UUID) error {
+	tx.OnCommit(func() { s.forgetCodes(ctx, userID) })
 	_, err := s.end(ctx, tx, `user_id = $1`, userID)
 	return err
 }

@@ -86,13 +86,49 @@ func TestAnAccountThatNobodyVerifiedIsHandedOverWithoutItsWaysIn(t *testing.T) {
 	if first.body["user"].(map[string]any)["emailVerified"] != false {
 		t.Error("an address that nobody vouches for counts as verified")
 	}
+	pending := w.signInAt(oauth.Microsoft, mallory).Get("insforge_code")
 	bob := w.userOf(oauth.Google, optest.Person{ID: "2002", Email: "bob@example.com", Verified: true})
 	if bob.text("user", "id") != first.text("user", "id") {
 		t.Fatal("got another user, want the account")
 	}
+	w.exchange(pending).refused(400, invalid, "Invalid or expired code")
 	w.do("GET", "/api/auth/sessions/current", nil, bearer(first.text("accessToken"))).refused(401, fault.AuthUnauthorized, "")
 	if back := w.signInAt(oauth.Microsoft, mallory); back.Get("insforge_code") != "" {
 		t.Error("the attacker's account still signs in")
+	}
+}
+
+// The same, but the victim resets the password.
+func TestAResetLeavesNobodyElseAWayIn(t *testing.T) {
+	t.Parallel()
+	w := newOAuthWorld(t)
+	t.Cleanup(inBackground(w.auth.Run))
+	w.mail.set(func(m *mailbox) { m.on = true })
+	w.configure(oauth.Google, oauth.Microsoft)
+	w.userOf(oauth.Google, ada)
+	mallory := optest.Person{ID: "666", Email: "bob@example.com", Principal: "mallory@evil.onmicrosoft.com"}
+	first := w.userOf(oauth.Microsoft, mallory)
+	pending := w.signInAt(oauth.Microsoft, mallory).Get("insforge_code")
+	for _, email := range []string{"ada@example.com", "bob@example.com"} {
+		w.post("reset-password", map[string]any{"newPassword": newPassword, "otp": w.resetToken(email)}).ok()
+	}
+
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(first.text("accessToken"))).refused(401, fault.AuthUnauthorized, "")
+	w.exchange(pending).refused(400, invalid, "Invalid or expired code")
+	if back := w.signInAt(oauth.Microsoft, mallory); back.Get("insforge_code") != "" {
+		t.Error("the attacker's account still signs in")
+	}
+	for email, want := range map[string]string{
+		"bob@example.com": `["email"]`,
+		"ada@example.com": `["google","email"]`, // Google vouches for it
+	} {
+		a := w.do("POST", "/api/auth/sessions", map[string]any{"email": email, "password": newPassword}).ok()
+		if got := jsonOf(t, a.body["user"].(map[string]any)["providers"]); got != want {
+			t.Errorf("%s: got providers %s, want %s", email, got, want)
+		}
+	}
+	if got := w.userOf(oauth.Google, ada).text("user", "email"); got != "ada@example.com" {
+		t.Errorf("got user %s by Google, want the one it was linked to", got)
 	}
 }
 

@@ -27,6 +27,8 @@ const (
 	codeLifetime  = 5 * time.Minute
 	codeBytes     = 32
 	callbackLimit = 30 * time.Second // for all that is asked of a provider in one callback
+	// forgetPatience bounds the deletion of codes.
+	forgetPatience = 5 * time.Second
 )
 
 // oauthStart is what an application starts a sign-in with.
@@ -242,6 +244,18 @@ func (s *Service) issueCode(ctx context.Context, userID, challenge string) (stri
 		return insertCode(ctx, tx, digest[:], userID, challenge, s.now().Add(codeLifetime), s.now())
 	})
 	return code, err
+}
+
+// forgetCodes makes the codes of a user worthless. Only the owner may touch
+// them, so they go after the transaction that they are forgotten for; where
+// that fails, they still expire soon.
+func (s *Service) forgetCodes(ctx context.Context, userID uuid.UUID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetPatience)
+	defer cancel()
+	err := s.db.AsOwner(ctx, func(tx pg.Tx) error { return deleteCodes(ctx, tx, userID) })
+	if err != nil {
+		s.log.Error().Err(err).Str("user", userID.String()).Msg("auth: codes of a sign-in could not be deleted; they are good for up to five minutes")
+	}
 }
 
 // exchangeCode returns the user that a code stands for. Whoever presents a

@@ -39,6 +39,12 @@ func insertCode(ctx context.Context, tx pg.Tx, digest []byte, userID, challenge 
 	return err
 }
 
+// deleteCodes deletes the codes of a user.
+func deleteCodes(ctx context.Context, tx pg.Tx, userID uuid.UUID) error {
+	_, err := tx.Exec(ctx, `DELETE FROM auth.oauth_codes WHERE user_id = $1`, userID)
+	return err
+}
+
 // issuedCode is a stored code.
 type issuedCode struct {
 	userID    uuid.UUID

@@ -33,8 +33,9 @@ func (s *Service) exchangeResetCode(ctx context.Context, email, code string) (to
 }
 
 // resetPassword replaces the password of the account that token was made for
-// and ends all its sessions: whoever knew the old password is out. It does not
-// mark the address as verified.
+// and ends all its sessions: whoever knew the old password is out, and so is,
+// unless the address is verified, whoever got in by an account elsewhere. It
+// does not mark the address as verified.
 //
 // It returns 400 INVALID_INPUT for a password that the settings do not allow,
 // which leaves the token good, and for a token that is not.
@@ -64,6 +65,9 @@ func (s *Service) resetPassword(ctx context.Context, token, password string) err
 				Next("Sign up again: the account no longer exists.")
 		}
 		if err := setPassword(ctx, tx, id, hash); err != nil {
+			return err
+		}
+		if err := detachUnvouched(ctx, tx, id); err != nil {
 			return err
 		}
 		return s.revokeAll(ctx, tx, id)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -36,7 +37,7 @@ func (s *Service) openWith(c rest.Context, user User, hash string) (grant, error
 	if storeErr := <-done; storeErr != nil {
 		return grant{}, storeErr
 	}
-	s.throttle.remember(pairOf(user.Email, by.addr))
+	s.throttle.remember(pairOf(user.Email, by.addr), time.Time(user.CreatedAt))
 	return g, err
 }
 
@@ -51,7 +52,7 @@ func (s *Service) store(ctx context.Context, t tokens.Session, by client, hash s
 
 // openIn is open within a transaction. The tokens are good from its commit on.
 func (s *Service) openIn(ctx context.Context, tx pg.Tx, by client, user User) (tokens.Session, error) {
-	tx.OnCommit(func() { s.throttle.remember(pairOf(user.Email, by.addr)) })
+	tx.OnCommit(func() { s.throttle.remember(pairOf(user.Email, by.addr), time.Time(user.CreatedAt)) })
 	t := tokens.NewSession(user.ID, tokens.ForUser)
 	sql, args := userSession(t, "", by, s.now())
 	tag, err := tx.Exec(ctx, sql, args...)

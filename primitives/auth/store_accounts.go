@@ -37,6 +37,18 @@ func setPassword(ctx context.Context, tx pg.Tx, id uuid.UUID, hash string) error
 	return err
 }
 
+// detachUnvouched takes away the accounts elsewhere that a user signs in with
+// while the address is not verified: no provider has vouched that it is theirs,
+// see signInWith.
+func detachUnvouched(ctx context.Context, tx pg.Tx, id uuid.UUID) error {
+	_, err := tx.Exec(ctx, `
+		DELETE FROM auth.user_providers p
+		 USING auth.users u
+		 WHERE u.id = $1 AND NOT u.email_verified
+		   AND p.user_id = u.id AND p.provider <> 'email'`, id)
+	return err
+}
+
 // noteCodes notes that a user signs in with mailed codes, unless the address
 // is already noted for another user.
 func noteCodes(ctx context.Context, tx pg.Tx, id uuid.UUID, email string) error {

@@ -40,7 +40,8 @@ type rate struct {
 //     much less; the owner at a new place still has 3.
 //   - A client that fails at many accounts has 100 chances at those where it
 //     is a stranger, and more for each account that signs in there, as with an
-//     app's server that asks for all its users.
+//     app's server that asks for all its users. Accounts are free, so those that
+//     were made within a day do not count.
 //   - A client that has signed in to the account lately is known: none of the
 //     above applies, and another chance is never further away than 10 s, even
 //     when an attacker shares the address.
@@ -59,6 +60,8 @@ const (
 	// trustBurst is what each account that signs in adds to its client's.
 	trustBurst = 10
 	maxTrust   = 10_000
+	// trustAfter is how old an account must be to add it.
+	trustAfter = 24 * time.Hour
 
 	knownFor = 30 * 24 * time.Hour
 
@@ -138,6 +141,13 @@ type clientState struct {
 	trust int
 }
 
+// acquaintance is a client that an account has signed in from: when it was the
+// last time, and whether it counts among what the client is trusted for.
+type acquaintance struct {
+	at      time.Time
+	trusted bool
+}
+
 // throttle bounds the guessing of passwords. It is safe for concurrent use.
 type throttle struct {
 	now      func() time.Time
@@ -145,7 +155,7 @@ type throttle struct {
 	pairs    *recent.Map[pairKey, bucket]
 	clients  *recent.Map[netip.Prefix, clientState]
 	accounts *recent.Map[accountKey, bucket]
-	known    *recent.Map[pairKey, time.Time]
+	known    *recent.Map[pairKey, acquaintance]
 	// changed is closed and replaced when a chance is settled.
 	changed chan struct{}
 	waiting int
@@ -157,7 +167,7 @@ func newThrottle(now func() time.Time) *throttle {
 		pairs:    recent.New[pairKey, bucket](maxPairs),
 		clients:  recent.New[netip.Prefix, clientState](maxClients),
 		accounts: recent.New[accountKey, bucket](maxAccounts),
-		known:    recent.New[pairKey, time.Time](maxPairs),
+		known:    recent.New[pairKey, acquaintance](maxPairs),
 		changed:  make(chan struct{}),
 	}
 }
@@ -275,22 +285,26 @@ func (t *throttle) settle(k chance, failed bool) {
 	t.changed = make(chan struct{})
 }
 
-// remember makes the client known to the account.
-func (t *throttle) remember(k pairKey) {
+// remember makes the client known to the account, which was made at a time that
+// is zero when nobody knows.
+func (t *throttle) remember(k pairKey, made time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	if !t.isKnown(k, now) {
+	before, _ := t.known.Get(k)
+	trusted := t.isKnown(k, now) && before.trusted
+	if !trusted && !made.IsZero() && now.Sub(made) >= trustAfter {
+		trusted = true
 		c, _ := t.clients.Get(k.client)
 		c.trust = min(c.trust+1, maxTrust)
 		t.clients.Put(k.client, c)
 	}
-	t.known.Put(k, now)
+	t.known.Put(k, acquaintance{now, trusted})
 }
 
 func (t *throttle) isKnown(k pairKey, now time.Time) bool {
-	at, ok := t.known.Get(k)
-	return ok && now.Sub(at) < knownFor
+	a, ok := t.known.Get(k)
+	return ok && now.Sub(a.at) < knownFor
 }
 
 // tryPassword takes a chance to try a password for an account, which must be
@@ -311,7 +325,7 @@ func (s *Service) tryPassword(ctx context.Context, email string, id uuid.UUID) (
 		return chance{}, err
 	}
 	if known {
-		s.throttle.remember(k)
+		s.throttle.remember(k, time.Time{})
 		if taken, wait, err = s.throttle.take(ctx, k); err != nil || wait == 0 {
 			return taken, err
 		}

@@ -49,7 +49,7 @@ func (g *guessing) succeeds(email string, from netip.Addr) bool {
 		return false
 	}
 	g.settle(taken, false)
-	g.remember(taken.pairKey)
+	g.remember(taken.pairKey, g.at.Add(-trustAfter))
 	return true
 }
 
@@ -304,4 +304,38 @@ func TestWaitingForOthersIsBounded(t *testing.T) {
 			t.Errorf("got %v and %d waiting, want the error of who gave up", err, g.waiting)
 		}
 	})
+}
+
+// Whoever signs up a thousand accounts has not earned more guesses at others.
+func TestNewAccountsBuyNoTrust(t *testing.T) {
+	t.Parallel()
+	g := newGuessing(t)
+	robot, server := at(1), at(2)
+	email := func(i int) string { return fmt.Sprintf("%d@robots.co", i) }
+	for i := range 50 {
+		g.remember(pairOf(email(i), robot), g.at)
+		g.remember(pairOf(email(i), robot), g.at.Add(time.Second-trustAfter))
+		g.remember(pairOf(email(i), robot), time.Time{})
+		for range 3 { // once is counted
+			g.remember(pairOf(email(i), server), g.at.Add(-trustAfter))
+		}
+	}
+	sprayed := func(from netip.Addr) (looked int) {
+		for i := range clientBurst + 50*trustBurst + 100 {
+			if g.fails(fmt.Sprintf("%d@b.co", i), from) {
+				looked++
+			}
+		}
+		return looked
+	}
+	if n := sprayed(robot); n != clientBurst {
+		t.Errorf("got %d guesses beside new accounts, want %d", n, clientBurst)
+	}
+	if n, want := sprayed(server), clientBurst+50*trustBurst; n != want {
+		t.Errorf("got %d guesses beside old accounts, want %d", n, want)
+	}
+	// They are known all the same.
+	if n := g.guesses(email(0), robot, 50); n != 30 {
+		t.Errorf("got %d guesses at an account of its own, want 30", n)
+	}
 }
