@@ -3,82 +3,91 @@ package standalone
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
-// filters choose an element of a list of texts, as in .roles[?(@ == "a")]. Each
-// is tried before those it begins with.
-var filters = []struct {
-	operator string
-	matches  func(element, text string) bool
-}{
-	{"^==", strings.HasPrefix}, {"==^", strings.HasSuffix}, {"*==", strings.Contains},
-	{"!=", func(a, b string) bool { return a != b }}, {"==", func(a, b string) bool { return a == b }},
+// The steps of the path of the role as PostgREST reads it: .a."b c"[0], at the
+// end a filter such as [?(@ == "text")] and a slice of the text such as [1:-1].
+// Newer releases read JSONPath too: $.a['b c'][-1][?@ == "text"].
+var (
+	claimSteps = expressions(`\.([\pL\pN_$@]+)`, `\."([^"]*)"`, `\[(\d+)\]`, `\[(-?\d*:(?:-?\d+)?)\]$`,
+		`\[(\?\(@ *(?:==\^|\^==|\*==|==|!=) *"[^"]*"\))\]`)
+	jsonSteps = expressions(`\.([\pL\pN_]+)`, `\["([^"]*)"\]`, `\['([^']*)'\]`, `\[(-?\d+)\]`,
+		`\[(\?\(@ *[=!]= *(?:"[^"]*"|'[^']*')\))\]`, `\[(\?@ *[=!]= *(?:"[^"]*"|'[^']*'))\]`,
+		`\[(\?(?:search|match)\(@, *(?:"[^"]*"|'[^']*')\))\]`)
+
+	filterStep = regexp.MustCompile(`^\?(search|match)?\(?@,? *([=!^*]*=\^?)? *["'](.*)["']\)?$`)
+	sliceStep  = regexp.MustCompile(`^(-?\d*):(-?\d*)$`)
+)
+
+func expressions(texts ...string) []*regexp.Regexp {
+	list := make([]*regexp.Regexp, 0, len(texts))
+	for _, t := range texts {
+		list = append(list, regexp.MustCompile("^"+t))
+	}
+	return list
 }
 
-// parseClaimPath reads .a."b c"[0], and at the end [?(@ == "text")]. A filter
-// stays one step, as it was written.
+// parseClaimPath reads the path of the role. Filters and slices stay as they
+// were written.
 func parseClaimPath(text string) ([]string, error) {
 	bad := fmt.Errorf("PGRST_JWT_ROLE_CLAIM_KEY: %q is no path such as .role or .realm.roles[0]", text)
+	steps := claimSteps
+	rest, isJSON := strings.CutPrefix(text, "$")
+	if isJSON {
+		steps = jsonSteps
+	}
 	var path []string
-	for text != "" {
-		switch {
-		case strings.HasPrefix(text, `."`):
-			name, rest, ok := strings.Cut(text[2:], `"`)
-			if !ok {
-				return nil, bad
+	for filtered := false; rest != ""; {
+		var m []string
+		for _, step := range steps {
+			if m = step.FindStringSubmatch(rest); m != nil {
+				break
 			}
-			path, text = append(path, name), rest
-		case text[0] == '.':
-			name := text[1:]
-			if end := strings.IndexFunc(name, notOfName); end >= 0 {
-				name = name[:end]
-			}
-			if name == "" {
-				return nil, bad
-			}
-			path, text = append(path, name), text[1+len(name):]
-		case strings.HasPrefix(text, "[?"):
-			step, ok := strings.CutSuffix(text[1:], "]")
-			if !ok || filterOf(step) == nil {
-				return nil, bad
-			}
-			return append(path, step), nil
-		case text[0] == '[':
-			name, rest, ok := strings.Cut(text[1:], "]")
-			if !ok {
-				return nil, bad
-			}
-			path, text = append(path, name), rest
-		default:
+		}
+		if m == nil || filtered && !sliceStep.MatchString(m[1]) {
 			return nil, bad
 		}
+		if filterStep.MatchString(m[1]) {
+			filtered = true
+			if filterOf(m[1]) == nil {
+				return nil, bad
+			}
+		}
+		path, rest = append(path, m[1]), rest[len(m[0]):]
 	}
 	return path, nil
 }
 
-// notOfName tells that a name with r in it must be quoted.
-func notOfName(r rune) bool {
-	return !unicode.IsLetter(r) && !unicode.IsNumber(r) && r != '_' && r != '$' && r != '@'
-}
-
-// filterOf reads ?(@ == "text"); it is nil for anything else.
+// filterOf reads ?(@ == "text") and ?search(@, "pattern"); it is nil for
+// anything else.
 func filterOf(step string) func(element string) bool {
-	inside, ok := strings.CutPrefix(step, "?(@")
-	if !ok || !strings.HasSuffix(inside, ")") {
+	m := filterStep.FindStringSubmatch(step)
+	if m == nil {
 		return nil
 	}
-	inside = strings.TrimSpace(strings.TrimSuffix(inside, ")"))
-	for _, f := range filters {
-		quoted, ok := strings.CutPrefix(inside, f.operator)
-		if quoted = strings.TrimSpace(quoted); !ok || len(quoted) < 2 || quoted[0] != '"' || quoted[len(quoted)-1] != '"' {
-			continue
+	text := m[3]
+	switch m[1] + m[2] {
+	case "==":
+		return func(element string) bool { return element == text }
+	case "!=":
+		return func(element string) bool { return element != text }
+	case "^==":
+		return func(element string) bool { return strings.HasPrefix(element, text) }
+	case "==^":
+		return func(element string) bool { return strings.HasSuffix(element, text) }
+	case "*==":
+		return func(element string) bool { return strings.Contains(element, text) }
+	case "match":
+		text = "^(?:" + text + ")$"
+		fallthrough
+	case "search":
+		if pattern, err := regexp.Compile(text); err == nil {
+			return pattern.MatchString
 		}
-		text := quoted[1 : len(quoted)-1]
-		return func(element string) bool { return f.matches(element, text) }
 	}
 	return nil
 }
@@ -98,6 +107,12 @@ func lookup(claims any, path []string) (_ string, ok bool) {
 				return "", false
 			}
 			claims = node[i]
+		case string:
+			text := sliceOf([]rune(node), step)
+			if text == "" {
+				return "", false
+			}
+			claims = text
 		default:
 			return "", false
 		}
@@ -117,8 +132,32 @@ func indexOf(list []any, step string) int {
 			return ok && matches(text)
 		})
 	}
-	if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(list) {
-		return i
+	i, err := strconv.Atoi(step)
+	if err == nil && i < 0 {
+		i += len(list)
 	}
-	return -1
+	if err != nil || i < 0 || i >= len(list) {
+		return -1
+	}
+	return i
+}
+
+// sliceOf is the part of text that a step such as 1:-1 means.
+func sliceOf(text []rune, step string) string {
+	m := sliceStep.FindStringSubmatch(step)
+	if m == nil {
+		return ""
+	}
+	bound := func(s string, missing int) int {
+		i, err := strconv.Atoi(s)
+		if err != nil {
+			return missing
+		}
+		if i < 0 {
+			i += len(text)
+		}
+		return min(max(i, 0), len(text))
+	}
+	from, to := bound(m[1], 0), bound(m[2], len(text))
+	return string(text[from:max(from, to)])
 }
