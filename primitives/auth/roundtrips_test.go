@@ -23,6 +23,7 @@ func TestRoundTrips(t *testing.T) {
 			w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": password}).ok()
 		}, 2},
 		{"the current session", func() { w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).ok() }, 1},
+		{"the public settings", func() { w.do("GET", "/api/auth/public-config", nil).ok() }, 1},
 		{"the administrator's", func() { w.do("GET", "/api/auth/admin/sessions/current", nil, bearer(admin.access)).ok() }, 1},
 		{"refresh: begin, lock, exchange, user, commit", func() { s = s.next(w.refresh(s)) }, 5},
 	} {

@@ -16,14 +16,11 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// loadProviders returns the names of the configured OAuth providers and the
-// keys of the custom ones, in alphabetical order.
-func loadProviders(ctx context.Context, tx pg.Tx) (builtIn, custom []string, err error) {
-	err = tx.QueryRow(ctx, `
-		SELECT ARRAY(SELECT provider FROM auth.oauth_configs ORDER BY provider),
-		       ARRAY(SELECT key FROM auth.custom_oauth_configs ORDER BY key)`).Scan(&builtIn, &custom)
-	return builtIn, custom, err
-}
+// configuredProviders selects the names of the configured OAuth providers and
+// the keys of the custom ones, in alphabetical order.
+const configuredProviders = `
+	SELECT ARRAY(SELECT provider FROM auth.oauth_configs ORDER BY provider),
+	       ARRAY(SELECT key FROM auth.custom_oauth_configs ORDER BY key)`
 
 // userColumns are what scanUser reads, from auth.users as u.
 const userColumns = `

@@ -39,6 +39,16 @@ func loadConfig(ctx context.Context, tx pg.Tx) (Config, error) {
 	return configOf(tx.QueryRow(ctx, selectConfig))
 }
 
+// queueSettings puts the reading of the settings of auth.config, or the
+// defaults, into b.
+func queueSettings(b *pgx.Batch, into *Settings) {
+	b.Queue(selectConfig).QueryRow(func(row pgx.Row) error {
+		c, err := configOf(row)
+		*into = c.Settings
+		return err
+	})
+}
+
 // loadSettings returns the settings of auth.config, or the defaults.
 func loadSettings(ctx context.Context, tx pg.Tx) (Settings, error) {
 	c, err := loadConfig(ctx, tx)

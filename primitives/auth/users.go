@@ -167,11 +167,7 @@ func (s *Service) signIn(ctx context.Context, email, password string) (found acc
 // account when there is none.
 func (s *Service) accountWith(ctx context.Context, email string) (settings Settings, found account, err error) {
 	var b pgx.Batch
-	b.Queue(selectConfig).QueryRow(func(row pgx.Row) error {
-		c, err := configOf(row)
-		settings = c.Settings
-		return err
-	})
+	queueSettings(&b, &settings)
 	b.Queue(accountByAddress, email).QueryRow(func(row pgx.Row) (err error) {
 		found, err = accountOf(row)
 		return err
@@ -181,25 +177,20 @@ func (s *Service) accountWith(ctx context.Context, email string) (settings Setti
 }
 
 // Settings returns how users may sign up.
-func (s *Service) Settings(ctx context.Context) (Settings, error) {
-	var c Config
-	err := s.ask(ctx, func(row pgx.Row) (err error) {
-		c, err = configOf(row)
-		return err
-	}, selectConfig)
-	return c.Settings, err
+func (s *Service) Settings(ctx context.Context) (settings Settings, err error) {
+	var b pgx.Batch
+	queueSettings(&b, &settings)
+	err = s.db.AsProjectAtOnce(ctx, &b)
+	return settings, err
 }
 
 // publicSettings returns what a sign-in page needs to know: the settings and
 // the names of the configured OAuth providers, built-in and custom.
 func (s *Service) publicSettings(ctx context.Context) (settings Settings, builtIn, custom []string, err error) {
-	err = s.asProject(ctx, func(tx pg.Tx) error {
-		if settings, err = loadSettings(ctx, tx); err != nil {
-			return err
-		}
-		builtIn, custom, err = loadProviders(ctx, tx)
-		return err
-	})
+	var b pgx.Batch
+	queueSettings(&b, &settings)
+	b.Queue(configuredProviders).QueryRow(func(row pgx.Row) error { return row.Scan(&builtIn, &custom) })
+	err = s.db.AsProjectAtOnce(ctx, &b)
 	return settings, builtIn, custom, err
 }
 
