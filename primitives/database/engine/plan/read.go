@@ -27,6 +27,7 @@ func (b *builder) read(source schema.Name) (*Read, *request.Error) {
 		}
 	}
 	addNullFilters(root)
+	nameLifted(root)
 	addEmbedSelects(root)
 	hoist(root)
 	if err := validateSpreads(root); err != nil {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
@@ -237,6 +238,36 @@ func (b *builder) validateAggregates(node *Read) *request.Error {
 	return each(node.Children, b.validateAggregates)
 }
 
+// nameLifted names what the to-one spreads below a node hand up to be
+// aggregated, where it has no name of its own.
+func nameLifted(node *Read) {
+	var lifted []*Select
+	var lift func(*Read)
+	lift = func(n *Read) {
+		for _, c := range n.Children {
+			if !c.isToOneSpread() {
+				nameLifted(c)
+				continue
+			}
+			for i := range c.Select {
+				lifted = append(lifted, &c.Select[i])
+			}
+			lift(c)
+		}
+	}
+	lift(node)
+	times := map[string]int{}
+	for _, s := range lifted {
+		times[s.name()]++
+	}
+	for i, s := range lifted {
+		unnamed := times[s.name()] > 1 || len(s.Field.Path) > 0 && s.Alias == ""
+		if s.Aggregate != "" && unnamed && s.Field.Name != "*" {
+			s.Lifted = "pgrst_aggregate_" + strconv.Itoa(i)
+		}
+	}
+}
+
 // addEmbedSelects tells every parent what it takes from its children.
 func addEmbedSelects(node *Read) {
 	for _, c := range node.Children {
@@ -250,14 +281,8 @@ func embedSelect(c *Read) EmbedSelect {
 	switch {
 	case c.IsSpread:
 		out.Mode, out.Empty, out.Many = EmbedSpread, false, !c.Relation.ToOne()
-		for _, s := range c.Select {
-			name := s.Field.Name
-			if s.Alias != "" {
-				name = s.Alias
-			} else if s.Aggregate != "" && s.Field.Name == "*" {
-				name = "*"
-			}
-			out.Spread = append(out.Spread, SpreadSelect{Name: name})
+		for i := range c.Select {
+			out.Spread = append(out.Spread, SpreadSelect{Name: c.Select[i].name()})
 		}
 		for _, e := range c.Embeds {
 			switch {
@@ -302,12 +327,11 @@ func hoist(node *Read) []hoisted {
 		if s.Aggregate == "" {
 			continue
 		}
-		name := s.Field.Name
-		if s.Alias != "" {
-			name = s.Alias
-		}
-		out = append(out, hoisted{node.Alias, name, s.Aggregate, s.AggregateCast, s.Alias})
+		out = append(out, hoisted{node.Alias, s.name(), s.Aggregate, s.AggregateCast, s.Alias})
 		s.Aggregate, s.AggregateCast = "", ""
+		if s.Lifted != "" {
+			s.Alias = s.Lifted
+		}
 	}
 	for _, h := range below {
 		h.alias = node.Alias

@@ -38,6 +38,20 @@ type Select struct {
 	Aggregate     string
 	AggregateCast string
 	Alias         string
+	// Lifted names the value that an ancestor aggregates, when a spread hands
+	// up several of one name.
+	Lifted string
+}
+
+// name is that of the column that a spread lifts to its parent.
+func (s *Select) name() string {
+	switch {
+	case s.Lifted != "":
+		return s.Lifted
+	case s.Alias != "":
+		return s.Alias
+	}
+	return s.Field.Name
 }
 
 // Filter is a resolved condition. With EmbedAlias set it asks whether the

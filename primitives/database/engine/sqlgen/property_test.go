@@ -212,6 +212,9 @@ func addAliases(to map[string]bool, node *plan.Read) {
 		known, _, _ := strings.Cut(name, "\x00")
 		to[known] = true
 	}
+	for _, s := range node.Select {
+		to[s.Lifted] = true
+	}
 	for _, c := range node.Children {
 		addAliases(to, c)
 	}

@@ -62,6 +62,18 @@ var behaviours = []struct {
 		status: 200, want: `[{"id":2}]`,
 	},
 	{
+		name: "aggregates of one column of a spread", request: "GET /seconds?select=...firsts(id.max(),id.min(),id)",
+		status: 200, want: `[{"max":1,"min":1,"id":1}]`,
+	},
+	{
+		name: "aggregates of values in the JSON of a spread", request: "GET /seconds?select=...firsts(j->a::int.sum(),j->b::int.sum(),n:j->b::int.max())",
+		status: 200, want: `[{"sum":1,"sum":2,"n":2}]`,
+	},
+	{
+		name: "aggregates of one column of spreads in spreads", request: "GET /thirds?select=...seconds(id.max(),...firsts(top:id.max(),bottom:id.min()))",
+		status: 200, want: `[{"max":1,"top":1,"bottom":1}]`,
+	},
+	{
 		name: "a statement that is too complex is the server's fault", request: "GET /rpc/deep", status: 500,
 		header: map[string]string{"Proxy-Status": "PostgREST; error=54001"},
 	},
@@ -73,15 +85,16 @@ func TestBehaviour(t *testing.T) {
 	f.sql(`CREATE SCHEMA api; GRANT USAGE ON SCHEMA api TO behaviour_login_anon;
 		CREATE TABLE api.places (b int, a int, PRIMARY KEY (b, a));
 		ALTER TABLE api.places DROP COLUMN b, ADD COLUMN b int, ADD PRIMARY KEY (b, a);
-		CREATE TABLE api.firsts (id int PRIMARY KEY); INSERT INTO api.firsts VALUES (1), (2);
+		CREATE TABLE api.firsts (id int PRIMARY KEY, j jsonb); INSERT INTO api.firsts VALUES (1, '{"a": 1, "b": 2}'), (2, '{}');
 		CREATE TABLE api.seconds (id int PRIMARY KEY, first int REFERENCES api.firsts); INSERT INTO api.seconds VALUES (1, 1);
+		CREATE TABLE api.thirds (second int REFERENCES api.seconds); INSERT INTO api.thirds VALUES (1);
 		CREATE VIEW api.pairs AS SELECT s.id AS second, f.id AS first FROM api.seconds s LEFT JOIN api.firsts f ON f.id = s.first;
 		CREATE RULE insertion AS ON INSERT TO api.pairs DO INSTEAD INSERT INTO api.seconds VALUES (new.second) RETURNING id, first;
 		CREATE FUNCTION api.object(members json) RETURNS json LANGUAGE sql STABLE AS 'SELECT members';
 		CREATE FUNCTION api.nothing() RETURNS void LANGUAGE sql AS '';
 		CREATE FUNCTION api.deep() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE 'deep' USING ERRCODE = '54001'; END $$;
 		GRANT ALL ON ALL TABLES IN SCHEMA api TO behaviour_login_anon`)
-	c, err := f.read("PGRST_DB_SCHEMAS=api", "PGRST_DB_ANON_ROLE=behaviour_login_anon", "PGRST_DB_TX_END=rollback")
+	c, err := f.read("PGRST_DB_SCHEMAS=api", "PGRST_DB_ANON_ROLE=behaviour_login_anon", "PGRST_DB_TX_END=rollback", "PGRST_DB_AGGREGATES_ENABLED=true")
 	if err != nil {
 		t.Fatal(err)
 	}
