@@ -108,8 +108,7 @@ type execution struct {
 
 func (x *execution) deallocate(ctx context.Context) error {
 	x.statements.forget()
-	_, err := x.conn.Conn().PgConn().Exec(ctx, "DEALLOCATE ALL").ReadAll()
-	return err
+	return x.conn.Conn().DeallocateAll(ctx)
 }
 
 // once sends everything in one write and reads the answers.
