@@ -127,7 +127,7 @@ var statements = []setting{
 func (p place) configText(o Options) string {
 	memory := o.MemoryBytes
 	if memory <= 0 {
-		memory = usableMemory()
+		memory = UsableMemory()
 	}
 	settings := slices.Concat(fixed, sized(memory), sharedMemory())
 	if p.hasLibrary("pg_stat_statements") {

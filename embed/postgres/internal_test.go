@@ -57,7 +57,7 @@ func TestMemoryOfTheContainerCounts(t *testing.T) {
 	if got := totalMemory(fstest.MapFS{"proc/meminfo": file("MemFree: 1 kB\nMemTotal:       2048 kB\n")}); got != 2<<20 {
 		t.Errorf("total: got %d, want 2 MiB", got)
 	}
-	if got := usableMemory(); got < 64*mib {
+	if got := UsableMemory(); got < 64*mib {
 		t.Errorf("this machine seems to have %d bytes", got)
 	}
 }

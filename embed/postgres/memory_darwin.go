@@ -2,8 +2,8 @@ package postgres
 
 import "golang.org/x/sys/unix"
 
-// usableMemory is the memory of the machine in bytes.
-func usableMemory() int64 {
+// UsableMemory is the memory of the machine in bytes.
+func UsableMemory() int64 {
 	total, err := unix.SysctlUint64("hw.memsize")
 	if err != nil {
 		return unknownMemory

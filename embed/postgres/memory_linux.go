@@ -2,9 +2,9 @@ package postgres
 
 import "os"
 
-// usableMemory is the memory of the machine or, when smaller, of the container,
+// UsableMemory is the memory of the machine or, when smaller, of the container,
 // in bytes.
-func usableMemory() int64 {
+func UsableMemory() int64 {
 	root := os.DirFS("/")
 	total, limit := totalMemory(root), cgroupMemory(root)
 	switch {
