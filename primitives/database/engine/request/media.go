@@ -1,6 +1,7 @@
 package request
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,15 +76,18 @@ func (m MediaType) ContentType() string {
 	return m.String()
 }
 
-// ParseMedia reads one media type with parameters.
+// ParseMedia reads one media type with parameters. The case of names does not
+// matter.
 func ParseMedia(text string) MediaType {
-	name, rest, _ := strings.Cut(text, ";")
-	parameters := strings.Split(rest, ";")
-	for i := range parameters {
-		parameters[i] = strings.TrimSpace(parameters[i])
+	parts := splitOutsideQuotes(text, ';')
+	parameters := map[string]string{}
+	for _, p := range parts[1:] {
+		name, value, _ := strings.Cut(p, "=")
+		parameters[strings.ToLower(strings.TrimSpace(name))] = strings.Trim(strings.TrimSpace(value), `"`)
 	}
-	stripped := len(parameters) == 1 && parameters[0] == "nulls=stripped"
-	switch name = strings.TrimSpace(name); name {
+	name := strings.TrimSpace(parts[0])
+	stripped := parameters["nulls"] == "stripped"
+	switch known := strings.ToLower(name); known {
 	case "":
 		return MediaType{Media: Any}
 	case "application/vnd.pgrst.object+json", "application/vnd.pgrst.object":
@@ -97,61 +101,52 @@ func ParseMedia(text string) MediaType {
 		return parsePlan(parameters, false)
 	case "application/vnd.pgrst.plan+json":
 		return parsePlan(parameters, true)
+	case string(JSON), string(GeoJSON), string(CSV), string(Text), string(XML), string(OpenAPI), string(Form), string(OctetStream):
+		return MediaType{Media: Media(known)}
 	}
 	return MediaType{Media: Media(name)}
 }
 
-func parsePlan(parameters []string, asJSON bool) MediaType {
+func parsePlan(parameters map[string]string, asJSON bool) MediaType {
 	m := MediaType{Media: Plan, PlanJSON: asJSON, For: &MediaType{Media: JSON}}
-	for _, p := range parameters {
-		if text, ok := strings.CutPrefix(p, "for="); ok {
-			inner := ParseMedia(strings.Trim(text, `"`))
-			if inner.Media == Plan {
-				inner = MediaType{Media: JSON}
-			}
+	if text := parameters["for"]; text != "" {
+		if inner := ParseMedia(text); inner.Media != Plan {
 			m.For = &inner
 		}
-		if text, ok := strings.CutPrefix(p, "options="); ok {
-			given := strings.Split(text, "|")
-			for _, option := range []string{"analyze", "verbose", "settings", "buffers", "wal"} {
-				if slices.Contains(given, option) {
-					m.PlanOptions = append(m.PlanOptions, option)
-				}
-			}
+	}
+	given := strings.Split(parameters["options"], "|")
+	for _, option := range []string{"analyze", "verbose", "settings", "buffers", "wal"} {
+		if slices.Contains(given, option) {
+			m.PlanOptions = append(m.PlanOptions, option)
 		}
 	}
 	return m
 }
 
 // parseAccept lists what the Accept header wants, best first; nothing given
-// accepts anything.
+// accepts anything. Of equal quality, the one with more parameters and fewer
+// stars is the better one.
 func parseAccept(header string) []MediaType {
 	if header == "" || header == "*/*" {
 		return []MediaType{{Media: Any}}
 	}
 	type weighted struct {
 		MediaType
-		quality float64
+		quality  float64
+		specific int
 	}
 	var all []weighted
-	for _, part := range splitOutsideQuotes(header) {
-		part = strings.TrimSpace(part)
-		quality := 1.0
-		if i := strings.LastIndex(part, ";q="); i >= 0 {
-			if q, err := strconv.ParseFloat(strings.TrimSpace(part[i+3:]), 64); err == nil {
-				part, quality = part[:i], q
-			}
+	for _, part := range splitOutsideQuotes(strings.ReplaceAll(header, " ", ""), ',') {
+		part, rest, _ := strings.Cut(part, ";q=")
+		number, _, _ := strings.Cut(rest, ";")
+		quality, err := strconv.ParseFloat(number, 64)
+		if err != nil {
+			quality = 1
 		}
-		all = append(all, weighted{ParseMedia(part), quality})
+		all = append(all, weighted{ParseMedia(part), quality, strings.Count(part, ";") - strings.Count(part, "*")})
 	}
 	slices.SortStableFunc(all, func(a, b weighted) int {
-		switch {
-		case a.quality > b.quality:
-			return -1
-		case a.quality < b.quality:
-			return 1
-		}
-		return 0
+		return cmp.Or(cmp.Compare(b.quality, a.quality), cmp.Compare(b.specific, a.specific))
 	})
 	out := make([]MediaType, len(all))
 	for i, w := range all {
@@ -160,15 +155,15 @@ func parseAccept(header string) []MediaType {
 	return out
 }
 
-// splitOutsideQuotes splits at commas that are not inside double quotes.
-func splitOutsideQuotes(s string) []string {
+// splitOutsideQuotes splits at what is not inside double quotes.
+func splitOutsideQuotes(s string, at byte) []string {
 	var parts []string
 	quoted, start := false, 0
 	for i := 0; i < len(s); i++ {
 		switch {
 		case s[i] == '"':
 			quoted = !quoted
-		case s[i] == ',' && !quoted:
+		case s[i] == at && !quoted:
 			parts = append(parts, s[start:i])
 			start = i + 1
 		}

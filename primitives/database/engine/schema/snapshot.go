@@ -324,7 +324,7 @@ func (s *Snapshot) HasOutputCast(t *Table) bool {
 // Handler returns the handler of a media type for a table, or for any when
 // target is the zero Name.
 func (s *Snapshot) Handler(target Name, media string) (Handler, bool) {
-	h, ok := s.handlers[handlerKey{target, media}]
+	h, ok := s.handlers[handlerKey{target, strings.ToLower(media)}]
 	return h, ok
 }
 

@@ -74,6 +74,26 @@ var behaviours = []struct {
 		status: 200, want: `[{"max":1,"top":1,"bottom":1}]`,
 	},
 	{
+		name: "media types in any case", request: "GET /firsts?id=eq.1&select=id\nAccept: Application/Vnd.Pgrst.Object+JSON; Nulls=stripped",
+		status: 200, want: `{"id":1}`, header: map[string]string{"Content-Type": "application/vnd.pgrst.object+json;nulls=stripped; charset=utf-8"},
+	},
+	{
+		name: "the media type of a body in any case", request: "POST /firsts?select=id\nContent-Type: TEXT/Csv\nPrefer: return=representation", body: "id\n9",
+		status: 201, want: `[{"id":9}]`,
+	},
+	{
+		name: "a star is the last choice", request: "GET /firsts?id=eq.1&select=id\nAccept: */*, application/vnd.pgrst.object+json",
+		status: 200, want: `{"id":1}`,
+	},
+	{
+		name: "parameters are a better choice", request: "GET /firsts?id=eq.1&select=id\nAccept: application/json, application/vnd.pgrst.object+json;nulls=stripped",
+		status: 200, want: `{"id":1}`,
+	},
+	{
+		name: "qualities with blanks", request: "GET /firsts?id=eq.1&select=id\nAccept: application/json; q=0.5, application/vnd.pgrst.object+json ; q=0.9, text/csv;q=0.1",
+		status: 200, want: `{"id":1}`,
+	},
+	{
 		name: "a statement that is too complex is the server's fault", request: "GET /rpc/deep", status: 500,
 		header: map[string]string{"Proxy-Status": "PostgREST; error=54001"},
 	},
