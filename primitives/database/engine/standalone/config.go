@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -258,14 +259,22 @@ func (e *settings) openAPI() engine.OpenAPI {
 	}
 	if proxy := e.text("PGRST_OPENAPI_SERVER_PROXY_URI", ""); proxy != "" {
 		u, err := url.Parse(proxy)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		if err != nil || !isProxy(u) {
 			e.errs = append(e.errs, fmt.Errorf("PGRST_OPENAPI_SERVER_PROXY_URI must be an http or https URL, not %q", proxy))
 			return o
 		}
-		o.Scheme, o.Host, o.BasePath = u.Scheme, u.Host, u.Path
+		o.Scheme, o.Host, o.BasePath = u.Scheme, u.Host, cmp.Or(u.Path, "/")
 		if u.Port() == "" {
 			o.Host += map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
 		}
 	}
 	return o
+}
+
+// isProxy tells that clients can reach the API at u, which has neither a user
+// nor a query.
+func isProxy(u *url.URL) bool {
+	port, err := strconv.Atoi(cmp.Or(u.Port(), "80"))
+	return err == nil && port > 0 && port < 1<<16 && u.Hostname() != "" && u.User == nil && u.RawQuery == "" &&
+		(u.Scheme == "http" || u.Scheme == "https")
 }

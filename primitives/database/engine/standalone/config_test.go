@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,5 +148,32 @@ db-extra-search-path = ""
 	}
 	if _, err := standalone.Read(nil, write("large", strings.Repeat("#", 2<<20))); err == nil {
 		t.Error("a file of 2 MB was accepted")
+	}
+}
+
+func TestTheAddressOfTheAPI(t *testing.T) {
+	t.Parallel()
+	for proxy, want := range map[string][]string{
+		"https://api.example":             {"https", "api.example:443", "/"},
+		"HTTP://api.example/v1":           {"http", "api.example:80", "/v1"},
+		"https://api.example:8443/a/b":    {"https", "api.example:8443", "/a/b"},
+		"api.example":                     nil,
+		"ftp://api.example":               nil,
+		"http:/api.example":               nil,
+		"http:///v1":                      nil,
+		"http://:80/v1":                   nil,
+		"https://someone@api.example":     nil,
+		"https://api.example/v1?version=": nil,
+		"https://api.example:0":           nil,
+		"https://api.example:65536":       nil,
+	} {
+		c, err := standalone.Read([]string{"PGRST_DB_URI=postgres://x", "PGRST_OPENAPI_SERVER_PROXY_URI=" + proxy}, "")
+		if err != nil && want != nil || err == nil && want == nil {
+			t.Errorf("%s: got %v", proxy, err)
+		}
+		o := c.Engine.OpenAPI
+		if got := []string{o.Scheme, o.Host, o.BasePath}; err == nil && !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", proxy, got, want)
+		}
 	}
 }
