@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,18 +54,22 @@ func TestPasswordsBeyondWhatBcryptReadsAreCutOff(t *testing.T) {
 func TestHasherBoundsTheQueueAndTheWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := &hasher{slots: make(chan struct{}, 1)}
+		h := &hasher{newTurns(1, hashQueue, hashQueueOfOne)}
 		release := make(chan struct{})
 		go func() { _ = h.do(t.Context(), func() error { <-release; return nil }) }()
 		synctest.Wait() // the slot is taken
 
 		var group sync.WaitGroup
 		errs := make(chan error, hashQueue)
-		for range hashQueue - 1 {
-			group.Go(func() { errs <- h.do(t.Context(), func() error { return nil }) })
+		for client := range hashQueue / hashQueueOfOne {
+			ctx := callFrom(t.Context(), client)
+			for range hashQueueOfOne {
+				group.Go(func() { errs <- h.do(ctx, func() error { return nil }) })
+			}
+			synctest.Wait() // the client's line is full
+			wantBusy(t, h.do(ctx, func() error { t.Error("ran beyond the line"); return nil }))
 		}
-		synctest.Wait() // the queue is full
-		err := h.do(t.Context(), func() error { t.Error("ran beyond the queue"); return nil })
+		err := h.do(callFrom(t.Context(), 99), func() error { t.Error("ran beyond the queue"); return nil })
 		wantBusy(t, err)
 		var after retryAfter
 		if !errors.As(err, &after) || after.seconds() != 10 {
@@ -72,7 +78,7 @@ func TestHasherBoundsTheQueueAndTheWait(t *testing.T) {
 
 		time.Sleep(hashPatience + time.Second)
 		group.Wait()
-		for range hashQueue - 1 {
+		for range hashQueue {
 			wantBusy(t, <-errs)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -85,10 +91,47 @@ func TestHasherBoundsTheQueueAndTheWait(t *testing.T) {
 		if err := h.do(t.Context(), func() error { return nil }); err != nil {
 			t.Errorf("got %v after the rush, want none", err)
 		}
-		if n := h.waiting.Load(); n != 0 {
-			t.Errorf("got %d waiting, want 0", n)
+		if n := h.turns; n.waiting != 0 || n.free != 1 || len(n.lines) != 0 || len(n.order) != 0 {
+			t.Errorf("got %+v, want nobody", n)
 		}
 	})
+}
+
+func TestClientsTakeTurnsAtHashes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &hasher{newTurns(1, hashQueue, hashQueueOfOne)}
+		var mu sync.Mutex
+		var served []int
+		start := make(chan struct{})
+		send := func(client, times int) {
+			for range times {
+				go func() {
+					_ = h.do(callFrom(t.Context(), client), func() error {
+						<-start
+						mu.Lock()
+						defer mu.Unlock()
+						served = append(served, client)
+						return nil
+					})
+				}()
+				synctest.Wait()
+			}
+		}
+		send(1, 20) // the flood
+		send(2, 2)
+		send(3, 1)
+		close(start)
+		synctest.Wait()
+		if want := []int{1, 1, 2, 3, 1, 2, 1, 1}; !slices.Equal(served[:8], want) || len(served) != 23 {
+			t.Errorf("got %v, want %v and then the rest of the first", served, want)
+		}
+	})
+}
+
+// callFrom is a request of a client with a number.
+func callFrom(ctx context.Context, client int) context.Context {
+	return identity.WithCall(ctx, identity.Call{ClientIP: netip.AddrFrom4([4]byte{10, 0, 0, byte(client)})})
 }
 
 func wantBusy(t *testing.T, err error) {

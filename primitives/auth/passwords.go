@@ -4,12 +4,13 @@ import (
 	"context"
 	"net/http"
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
 const (
@@ -19,23 +20,23 @@ const (
 	bcryptBytes = 72
 	// A hash takes tens of milliseconds of one core. Whoever cannot be served
 	// within hashPatience is told so, and at once when hashQueue others per
-	// slot are waiting already.
-	hashPatience = 10 * time.Second
-	hashQueue    = 128
+	// slot are waiting already, hashQueueOfOne of them from the same client.
+	hashPatience   = 10 * time.Second
+	hashQueue      = 128
+	hashQueueOfOne = hashQueue / 2
 	// decoy is the hash that the password for an account without one is
 	// compared with, so that the answer takes as long. Nobody knows its
 	// password.
 	decoy = "$2a$10$.l3abcrOLxlf9XPoxWhYV.s1Qjh4vKkzNIMOxFLNWTRSTlGmMNLNu"
 )
 
-// hasher hashes passwords, one core always left to everybody else.
-type hasher struct {
-	slots   chan struct{}
-	waiting atomic.Int64
-}
+// hasher hashes passwords, one core always left to everybody else. Clients take
+// turns, so that one that floods it does not keep others from signing in.
+type hasher struct{ turns *turns }
 
 func newHasher() *hasher {
-	return &hasher{slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))}
+	slots := max(1, runtime.GOMAXPROCS(0)-1)
+	return &hasher{newTurns(slots, hashQueue*slots, hashQueueOfOne*slots)}
 }
 
 // hash returns the bcrypt hash of password.
@@ -69,21 +70,22 @@ func bcryptInput(password string) []byte {
 // do runs f in a slot. It returns 503 when the wait would be too long, and
 // the error of ctx when the caller gave up.
 func (h *hasher) do(ctx context.Context, f func() error) error {
-	defer h.waiting.Add(-1)
-	if h.waiting.Add(1) > int64(hashQueue*cap(h.slots)) {
+	client := rest.Network(identity.CallFrom(ctx).ClientIP)
+	turn, ok := h.turns.join(client)
+	if !ok {
 		return errBusy()
 	}
+	defer h.turns.leave(client, turn)
 	patience := time.NewTimer(hashPatience)
 	defer patience.Stop()
 	select {
-	case h.slots <- struct{}{}:
+	case <-turn:
+		return f()
 	case <-patience.C:
 		return errBusy()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-h.slots }()
-	return f()
 }
 
 func errBusy() *fault.Error {
