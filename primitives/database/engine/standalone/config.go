@@ -100,7 +100,7 @@ func ReadAll(ctx context.Context, environ []string, path string) (Config, error)
 
 func (e *settings) config() (Config, error) {
 	c := Config{
-		DatabaseURI:    e.fileOrText("PGRST_DB_URI", "postgresql://"),
+		DatabaseURI:    databaseAddress(e.fileOrText("PGRST_DB_URI", "postgresql://")),
 		AnonRole:       e.text("PGRST_DB_ANON_ROLE", ""),
 		RootSpec:       parseName(e.text("PGRST_DB_ROOT_SPEC", "")),
 		JWTSecret:      e.secret(),
