@@ -269,7 +269,10 @@ func (j *job) build(ctx context.Context) error {
 		j.recalled = true
 		return nil
 	}
-	o := plan.Options{MaxRows: j.options.MaxRows, Aggregates: j.options.Aggregates, PlanOutput: j.options.PlanOutput}
+	o := plan.Options{
+		MaxRows: j.options.MaxRows, Aggregates: j.options.Aggregates,
+		PlanOutput: j.options.PlanOutput, AliasesOnly: j.options.AliasesOnly,
+	}
 	p, err := plan.Build(j.request, j.snapshot, o)
 	unknown := err == nil && p.Table == nil && p.Mutation != nil && len(j.request.Payload.Keys) > 0
 	if unknown || plan.Missing(err) {

@@ -48,6 +48,9 @@ type Options struct {
 	Aggregates bool
 	// PlanOutput allows the media type of execution plans.
 	PlanOutput bool
+	// AliasesOnly wants the alias of an embed that has one, not its name, in
+	// filters, orders and limits.
+	AliasesOnly bool
 	// TxEnd is how transactions end.
 	TxEnd TxEnd
 	// PreRequest is called before every statement; the zero Name is none.

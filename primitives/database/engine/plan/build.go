@@ -17,6 +17,8 @@ type Options struct {
 	Aggregates bool
 	// PlanOutput allows the media type of execution plans.
 	PlanOutput bool
+	// AliasesOnly wants the alias of an embed that has one, not its name.
+	AliasesOnly bool
 }
 
 // Build resolves r. Errors are *request.Error; for those that Missing

@@ -226,3 +226,11 @@ func ambiguousFunction(candidates []*schema.Function) *request.Error {
 		"Could not choose the best candidate function between: "+strings.Join(texts, ", ")).
 		WithHint("Try renaming the parameters or the function itself in the database so function overloading can be resolved")
 }
+
+// hasAlias refuses the name of an embed where its alias is wanted.
+func hasAlias(name, alias string) *request.Error {
+	e := request.NotEmbedded(name)
+	e.Details = "Target names are not allowed in filters if they have an alias"
+	e.Hint = "Change '" + name + "' to '" + alias + "' in filters, orders or limits."
+	return e
+}

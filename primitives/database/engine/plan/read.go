@@ -62,13 +62,16 @@ func (b *builder) initialize(node *Read, items []request.Item) {
 }
 
 // at finds the node that a path of embeds leads to.
-func at(node *Read, path []string) (*Read, *request.Error) {
+func (b *builder) at(node *Read, path []string) (*Read, *request.Error) {
 	for _, name := range path {
 		i := slices.IndexFunc(node.Children, func(c *Read) bool { return c.RelName == name || c.RelAlias == name })
 		if i < 0 {
 			return nil, request.NotEmbedded(name)
 		}
 		node = node.Children[i]
+		if b.o.AliasesOnly && node.Name() != name {
+			return nil, hasAlias(name, node.Name())
+		}
 	}
 	return node, nil
 }
@@ -81,7 +84,7 @@ func (b *builder) addFilters(root *Read) *request.Error {
 		if len(f.Path) == 0 && b.isMutation() {
 			continue
 		}
-		node, err := at(root, f.Path)
+		node, err := b.at(root, f.Path)
 		if err != nil {
 			return err
 		}
@@ -98,7 +101,7 @@ func (b *builder) addOrders(root *Read) *request.Error {
 		return nil
 	}
 	for _, o := range b.r.Query.Order {
-		node, err := at(root, o.Path)
+		node, err := b.at(root, o.Path)
 		if err != nil {
 			return err
 		}
@@ -121,7 +124,7 @@ func (b *builder) addRanges(root *Read) *request.Error {
 	}
 	root.Range = b.r.Range
 	for _, r := range b.r.Query.Ranges {
-		node, err := at(root, r.Path)
+		node, err := b.at(root, r.Path)
 		if err != nil {
 			return err
 		}
@@ -135,7 +138,7 @@ func (b *builder) addLogic(root *Read) *request.Error {
 		if len(l.Path) == 0 && b.isMutation() {
 			continue
 		}
-		node, err := at(root, l.Path)
+		node, err := b.at(root, l.Path)
 		if err != nil {
 			return err
 		}

@@ -125,6 +125,7 @@ func (e *settings) config() (Config, error) {
 		AnonRole:        c.AnonRole,
 		MaxRows:         e.number("PGRST_DB_MAX_ROWS", 0),
 		Aggregates:      e.flag("PGRST_DB_AGGREGATES_ENABLED", false),
+		AliasesOnly:     !e.flag("PGRST_URL_USE_LEGACY_TARGET_NAMES", true),
 		PlanOutput:      e.flag("PGRST_DB_PLAN_ENABLED", false),
 		TxEnd:           e.txEnd("PGRST_DB_TX_END"),
 		BareNotFound:    true,
@@ -158,7 +159,6 @@ func (e *settings) withoutEffect() {
 	e.number("PGRST_JWT_CACHE_MAX_LIFETIME", 0)
 	e.number("PGRST_JWT_CACHE_MAX_ENTRIES", 0)
 	e.oneOf("PGRST_CLIENT_ERROR_VERBOSITY", "verbose")
-	e.oneOf("PGRST_URL_USE_LEGACY_TARGET_NAMES", "true")
 }
 
 func (e *settings) schemas() []string {

@@ -84,11 +84,13 @@ var groups = []group{
 		"Auth/AudienceJwtSecretSpec :: test handling of aud claims in JWT when the jwt-aud config is set > when the audience claim is an array of strings > fails when the audience claim has more than 1 element and none matches [jwt-audience=youraudience]": newerTokens,
 		"Auth/AudienceJwtSecretSpec :: test handling of aud claims in JWT when the jwt-aud config is set > when the audience claim is an array of strings > ignores the audience claim and succeeds when it's empty [jwt-audience=youraudience]":                newerTokens,
 	}},
+	{name: "jwt-secret=null", only: newest, noSecret: true},
 	{name: "server-trace-header=X-Request-Id", change: func(c *standalone.Config) { c.TraceHeader = "X-Request-Id" }},
 	{name: `server-cors-allowed-origins=["http://example.com", "http://example2.com"]`, only: newest, change: func(c *standalone.Config) {
 		c.Origins = []string{"http://example.com", "http://example2.com"}
 	}},
 	{name: "db-prepared-statements=false", only: newest},
+	{name: "url-use-legacy-target-names=false", only: newest, change: func(c *standalone.Config) { c.Engine.AliasesOnly = true }},
 }
 
 // defaultFailing are the cases of the default group that do not pass.
