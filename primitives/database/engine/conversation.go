@@ -108,7 +108,7 @@ func (c *conversation) sendMain() {
 		c.step(role, *x.query.Count, results{}, (*conversation).readCount)
 	}
 	if prefer := x.request.Prefer.Count; x.plan.Kind == request.Read && (prefer == "planned" || prefer == "estimated") {
-		c.step(role, sqlgen.CountRows(x.plan), results{}, (*conversation).readPlanned)
+		c.step(role, x.filled(sqlgen.CountRows(x.plan)), results{}, (*conversation).readPlanned)
 	}
 	var want results
 	switch x.query.Output {

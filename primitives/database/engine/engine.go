@@ -49,6 +49,7 @@ type Engine struct {
 	buffers respond.Buffers
 	lanes   *lanes
 	memory  atomic.Pointer[memory]
+	shapes  request.Shapes
 	// generics knows which plans fit all values.
 	generics *generics
 	// prologues are the texts of prologue.
@@ -63,7 +64,7 @@ func New(d Deps) (*Engine, error) {
 	if err := d.Options.setDefaults(); err != nil {
 		return nil, err
 	}
-	e := &Engine{acquire: d.Acquire, log: d.Log, options: d.Options, lanes: newLanes(), generics: newGenerics()}
+	e := &Engine{acquire: d.Acquire, log: d.Log, options: d.Options, lanes: newLanes(), generics: newGenerics(), shapes: request.NewShapes()}
 	e.cache = schema.NewCache(e.loadSchema, d.Log)
 	if d.Listener != nil {
 		d.Listener.On(Channel, func(payload string) {
@@ -143,9 +144,11 @@ type job struct {
 	// recalled is set when plan is of it.
 	made     *made
 	recalled bool
-	// bodiless is request as it was before it got its body.
-	bodiless *request.Request
-	timing   timing
+	// values are those that the request's shape has marks for. shared is what
+	// other requests of that shape start from: without values and body.
+	values []string
+	shared *request.Request
+	timing timing
 }
 
 // Serve answers r. Failures that PostgREST knows are written in its shape.
@@ -216,14 +219,12 @@ func (j *job) parse() error {
 		Schemas: j.snapshot.Schemas, Profile: j.target.Schema, AllowTx: j.options.TxEnd.allowsOverride(),
 		IsTimezone: j.snapshot.IsTimezone, DefaultContentType: j.options.DefaultContentType,
 	}
-	if j.recall(query); j.made != nil {
-		j.request = j.made.request
-	} else {
-		r, err := request.Parse(j.http.Method, query, j.http.Header, j.target.Target, o)
-		if err != nil {
-			return err
-		}
-		j.request = r
+	if err := j.read(query, o); err != nil {
+		return err
+	}
+	j.request = j.shared
+	if j.values != nil {
+		j.request = j.shapes.WithValues(j.shared, j.values)
 	}
 	if !j.request.HasBody() {
 		return nil
@@ -236,13 +237,32 @@ func (j *job) parse() error {
 	return r.SetBody(j.adapt(body))
 }
 
+// read finds what was made of such a request, or parses its shape.
+func (j *job) read(query string, o request.Options) error {
+	shape := query
+	if j.target.Kind == request.Table {
+		shape, j.values = j.shapes.Of(query)
+	}
+	if j.recall(shape); j.made != nil {
+		j.shared = j.made.request
+		return nil
+	}
+	var err error
+	j.shared, err = request.Parse(j.http.Method, shape, j.http.Header, j.target.Target, o)
+	if err != nil && j.values != nil { // an error says what was sent, not marks
+		j.values, j.keep = nil, false
+		j.shared, err = request.Parse(j.http.Method, query, j.http.Header, j.target.Target, o)
+	}
+	return err
+}
+
 // ownRequest makes the request the job's own, to add a body to it.
 func (j *job) ownRequest() *request.Request {
 	if j.made == nil {
-		j.remember(made{request: j.request})
+		j.remember(made{request: j.shared})
 	}
 	own := *j.request
-	j.bodiless, j.request = j.request, &own
+	j.request = &own
 	return &own
 }
 

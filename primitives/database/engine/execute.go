@@ -134,14 +134,27 @@ func (x *execution) choose() {
 	if count == "estimated" && x.Engine.options.MaxRows > 0 {
 		x.options.CountLimit = x.Engine.options.MaxRows + 1
 	}
+	known := false
 	if x.recalled {
-		var ok bool
-		if x.query, ok = x.made.queryFor(x.plan, x.options); ok {
-			return
-		}
+		x.query, known = x.made.queryFor(x.plan, x.options)
 	}
-	x.query = sqlgen.Build(x.plan, x.options)
-	x.rememberQuery()
+	if !known {
+		x.query = sqlgen.Build(x.plan, x.options)
+		x.rememberQuery()
+	}
+	x.query.Main = x.filled(x.query.Main)
+	if x.query.Count != nil {
+		count := x.filled(*x.query.Count)
+		x.query.Count = &count
+	}
+}
+
+// filled is a statement of the plan with the values of this request.
+func (x *execution) filled(s sqlgen.Statement) sqlgen.Statement {
+	if x.values != nil {
+		s.Args = x.shapes.Arguments(s.Args, x.values)
+	}
+	return s
 }
 
 // planMode is the plan_cache_mode of a read, as far as it is known.

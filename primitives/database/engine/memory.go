@@ -9,8 +9,9 @@ import (
 )
 
 // An application says the same few things over and over, whoever uses it: who
-// is asking is not part of a statement. So what was made of recent requests is
-// kept, which saves reading, planning and writing SQL again.
+// is asking is not part of a statement, and what columns are compared with are
+// parameters of it. So what was made of recent requests is kept by their shape,
+// which saves reading, planning and writing SQL again.
 
 // generationSize bounds the requests that are remembered: there are two
 // generations.
@@ -23,7 +24,8 @@ type memory struct {
 }
 
 // made is what was made of a request. It is shared and must not be changed.
-// Nothing of a body is in it.
+// It has marks for the values that request.Shapes take out, and nothing of a
+// body.
 type made struct {
 	request *request.Request
 	// plan and query are kept where the body has no part in them, or only its
@@ -56,8 +58,8 @@ func (m *made) queryFor(p *plan.Plan, o sqlgen.Options) (q sqlgen.Query, ok bool
 }
 
 // recall finds what was made of such a request with the job's snapshot.
-func (j *job) recall(rawQuery string) {
-	j.key, j.keep = request.KeyOf(j.http.Method, rawQuery, j.http.Header, j.target.Target, j.target.Schema)
+func (j *job) recall(shape string) {
+	j.key, j.keep = request.KeyOf(j.http.Method, shape, j.http.Header, j.target.Target, j.target.Schema)
 	if !j.keep {
 		return
 	}
@@ -87,7 +89,7 @@ func (j *job) remember(m made) {
 
 // rememberQuery keeps the statements that were just written.
 func (x *execution) rememberQuery() {
-	m := made{request: x.request, plan: x.plan, query: x.query, options: x.options}
+	m := made{request: x.shared, plan: x.plan, query: x.query, options: x.options}
 	if x.request.HasBody() {
 		if x.plan.Mutation == nil {
 			return
@@ -100,7 +102,7 @@ func (x *execution) rememberQuery() {
 		mutation, without := *x.plan.Mutation, *x.plan
 		mutation.Body, mutation.Values = nil, blank
 		without.Mutation = &mutation
-		m.request, m.plan, m.query = x.bodiless, &without, query
+		m.plan, m.query = &without, query
 	}
 	x.remember(m)
 }

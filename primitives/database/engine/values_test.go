@@ -35,21 +35,20 @@ func TestValuesAreReadAsPostgresReadsThemInJSON(t *testing.T) {
 	if err := s.engine.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	const returned = "Prefer: return=representation"
 	for i, name := range types {
 		for _, v := range values {
 			table := fmt.Sprintf("/t%d", i)
 			body := fmt.Sprintf(`{"id":1,"v":%s}`, v)
-			direct := s.do("POST", table+"?select=v", body, "As: admin", returned)
+			direct := s.do("POST", table+"?select=v", body, "As: admin", full)
 			s.do("DELETE", table+"?id=eq.1", "", "As: admin")
-			inJSON := s.do("POST", table+"?select=v&columns="+url.QueryEscape("id,v"), body, "As: admin", returned)
+			inJSON := s.do("POST", table+"?select=v&columns="+url.QueryEscape("id,v"), body, "As: admin", full)
 			wantSame(t, name+" insert "+v, direct, inJSON)
 			s.do("DELETE", table+"?id=eq.1", "", "As: admin")
 
 			s.do("POST", table, `{"id":1}`, "As: admin")
 			body = fmt.Sprintf(`{"v":%s}`, v)
-			direct = s.do("PATCH", table+"?select=v&id=eq.1", body, "As: admin", returned)
-			inJSON = s.do("PATCH", table+"?select=v&id=eq.1&columns=v", body, "As: admin", returned)
+			direct = s.do("PATCH", table+"?select=v&id=eq.1", body, "As: admin", full)
+			inJSON = s.do("PATCH", table+"?select=v&id=eq.1&columns=v", body, "As: admin", full)
 			wantSame(t, name+" update "+v, direct, inJSON)
 			s.do("DELETE", table+"?id=eq.1", "", "As: admin")
 		}
@@ -77,7 +76,6 @@ func TestBodiesOfRememberedWrites(t *testing.T) {
 	s := start(t, `
 CREATE TABLE notes (id int PRIMARY KEY, title text, tags text[], n int DEFAULT 7);
 GRANT ALL ON notes TO anon;`)
-	const returned = "Prefer: return=representation"
 	for i, c := range []struct{ body, want string }{
 		{`{"id":%d,"title":"a"}`, `[{"id":%[1]d,"title":"a","tags":null,"n":7}]`},
 		{`{"id":%d,"title":"b"}`, `[{"id":%[1]d,"title":"b","tags":null,"n":7}]`},
@@ -93,17 +91,17 @@ GRANT ALL ON notes TO anon;`)
 		{`{"id":%d,"title":"f"}`, `[{"id":%[1]d,"title":"f","tags":null,"n":7}]`},
 	} {
 		for _, id := range []int{i * 10, i*10 + 1, i*10 + 2} {
-			got := s.do("POST", "/notes", fmt.Sprintf(c.body, id), returned)
+			got := s.do("POST", "/notes", fmt.Sprintf(c.body, id), full)
 			if want := fmt.Sprintf(c.want, id); got.body != want {
 				t.Errorf("POST %s: got %d %s, want %s", c.body, got.status, got.body, want)
 			}
-			got = s.do("PATCH", "/notes?n=is.null", fmt.Sprintf(`{"n":%d}`, id), returned)
+			got = s.do("PATCH", "/notes?n=is.null", fmt.Sprintf(`{"n":%d}`, id), full)
 			if i == 5 && !strings.Contains(got.body, fmt.Sprintf(`"n":%d}`, id)) || i != 5 && got.body != "[]" {
 				t.Errorf("PATCH after %s: got %d %s", c.body, got.status, got.body)
 			}
 		}
 	}
-	s.want(s.do("POST", "/notes", `{"id":1000,"title":"a","nothing":1}`, returned), http.StatusBadRequest, "PGRST204")
-	s.want(s.do("POST", "/notes", `{"id":"x","title":"a"}`, returned), http.StatusBadRequest, "22P02")
-	s.want(s.do("POST", "/notes", `{"id":0,"title":"a"}`, returned), http.StatusConflict, "23505")
+	s.want(s.do("POST", "/notes", `{"id":1000,"title":"a","nothing":1}`, full), http.StatusBadRequest, "PGRST204")
+	s.want(s.do("POST", "/notes", `{"id":"x","title":"a"}`, full), http.StatusBadRequest, "22P02")
+	s.want(s.do("POST", "/notes", `{"id":0,"title":"a"}`, full), http.StatusConflict, "23505")
 }
