@@ -35,11 +35,10 @@ func build(ctx context.Context, to string) error {
 
 // product is one running executable.
 type product struct {
-	cmd    *exec.Cmd
-	output *bytes.Buffer
-	url    string
-	dir    string
-	took   time.Duration // from exec to the first answered query
+	cmd  *exec.Cmd
+	url  string
+	dir  string
+	took time.Duration // from exec to the first answered query
 }
 
 // start runs the product on dir and waits until a query through Postgres is
@@ -49,13 +48,22 @@ func start(ctx context.Context, binary, dir string) (*product, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &product{dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port), output: &bytes.Buffer{}}
+	p := &product{dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	p.cmd = exec.CommandContext(ctx, binary, "serve", "--data-dir", dir, "--port", fmt.Sprint(port))
 	p.cmd.Env = append(os.Environ(), "ACCESS_API_KEY="+apiKey, "POSTGRES_PASSWORD="+pgPassword,
 		"ROOT_ADMIN_PASSWORD="+adminPassword, "LOG_LEVEL=info",
 		// A cache of its own: the first start pays for unpacking Postgres.
 		"INSFORGE_CACHE_DIR="+dir+"-cache")
-	p.cmd.Stdout, p.cmd.Stderr = p.output, io.Discard
+	// A file, as a service has: a pipe would make us work for each of its lines.
+	output, err := os.Create(dir + ".out")
+	if err != nil {
+		return nil, err
+	}
+	defer output.Close()
+	p.cmd.Stdout = output
+	// A session of its own, as a service has: Linux shares the cores out among
+	// sessions, and Postgres gives one to each of its processes.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	began := time.Now()
 	if err := p.cmd.Start(); err != nil {

@@ -42,7 +42,11 @@ func measureRecords(ctx context.Context, binary, dir string, rounds int, span ti
 	}
 	// pgbench has the shorter way: the unix socket the product itself uses.
 	bench := pgbenchRun{program: pgbench, dir: dir, host: socketDir(p.dir), port: port, span: span}
-	fmt.Println("\nthe record layer, token checked, row-level security; pgbench beside it runs the same statement bare")
+	version, err := serverVersion(ctx, port)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nthe record layer on Postgres %s, token checked, row-level security; pgbench beside it runs the same statement bare\n", version)
 	fmt.Println("kind of request       clients   a second    pgbench   ratio  wanted   CPU µs: own  Postgres   p50 ms  p99 ms")
 	for _, k := range kinds() {
 		for i, n := range clients {
@@ -98,13 +102,29 @@ func compare(ctx context.Context, p *product, bench pgbenchRun, k kind, token st
 }
 
 func prepare(ctx context.Context, port int) error {
-	conn, err := pgx.Connect(ctx, fmt.Sprintf("postgres://postgres:%s@127.0.0.1:%d/insforge", pgPassword, port))
+	conn, err := connect(ctx, port)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, fixture)
 	return err
+}
+
+func connect(ctx context.Context, port int) (*pgx.Conn, error) {
+	return pgx.Connect(ctx, fmt.Sprintf("postgres://postgres:%s@127.0.0.1:%d/insforge", pgPassword, port))
+}
+
+// serverVersion tells which Postgres is measured: an executable without one
+// takes the machine's.
+func serverVersion(ctx context.Context, port int) (version string, err error) {
+	conn, err := connect(ctx, port)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	err = conn.QueryRow(ctx, "SHOW server_version").Scan(&version)
+	return version, err
 }
 
 // signUp returns the access token of a new user.
