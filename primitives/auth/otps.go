@@ -134,7 +134,7 @@ func (s *Service) compare(ctx context.Context, email string, p purpose, code str
 	if err != nil {
 		return attempt{}, err
 	}
-	a.right, err = s.passwords.matches(ctx, a.hash, code)
+	a.right, err = s.passwords.matches(ctx, a.hash, code, func() {})
 	return a, err
 }
 

@@ -50,13 +50,16 @@ func (h *hasher) hash(ctx context.Context, password string) (hash string, err er
 }
 
 // matches reports whether password has the given hash. It takes the same time
-// when hash is empty, for no account or one without a password.
-func (h *hasher) matches(ctx context.Context, hash, password string) (ok bool, err error) {
+// when hash is empty, for no account or one without a password. meanwhile runs
+// first, when it is the caller's turn, and should only start what goes on beside
+// the comparison.
+func (h *hasher) matches(ctx context.Context, hash, password string, meanwhile func()) (ok bool, err error) {
 	against := hash
 	if against == "" {
 		against = decoy
 	}
 	err = h.do(ctx, func() error {
+		meanwhile()
 		ok = bcrypt.CompareHashAndPassword([]byte(against), bcryptInput(password)) == nil
 		return nil
 	})

@@ -70,11 +70,11 @@ func (s *Service) handleSignIn(c rest.Context) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	found, err := s.signIn(c.Request().Context(), strings.ToLower(email), password)
+	found, signed, err := s.signIn(c.Request().Context(), strings.ToLower(email), password)
 	if err != nil {
 		return err
 	}
-	g, err := s.openWith(c, found.user, found.hash)
+	g, err := s.openSigned(c, found.user, found.hash, signed)
 	if err != nil {
 		return err
 	}

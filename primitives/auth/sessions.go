@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -30,15 +31,37 @@ func (s *Service) open(c rest.Context, user User) (grant, error) {
 // openWith is open for a user who signed in with the password of this hash. It
 // returns 401 AUTH_UNAUTHORIZED when the password has changed meanwhile.
 func (s *Service) openWith(c rest.Context, user User, hash string) (grant, error) {
-	t, by, ctx := tokens.NewSession(user.ID, tokens.ForUser), clientOf(c), c.Request().Context()
-	done := make(chan error, 1)
-	go func() { done <- s.store(ctx, t, by, hash) }()
-	g, err := s.grant(t, user.Email) // signing takes about as long as storing
-	if storeErr := <-done; storeErr != nil {
-		return grant{}, storeErr
+	return s.openSigned(c, user, hash, s.startSigning(user))
+}
+
+// openSigned is openWith for a session whose tokens are being signed.
+func (s *Service) openSigned(c rest.Context, user User, hash string, signed signing) (grant, error) {
+	by := clientOf(c)
+	if err := s.store(c.Request().Context(), signed.session, by, hash); err != nil {
+		return grant{}, err
 	}
 	s.throttle.remember(pairOf(user.Email, by.addr), time.Time(user.CreatedAt))
-	return g, err
+	return signed.wait()
+}
+
+// signing is a new session whose tokens are being signed. That takes longer
+// than storing it, so it goes on beside what else there is to do.
+type signing struct {
+	session tokens.Session
+	wait    func() (grant, error)
+}
+
+// startSigning begins a session of a user, or of nobody.
+func (s *Service) startSigning(user User) signing {
+	t := tokens.NewSession(cmp.Or(user.ID, uuid.Nil.String()), tokens.ForUser)
+	var g grant
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g, err = s.grant(t, user.Email)
+	}()
+	return signing{t, func() (grant, error) { <-done; return g, err }}
 }
 
 // store stores a session in one round trip. It waits for the disk: a session

@@ -131,36 +131,38 @@ func (s Settings) checkRedirect(target string) error {
 	return nil
 }
 
-// signIn returns the account with this address and password. email is in lower
-// case.
+// signIn returns the account with this address and password, and the tokens of
+// a session for it, which is not stored yet. email is in lower case.
 //
 // It returns 401 AUTH_UNAUTHORIZED after the same time for an unknown address,
 // an account without password and a wrong password, 403 FORBIDDEN for the
 // right password while the address must be verified and is not, and 429
 // TOO_MANY_REQUESTS to a client that has failed too often (see throttle).
-func (s *Service) signIn(ctx context.Context, email, password string) (found account, err error) {
+func (s *Service) signIn(ctx context.Context, email, password string) (found account, signed signing, err error) {
 	settings, found, err := s.accountWith(ctx, email)
 	if err != nil {
-		return account{}, err
+		return account{}, signing{}, err
 	}
 	id, _ := uuid.Parse(found.user.ID) // zero where nobody was found
 	taken, err := s.tryPassword(ctx, email, id)
 	if err != nil {
-		return account{}, err
+		return account{}, signing{}, err
 	}
-	ok, err := s.passwords.matches(ctx, found.hash, password)
+	// Nobody sees the tokens of a wrong password; they are signed for nobody's
+	// as well, so that all take the same.
+	ok, err := s.passwords.matches(ctx, found.hash, password, func() { signed = s.startSigning(found.user) })
 	s.throttle.settle(taken, !ok && err == nil) // not looked at is not wrong
 	if err != nil {
-		return account{}, err
+		return account{}, signing{}, err
 	}
 	if !ok {
-		return account{}, unauthorized("Invalid credentials").Next("Check the e-mail address and the password.")
+		return account{}, signing{}, unauthorized("Invalid credentials").Next("Check the e-mail address and the password.")
 	}
 	if settings.RequireEmailVerification && !found.user.EmailVerified {
-		return account{}, fault.New(http.StatusForbidden, fault.Forbidden, "Email verification required").
+		return account{}, signing{}, fault.New(http.StatusForbidden, fault.Forbidden, "Email verification required").
 			Next("Open the verification e-mail, or request a new one with POST /api/auth/email/send-verification.")
 	}
-	return found, nil
+	return found, signed, nil
 }
 
 // accountWith returns the settings and the account with an address; the zero
