@@ -49,8 +49,8 @@ type REST struct {
 // for.
 func ServeREST(ctx context.Context, r REST) error {
 	tune()
-	h := &restHost{in: r, notified: make(chan struct{}, 1)}
-	config, err := standalone.Read(r.Environ, r.ConfigFile)
+	h := &restHost{in: r, sources: standalone.NewSources(r.Environ, r.ConfigFile), notified: make(chan struct{}, 1)}
+	config, err := h.sources.Read()
 	if err != nil {
 		return err
 	}
@@ -68,10 +68,7 @@ func ServeREST(ctx context.Context, r REST) error {
 	}
 	// Without the part of the settings that the database holds, all requests
 	// are refused until it was read.
-	complete := config
-	if config.Incomplete { // only then: a file that is a pipe can be read once
-		complete, err = standalone.ReadAll(ctx, r.Environ, r.ConfigFile)
-	}
+	complete, err := h.sources.ReadAll(ctx)
 	switch {
 	case err == nil:
 		config = complete
@@ -128,6 +125,7 @@ func listenTCP(ctx context.Context, address string) (net.Listener, error) {
 // restHost serves with the newest configuration.
 type restHost struct {
 	in       REST
+	sources  *standalone.Sources
 	notified chan struct{} // the database asked for a reload of the settings
 	retiring sync.WaitGroup
 
@@ -205,7 +203,7 @@ func (g *restGeneration) retire() {
 // reload reads the settings again. With bad ones the old ones stay.
 func (h *restHost) reload(ctx context.Context) {
 	old := h.current // only reload changes it, on one goroutine
-	config, err := standalone.ReadAll(ctx, h.in.Environ, h.in.ConfigFile)
+	config, err := h.sources.ReadAll(ctx)
 	if old.incomplete && errors.Is(err, standalone.ErrUnreachable) {
 		return // still
 	}

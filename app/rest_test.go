@@ -106,7 +106,9 @@ func (p *restProcess) exitCode(t *testing.T) int {
 	select {
 	case <-p.exited:
 	case <-time.After(patience):
-		t.Fatalf("it still runs\n%s", p.output(t))
+		p.signal(t, syscall.SIGQUIT) // for the stacks of what it waits for
+		<-p.exited
+		t.Fatalf("it still ran\n%s", p.output(t))
 	}
 	return p.ProcessState.ExitCode()
 }
@@ -356,7 +358,7 @@ func TestRESTWithoutAnAnonymousRoleOnASocket(t *testing.T) {
 	left.Close() // as a killed process leaves it
 
 	p := startREST(t, nil, "PGRST_DB_URI=@"+pipe(t, s.restURI("login")), "PGRST_DB_CONFIG=false", "PGRST_JWT_SECRET="+restSecret,
-		"PGRST_SERVER_UNIX_SOCKET="+socket, "PGRST_SERVER_UNIX_SOCKET_MODE=600", "PGRST_DB_ROOT_SPEC=setting")
+		"PGRST_SERVER_UNIX_SOCKET="+socket, "PGRST_SERVER_UNIX_SOCKET_MODE=600", "PGRST_DB_ROOT_SPEC=setting", "PGRST_LOG_LEVEL=info")
 	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket: got %v, %v, want mode 0600", info.Mode(), err)
 	}
@@ -375,6 +377,16 @@ func TestRESTWithoutAnAnonymousRoleOnASocket(t *testing.T) {
 	}
 	s.up(t)
 	p.becomes(t, "/films?select=id&id=eq.2", person, 200, `[{"id":2}]`)
+
+	// The pipe is not waited for again.
+	p.signal(t, syscall.SIGUSR2)
+	apptest.Eventually(t, patience, "the settings are read again", func() error {
+		if !strings.Contains(p.output(t), "settings reloaded") {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	p.wants(t, "/films?select=id&id=eq.2", person, 200, `[{"id":2}]`)
 	p.signal(t, syscall.SIGINT)
 	if code := p.exitCode(t); code != 0 || exists(socket) {
 		t.Errorf("got exit code %d and a socket left: %v, want 0 and none\n%s", code, exists(socket), p.output(t))

@@ -63,12 +63,11 @@ type Config struct {
 	PreConfig schema.Name
 }
 
-// Read reads the settings PGRST_* of an environment, a list of name=value,
-// over those of a configuration file; path may be empty. The Config is
-// incomplete unless db-config is off. Every bad value is part of the error,
-// named by its setting; no secret is.
-func Read(environ []string, path string) (Config, error) {
-	e, err := readSettings(environ, path)
+// Read reads the settings PGRST_* of the environment over those of the file. The
+// Config is incomplete unless db-config is off. Every bad value is part of the
+// error, named by its setting; no secret is.
+func (s *Sources) Read() (Config, error) {
+	e, err := s.settings()
 	if err != nil {
 		return Config{}, err
 	}
@@ -78,8 +77,8 @@ func Read(environ []string, path string) (Config, error) {
 // ReadAll reads the settings of the environment and the file, and over them
 // those of the database unless db-config is off. The error is ErrUnreachable
 // when there is no asking the database.
-func ReadAll(ctx context.Context, environ []string, path string) (Config, error) {
-	e, err := readSettings(environ, path)
+func (s *Sources) ReadAll(ctx context.Context) (Config, error) {
+	e, err := s.settings()
 	if err != nil {
 		return Config{}, err
 	}

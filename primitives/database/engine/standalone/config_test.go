@@ -19,7 +19,7 @@ import (
 
 func TestSettingsAreReadAsPostgRESTReadsThem(t *testing.T) {
 	t.Parallel()
-	c, err := standalone.Read([]string{
+	c, err := standalone.NewSources([]string{
 		"PGRST_DB_URI=postgres://x", "PGRST_DB_SCHEMAS=api, other", "PGRST_DB_ANON_ROLE=web_anon", "PGRST_DB_PRE_REQUEST=api.check",
 		"PGRST_DB_EXTRA_SEARCH_PATH=public, ext", "PGRST_DB_MAX_ROWS=100", "PGRST_DB_AGGREGATES_ENABLED=true",
 		"PGRST_DB_PLAN_ENABLED=1", "PGRST_DB_TX_END=rollback-allow-override", "PGRST_SERVER_HOST=127.0.0.1", "PGRST_SERVER_PORT=3333",
@@ -28,7 +28,7 @@ func TestSettingsAreReadAsPostgRESTReadsThem(t *testing.T) {
 		"PGRST_OPENAPI_SERVER_PROXY_URI=https://api.example/v1", "PGRST_JWT_SECRET=c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA..",
 		"PGRST_JWT_SECRET_IS_BASE64=true", "PGRST_JWT_AUD=https://api.example", "PGRST_ADMIN_SERVER_PORT=3334", "PGRST_LOG_LEVEL=info",
 		"PGRST_SERVER_UNIX_SOCKET_MODE=600", "PGRST_DB_ROOT_SPEC=root", "PGRST_DB_CHANNEL=news", "PGRST_DB_MAXROWS=1", "PGRST_DB_PREPARED_STATEMENTS=false",
-	}, "")
+	}, "").Read()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestBadSettingsAreAllNamed(t *testing.T) {
 	for _, n := range names {
 		pairs = append(pairs, n+"=nonsense")
 	}
-	_, err := standalone.Read(pairs, "")
+	_, err := standalone.NewSources(pairs, "").Read()
 	if err == nil {
 		t.Fatal("nonsense was accepted")
 	}
@@ -116,7 +116,7 @@ app.settings.home = "$(HOME)/$$1 $(EMPTY)"
 openapi-mode = ""
 db-extra-search-path = ""
 `)
-	c, err := standalone.Read([]string{"PGRST_DB_ANON_ROLE=from_the_environment", "PGRST_SERVER_HOST=", "HOME=/x", "EMPTY="}, file)
+	c, err := standalone.NewSources([]string{"PGRST_DB_ANON_ROLE=from_the_environment", "PGRST_SERVER_HOST=", "HOME=/x", "EMPTY="}, file).Read()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,20 +133,20 @@ db-extra-search-path = ""
 		"a dollar": "\njwt-secret = \"hunter2$\"", "a dollar and a name": "\njwt-secret = \"$hunter2\"", "an open variable": "\njwt-secret = \"$(hunter2\"",
 		"a variable that is not there": "\njwt-secret = \"$(hunter2)\"",
 	} {
-		_, err := standalone.Read(nil, write("bad", text))
+		_, err := standalone.NewSources(nil, write("bad", text)).Read()
 		if err == nil || !strings.Contains(err.Error(), "line 2") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: got %v, want line 2 and nothing of it", name, err)
 		}
 	}
 	for _, pairs := range [][]string{{"PGRST_JWT_SECRET=@" + dir + "/none"}, {"PGRST_DB_URI=@" + dir}} {
-		if _, err := standalone.Read(pairs, ""); err == nil || !strings.Contains(err.Error(), "names a file") {
+		if _, err := standalone.NewSources(pairs, "").Read(); err == nil || !strings.Contains(err.Error(), "names a file") {
 			t.Errorf("%v: got %v", pairs, err)
 		}
 	}
-	if _, err := standalone.Read(nil, filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := standalone.NewSources(nil, filepath.Join(dir, "none")).Read(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that is not there: got %v", err)
 	}
-	if _, err := standalone.Read(nil, write("large", strings.Repeat("#", 2<<20))); err == nil {
+	if _, err := standalone.NewSources(nil, write("large", strings.Repeat("#", 2<<20))).Read(); err == nil {
 		t.Error("a file of 2 MB was accepted")
 	}
 }
@@ -167,7 +167,7 @@ func TestTheAddressOfTheAPI(t *testing.T) {
 		"https://api.example:0":           nil,
 		"https://api.example:65536":       nil,
 	} {
-		c, err := standalone.Read([]string{"PGRST_DB_URI=postgres://x", "PGRST_OPENAPI_SERVER_PROXY_URI=" + proxy}, "")
+		c, err := standalone.NewSources([]string{"PGRST_DB_URI=postgres://x", "PGRST_OPENAPI_SERVER_PROXY_URI=" + proxy}, "").Read()
 		if err != nil && want != nil || err == nil && want == nil {
 			t.Errorf("%s: got %v", proxy, err)
 		}

@@ -67,7 +67,7 @@ func (f *foreign) set(name, value string) {
 }
 
 func (f *foreign) read(environ ...string) (standalone.Config, error) {
-	return standalone.ReadAll(f.Context(), append([]string{"PGRST_DB_URI=" + f.uri}, environ...), "")
+	return standalone.NewSources(append([]string{"PGRST_DB_URI=" + f.uri}, environ...), "").ReadAll(f.Context())
 }
 
 func TestSettingsOfTheDatabase(t *testing.T) {
@@ -116,7 +116,7 @@ func TestSettingsOfTheDatabase(t *testing.T) {
 	if c, err = f.read(append(environ, "PGRST_DB_CONFIG=false")...); err != nil || c.Audience != "" || c.AnonRole != "" || c.Incomplete {
 		t.Errorf("with db-config off: got %q and %q, %v", c.Audience, c.AnonRole, err)
 	}
-	c, err = standalone.Read(append(environ, "PGRST_DB_URI="+f.uri), "")
+	c, err = standalone.NewSources(append(environ, "PGRST_DB_URI="+f.uri), "").Read()
 	if err != nil || !c.Incomplete {
 		t.Errorf("without asking: got a complete configuration, %v", err)
 	}
@@ -141,7 +141,7 @@ func TestSettingsOfTheDatabaseThatCannotBe(t *testing.T) {
 		f.sql(fmt.Sprintf(`ALTER ROLE %s RESET pgrst.%s`, f.role, c.name))
 	}
 	for uri, refused := range map[string]bool{strings.Replace(f.uri, ":login@", ":hunter2@", 1): true, "postgres://x:hunter2@127.0.0.1:1/x": false} {
-		_, err := standalone.ReadAll(t.Context(), []string{"PGRST_DB_URI=" + uri}, "")
+		_, err := standalone.NewSources([]string{"PGRST_DB_URI=" + uri}, "").ReadAll(t.Context())
 		if !errors.Is(err, standalone.ErrUnreachable) || strings.Contains(err.Error(), "hunter2") || (pg.State(err) != "") != refused {
 			t.Errorf("a database that cannot be asked: got %v", err)
 		}
@@ -177,7 +177,7 @@ func answer(h func(http.ResponseWriter, *http.Request), path string) *httptest.R
 func TestAnIncompleteConfigurationServesNothing(t *testing.T) {
 	t.Parallel()
 	f := newForeign(t, "incomplete_login")
-	c, err := standalone.Read([]string{"PGRST_DB_URI=" + f.uri, "PGRST_DB_ANON_ROLE=incomplete_login_anon"}, "")
+	c, err := standalone.NewSources([]string{"PGRST_DB_URI=" + f.uri, "PGRST_DB_ANON_ROLE=incomplete_login_anon"}, "").Read()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,10 @@
 package standalone
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -16,6 +13,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/recent"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
@@ -41,6 +39,7 @@ type Server struct {
 	pool     *pgxpool.Pool
 	listener *pg.Listener
 	loaded   atomic.Bool
+	verified *recent.Map[tokenDigest, verified]
 	// waiting and timeouts are of the requests that want a connection.
 	waiting, timeouts atomic.Int64
 }
@@ -71,7 +70,7 @@ func New(ctx context.Context, d Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: d.Config, verify: d.Verify, pool: pool}
+	s := &Server{config: d.Config, verify: d.Verify, pool: pool, verified: recent.New[tokenDigest, verified](maxVerified)}
 	deps := engine.Deps{Acquire: s.acquire, Log: d.Log, Options: d.Config.Engine}
 	if d.Config.Listen {
 		s.listener = pg.NewListener(d.Config.DatabaseURI, d.Log)
@@ -214,47 +213,6 @@ func targetOf(path string) (request.Target, bool) {
 		return request.Target{Kind: request.Function, Name: name}, !strings.Contains(name, "/")
 	}
 	return request.Target{Name: path}, !strings.Contains(path, "/")
-}
-
-func unauthorized(code, message, challenge string) *request.Error {
-	e := request.NewError(http.StatusUnauthorized, code, message)
-	e.Header = http.Header{"Www-Authenticate": {challenge}}
-	return e
-}
-
-// authenticate turns the bearer token into a caller.
-func (s *Server) authenticate(r *http.Request) (engine.Caller, *request.Error) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	token = strings.TrimSpace(token)
-	claims := map[string]any{}
-	if strings.EqualFold(scheme, "bearer") && token != "" {
-		if s.verify == nil {
-			return engine.Caller{}, request.NewError(http.StatusInternalServerError, "PGRST300", "Server lacks JWT secret")
-		}
-		text, err := s.verify(token)
-		if err != nil {
-			return engine.Caller{}, unauthorized("PGRST301", err.Error(),
-				`Bearer error="invalid_token", error_description=`+strconv.Quote(err.Error()))
-		}
-		decoder := json.NewDecoder(bytes.NewReader(text))
-		decoder.UseNumber()
-		if err := decoder.Decode(&claims); err != nil {
-			return engine.Caller{}, unauthorized("PGRST301", "JWT claims are not an object", "Bearer")
-		}
-	}
-	role, ok := lookup(claims, s.config.RoleClaim)
-	if !ok {
-		role = s.config.AnonRole
-	}
-	if role == "" {
-		return engine.Caller{}, unauthorized("PGRST302", "Anonymous access is disabled", "Bearer")
-	}
-	claims["role"] = role
-	text, err := json.Marshal(claims)
-	if err != nil { // they were decoded from JSON
-		panic("standalone: claims do not encode: " + err.Error())
-	}
-	return engine.Caller{Role: role, Claims: string(text)}, nil
 }
 
 // cors sets the CORS headers and answers preflight requests.

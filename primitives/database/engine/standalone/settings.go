@@ -5,11 +5,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +19,7 @@ import (
 // settings are the values by their names in the environment. Reading one
 // puts it among the effective ones; what is never read is no setting.
 type settings struct {
+	sources   *Sources
 	values    map[string]string
 	effective map[string]string
 	// inDatabase are the names whose values come from the database.
@@ -50,17 +49,17 @@ func emptyMeans(name string) bool {
 	return strings.HasPrefix(name, appPrefix) || name == "PGRST_DB_EXTRA_SEARCH_PATH"
 }
 
-// readSettings puts the environment over the file. Like PostgREST it takes an
-// empty value for none, with few exceptions.
-func readSettings(environ []string, path string) (*settings, error) {
-	e := &settings{values: map[string]string{}, effective: map[string]string{}}
-	if path != "" {
+// settings puts the environment over the file. Like PostgREST it takes an empty
+// value for none, with few exceptions.
+func (s *Sources) settings() (*settings, error) {
+	e := &settings{sources: s, values: map[string]string{}, effective: map[string]string{}}
+	if s.file != "" {
 		var err error
-		if e.values, err = parseFile(path, environ); err != nil {
+		if e.values, err = s.parseFile(); err != nil {
 			return nil, err
 		}
 	}
-	for _, entry := range environ {
+	for _, entry := range s.environ {
 		name, value, _ := strings.Cut(entry, "=")
 		if strings.HasPrefix(name, prefix) && (value != "" || emptyMeans(name)) {
 			e.values[name] = value
@@ -79,7 +78,7 @@ func readSettings(environ []string, path string) (*settings, error) {
 // over returns settings with values of the database, by names such as
 // db_schemas, over those of e. An empty one takes the default's place.
 func (e *settings) over(database map[string]string) *settings {
-	out := &settings{values: maps.Clone(e.values), effective: map[string]string{}, inDatabase: map[string]bool{}}
+	out := &settings{sources: e.sources, values: maps.Clone(e.values), effective: map[string]string{}, inDatabase: map[string]bool{}}
 	for key, value := range database {
 		name := prefix + strings.ToUpper(key)
 		out.values[name], out.inDatabase[name] = value, true
@@ -262,34 +261,18 @@ func (e *settings) fileOrText(name, fallback string) string {
 		e.complain(name, "comes from the database, where it cannot name a file")
 		return ""
 	}
-	text, err := readBounded(path)
+	text, err := e.sources.read(path)
 	if err != nil {
 		e.complain(name, "names a file: %w", err)
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 }
 
-// maxFile bounds files of settings.
-const maxFile = 1 << 20
-
-func readBounded(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s is larger than %d bytes", path, maxFile)
-	}
-	return string(text), err
-}
-
 // parseFile reads a configuration file of PostgREST: lines of the form
 // db-schemas = "api, other", and comments that begin with #. In quotes, $(NAME)
 // is a variable of the environment and $$ a dollar sign.
-func parseFile(path string, environ []string) (map[string]string, error) {
-	text, err := readBounded(path)
+func (s *Sources) parseFile() (map[string]string, error) {
+	text, err := s.read(s.file)
 	if err != nil {
 		return nil, err
 	}
@@ -301,9 +284,9 @@ func parseFile(path string, environ []string) (map[string]string, error) {
 			continue
 		}
 		key, value, ok := strings.Cut(line, "=")
-		value, err := parseValue(strings.TrimSpace(value), environ)
+		value, err := parseValue(strings.TrimSpace(value), s.environ)
 		if !ok || err != nil { // never the line: it may hold a secret
-			return nil, fmt.Errorf(`%s: line %d is not of the form name = "text" (%w)`, path, number, cmp.Or(err, errNoValue))
+			return nil, fmt.Errorf(`%s: line %d is not of the form name = "text" (%w)`, s.file, number, cmp.Or(err, errNoValue))
 		}
 		name := prefix + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(strings.TrimSpace(key)))
 		if value != "" || emptyMeans(name) {
