@@ -56,7 +56,7 @@ func measureReload(ctx context.Context, binary, dir string, tables int) error {
 	if err != nil {
 		return err
 	}
-	conn, err := pgx.Connect(ctx, fmt.Sprintf("postgres://postgres:%s@127.0.0.1:%d/insforge", pgPassword, port))
+	conn, err := connect(ctx, port)
 	if err != nil {
 		return err
 	}
