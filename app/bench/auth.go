@@ -23,21 +23,11 @@ const (
 // up, and how close sign-ins come to what their hash allows, with what becomes
 // of other requests meanwhile.
 func measureAuth(ctx context.Context, binary, dir string, rounds int, span time.Duration) error {
-	p, err := start(ctx, binary, filepath.Join(dir, "auth"))
+	p, err := startFilled(ctx, binary, filepath.Join(dir, "auth"))
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	port, err := p.postgresPort()
-	if err != nil {
-		return err
-	}
-	if err := prepare(ctx, port); err != nil {
-		return err
-	}
-	if _, err := signUp(ctx, p); err != nil {
-		return err
-	}
 	var session struct {
 		AccessToken string `json:"accessToken"`
 	}
@@ -55,7 +45,7 @@ func measureAuth(ctx context.Context, binary, dir string, rounds int, span time.
 	}
 	current := [][]byte{wire(p.url, http.MethodGet, "/api/auth/sessions/current", session.AccessToken, "", "")}
 	for _, n := range []int{1, 8} {
-		if err := printLoad(p, "GET /sessions/current", n, rounds, span, current); err != nil {
+		if err := printLoad(p.product, "GET /sessions/current", n, rounds, span, current); err != nil {
 			return err
 		}
 	}
@@ -64,7 +54,7 @@ func measureAuth(ctx context.Context, binary, dir string, rounds int, span time.
 			return err
 		}
 	}
-	return measureFlood(p, rounds, span, kinds()[0].requests(p.url, session.AccessToken), signIn)
+	return measureFlood(p.product, rounds, span, kinds()[0].requests(p.url, session.AccessToken), signIn)
 }
 
 // measureTokens checks access tokens on one core, in this process, without the

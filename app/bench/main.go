@@ -23,7 +23,7 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 5, "interleaved rounds of each measurement")
 	span := flag.Duration("span", 2*time.Second, "length of one round")
-	binary := flag.String("binary", "", "executable to measure (default: build one with -tags bundled)")
+	binary := flag.String("binary", "", "executable to measure (default: build one with -tags bundled); one without Postgres measures the machine's")
 	only := flag.String("only", "", "one part: starts, records, auth or reload (which alone is not part of all)")
 	tables := flag.Int("tables", 60_000, "tables of the schema that reload reads")
 	flag.Parse()

@@ -24,25 +24,14 @@ func measureRecords(ctx context.Context, binary, dir string, rounds int, span ti
 	if err != nil {
 		return err
 	}
-	p, err := start(ctx, binary, filepath.Join(dir, "records"))
+	p, err := startFilled(ctx, binary, filepath.Join(dir, "records"))
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	port, err := p.postgresPort()
-	if err != nil {
-		return err
-	}
-	if err := prepare(ctx, port); err != nil {
-		return err
-	}
-	token, err := signUp(ctx, p)
-	if err != nil {
-		return err
-	}
 	// pgbench has the shorter way: the unix socket the product itself uses.
-	bench := pgbenchRun{program: pgbench, dir: dir, host: socketDir(p.dir), port: port, span: span}
-	version, err := serverVersion(ctx, port)
+	bench := pgbenchRun{program: pgbench, dir: dir, host: socketDir(p.dir), port: p.port, span: span}
+	version, err := serverVersion(ctx, p.port)
 	if err != nil {
 		return err
 	}
@@ -51,7 +40,7 @@ func measureRecords(ctx context.Context, binary, dir string, rounds int, span ti
 	for _, k := range kinds() {
 		for i, n := range clients {
 			bench.clients = n
-			if err := compare(ctx, p, bench, k, token, k.bound[i], rounds); err != nil {
+			if err := compare(ctx, p, bench, k, k.bound[i], rounds); err != nil {
 				return fmt.Errorf("%s: %w", k.name, err)
 			}
 		}
@@ -62,10 +51,10 @@ func measureRecords(ctx context.Context, binary, dir string, rounds int, span ti
 }
 
 // compare runs both sides in turn and prints the medians.
-func compare(ctx context.Context, p *product, bench pgbenchRun, k kind, token string, bound float64, rounds int) error {
+func compare(ctx context.Context, p *filled, bench pgbenchRun, k kind, bound float64, rounds int) error {
 	var ours, theirs, ratios, four, goCPU, pgCPU, p50, p99 []float64
 	isList := k.name == kinds()[0].name
-	requests := k.requests(p.url, token)
+	requests := k.requests(p.url, p.token)
 	for range rounds {
 		tps, err := bench.run(ctx, k.statement)
 		if err != nil {
@@ -101,13 +90,40 @@ func compare(ctx context.Context, p *product, bench pgbenchRun, k kind, token st
 	return nil
 }
 
-func prepare(ctx context.Context, port int) error {
-	conn, err := connect(ctx, port)
+// filled is a product with the tables of the measurement, where its Postgres
+// listens, and the access token of a user.
+type filled struct {
+	*product
+	port  int
+	token string
+}
+
+func startFilled(ctx context.Context, binary, dir string) (*filled, error) {
+	p, err := start(ctx, binary, dir)
+	if err != nil {
+		return nil, err
+	}
+	f := &filled{product: p}
+	if err := f.fill(ctx); err != nil {
+		p.stop()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *filled) fill(ctx context.Context) (err error) {
+	if f.port, err = f.postgresPort(); err != nil {
+		return err
+	}
+	conn, err := connect(ctx, f.port)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, fixture)
+	if _, err = conn.Exec(ctx, fixture); err != nil {
+		return err
+	}
+	f.token, err = signUp(ctx, f.product)
 	return err
 }
 

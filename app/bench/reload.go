@@ -40,23 +40,12 @@ END $$`
 // after the other, and how long a request for a table takes that was made a
 // moment ago.
 func measureReload(ctx context.Context, binary, dir string, tables int) error {
-	p, err := start(ctx, binary, filepath.Join(dir, "reload"))
+	p, err := startFilled(ctx, binary, filepath.Join(dir, "reload"))
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	port, err := p.postgresPort()
-	if err != nil {
-		return err
-	}
-	if err := prepare(ctx, port); err != nil {
-		return err
-	}
-	token, err := signUp(ctx, p)
-	if err != nil {
-		return err
-	}
-	conn, err := connect(ctx, port)
+	conn, err := connect(ctx, p.port)
 	if err != nil {
 		return err
 	}
@@ -78,7 +67,7 @@ func measureReload(ctx context.Context, binary, dir string, tables int) error {
 		return err
 	}
 	fmt.Printf("\n%d tables made in %.0f s; %d clients list 20 rows, each after a pause of %v\n", tables, time.Since(began).Seconds(), reloadClients, reloadPause)
-	r := reloads{product: p, conn: conn, token: token}
+	r := reloads{product: p.product, conn: conn, token: p.token}
 	return r.measure(ctx)
 }
 

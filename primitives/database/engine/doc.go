@@ -15,8 +15,9 @@
 // answered before. The forms that must decide after seeing the result, or that
 // need an isolation level, open the transaction explicitly.
 //
-// What the first three stages made of a request is kept for the next that says
-// the same (memory.go): who is asking is no part of it.
+// What the first three stages made of a request is kept for the next of the same
+// shape (memory.go): neither who is asking is part of it nor what columns are
+// compared with.
 //
 // The connection is given back before the answer is written: a slow client
 // holds memory or a temporary file, never a connection.

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Every type's values, written by the engine from their text, must be the
+// Every type's values, written by the engine, must be the
 // bytes that Postgres's own JSON functions make.
 func TestJSONOfEveryType(t *testing.T) {
 	t.Parallel()

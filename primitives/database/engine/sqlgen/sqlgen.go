@@ -14,7 +14,7 @@ type Output uint8
 
 // The shapes.
 const (
-	// Columns: the rows as they are; the JSON is written from their text.
+	// Columns: the rows as they are; the JSON is written from them.
 	Columns Output = iota
 	// Rows: one column, the JSON of a row or value; NULL is null.
 	Rows
