@@ -23,6 +23,7 @@ import (
 	"github.com/insforge/insforge-go/embed/postgres"
 	"github.com/insforge/insforge-go/migrations"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/rs/zerolog"
@@ -229,7 +230,7 @@ func createDatabase(ctx context.Context, adminDSN, name string) error {
 	if exists {
 		return nil
 	}
-	if _, err := conn.Exec(ctx, `CREATE DATABASE `+pgx.Identifier{name}.Sanitize()); err != nil {
+	if _, err := conn.Exec(ctx, `CREATE DATABASE `+quote.Identifier(name)); err != nil {
 		return fmt.Errorf("create database %s: %w", name, err)
 	}
 	return nil

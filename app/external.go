@@ -13,6 +13,7 @@ import (
 
 	"github.com/insforge/insforge-go/embed/bundle"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -105,7 +106,7 @@ func (r rights) check(version int) error {
 	if r.super {
 		return nil
 	}
-	user, database := pgx.Identifier{r.user}.Sanitize(), pgx.Identifier{r.database}.Sanitize()
+	user, database := quote.Identifier(r.user), quote.Identifier(r.database)
 	missing := func(what, statement string, args ...any) error {
 		return fmt.Errorf("the database user %s %s; as an administrator of the server run: %s",
 			r.user, what, fmt.Sprintf(statement, args...))

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
-	"github.com/jackc/pgx/v5"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
 // activityRules are about what the server is doing and has been doing. They
@@ -111,7 +111,7 @@ func findSlowQueries(ctx context.Context, e examination) ([]finding, error) {
 		            ELSE '-- Look at its plan with EXPLAIN: an index on what it filters and joins by is the usual remedy.' END
 		  FROM (SELECT queryid, min(query) AS query, sum(calls) AS calls, max(max_exec_time) AS max_exec_time,
 		               sum(total_exec_time) / nullif(sum(calls), 0) AS mean_exec_time, sum(total_exec_time) AS total
-		          FROM `+pgx.Identifier{schema, "pg_stat_statements"}.Sanitize()+`
+		          FROM `+quote.Identifier(schema, "pg_stat_statements")+`
 		         WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND queryid IS NOT NULL
 		         GROUP BY queryid) q
 		 WHERE q.calls >= @slow_query_calls AND q.mean_exec_time >= @slow_query::float8 * 1000

@@ -6,6 +6,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -84,9 +85,9 @@ func (c *conversation) cleanUp() error {
 
 func qualified(schema, name string) string {
 	if schema == "" {
-		return quote(name)
+		return quote.Identifier(name)
 	}
-	return quote(schema) + "." + quote(name)
+	return quote.Identifier(schema, name)
 }
 
 // end finishes the transaction. Without an explicit one, the Sync commits.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
 // Every type's values, written by the engine, must be the
@@ -82,7 +84,7 @@ CREATE TYPE floatrange AS RANGE (subtype = float8);
 	for i, typ := range types {
 		fmt.Fprintf(&create, "CREATE TABLE t%d (id int, v %s);\nGRANT ALL ON t%d TO anon;\nINSERT INTO t%d VALUES (0, NULL);\n", i, typ.name, i, i)
 		for j, v := range typ.values {
-			fmt.Fprintf(&create, "INSERT INTO t%d VALUES (%d, '%s');\n", i, j+1, strings.ReplaceAll(v, "'", "''"))
+			fmt.Fprintf(&create, "INSERT INTO t%d VALUES (%d, %s);\n", i, j+1, quote.Literal(v))
 		}
 	}
 	s := start(t, create.String())

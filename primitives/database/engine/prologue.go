@@ -11,6 +11,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
 // prologue is the statement that sets up the transaction, written into p. The
@@ -133,16 +134,10 @@ func (t *texts) of(b []byte) string {
 
 func (j *job) searchPath() string {
 	if len(j.options.ExtraSearchPath) == 0 {
-		return quote(j.request.Schema)
+		return quote.Identifier(j.request.Schema)
 	}
-	quoted := make([]string, 0, 1+len(j.options.ExtraSearchPath))
-	for _, s := range append([]string{j.request.Schema}, j.options.ExtraSearchPath...) {
-		quoted = append(quoted, quote(s))
-	}
-	return strings.Join(quoted, ", ")
+	return quote.Identifiers(append([]string{j.request.Schema}, j.options.ExtraSearchPath...))
 }
-
-func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 func (j *job) path() string {
 	switch {

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
-	"github.com/jackc/pgx/v5"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
 // traps are what the project may prepare: a function for each command to run
@@ -89,8 +89,8 @@ func TestCodeInsideACommandGainsNothing(t *testing.T) {
 				t.Errorf("%s with %s inside: got %v, want SQLSTATE %s", outer.name, attempt.sql, err, attempt.state)
 			}
 			// Caught, the failure changes nothing but what the command itself does.
-			caught := strings.ReplaceAll(`DO $do$ BEGIN `+attempt.sql+`; EXCEPTION WHEN OTHERS THEN NULL; END $do$`, "'", "''")
-			admin.must(`DELETE FROM mine.orders; INSERT INTO mine.orders VALUES ('` + caught + `')`)
+			caught := quote.Literal(`DO $do$ BEGIN ` + attempt.sql + `; EXCEPTION WHEN OTHERS THEN NULL; END $do$`)
+			admin.must(`DELETE FROM mine.orders; INSERT INTO mine.orders VALUES (` + caught + `)`)
 			admin.must(`BEGIN`)
 			_ = admin.run(outer.sql)
 			admin.must(`ROLLBACK`)
@@ -209,7 +209,7 @@ func TestOtherRolesGainNothingFromManagedTables(t *testing.T) {
 	owner(t, db, depot+`CREATE POLICY there ON depot.parcels USING (false)`)
 	before := state(t, db)
 	for _, role := range []string{"anon", "authenticated", pg.Authenticator} {
-		s := connect(t, db, pgx.Identifier{role}.Sanitize())
+		s := connect(t, db, quote.Identifier(role))
 		for _, sql := range []string{
 			`CREATE POLICY p ON depot.parcels USING (true)`, `ALTER TABLE depot.parcels ENABLE ROW LEVEL SECURITY`,
 			`ALTER TABLE depot.parcels ADD COLUMN x int /* row level security */`, `DROP POLICY there ON depot.parcels`,

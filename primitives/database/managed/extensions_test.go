@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -39,7 +40,7 @@ func TestTheAdminCreatesTheExtensionsThatAreAllowed(t *testing.T) {
 	}
 	var created []string
 	for _, name := range names {
-		sql := `CREATE EXTENSION IF NOT EXISTS ` + pgx.Identifier{name}.Sanitize()
+		sql := `CREATE EXTENSION IF NOT EXISTS ` + quote.Identifier(name)
 		if name != "plpgsql" && name != "pgcrypto" && name != "pg_stat_statements" { // there already
 			user.refused("42501", sql)
 		}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 	"github.com/jackc/pgx/v5"
 )
@@ -34,7 +35,7 @@ const Public Name = "public"
 type Name string
 
 // SQL returns the name quoted.
-func (n Name) SQL() string { return pgx.Identifier{string(n)}.Sanitize() }
+func (n Name) SQL() string { return quote.Identifier(string(n)) }
 
 // Table is a schema-qualified table name.
 type Table struct{ Schema, Name Name }

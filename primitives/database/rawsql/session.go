@@ -3,11 +3,11 @@ package rawsql
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/session"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -42,7 +42,7 @@ func (s *Service) open(ctx context.Context, root bool) (*connection, error) {
 	if !root {
 		p := identity.From(ctx)
 		x.role = string(p.Role())
-		settings += fmt.Sprintf(`; SET "request.jwt.claims" = %s; SET ROLE %s`, literal(p.Claims), x.role)
+		settings += fmt.Sprintf(`; SET "request.jwt.claims" = %s; SET ROLE %s`, quote.Literal(p.Claims), x.role)
 	}
 	if _, err := x.Exec(ctx, settings, pgx.QueryExecModeSimpleProtocol); err != nil {
 		x.Close(ctx)
@@ -50,9 +50,6 @@ func (s *Service) open(ctx context.Context, root bool) (*connection, error) {
 	}
 	return x, nil
 }
-
-// literal quotes a string for SQL with standard_conforming_strings on.
-func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // raw is the connection below pgx, for statements whose results are streamed.
 func (x *connection) raw() *pgconn.PgConn { return x.PgConn() }

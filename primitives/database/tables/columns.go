@@ -3,6 +3,8 @@ package tables
 import (
 	"regexp"
 	"strings"
+
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
 // Type is a column type as the API spells it.
@@ -100,17 +102,7 @@ func defaultSQL(value string) string {
 	case "now()", "gen_random_uuid()":
 		return f
 	}
-	return literal(value)
-}
-
-// literal quotes a string so that it means the same with and without
-// standard_conforming_strings. Postgres knows no NUL; callers refuse it.
-func literal(s string) string {
-	quoted := "'" + strings.ReplaceAll(s, "'", "''") + "'"
-	if strings.Contains(s, `\`) {
-		return " E" + strings.ReplaceAll(quoted, `\`, `\\`)
-	}
-	return quoted
+	return quote.Literal(value)
 }
 
 // castLiteral is a literal with nothing but a cast behind it, as

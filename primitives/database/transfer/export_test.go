@@ -13,6 +13,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/transfer"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
 // hostile are names that break whoever forgets to quote.
@@ -27,13 +28,13 @@ func TestHostileNamesSurvive(t *testing.T) {
 	var names []string
 	for _, n := range hostile {
 		names = append(names, dbtest.Quote(n))
-		q := `"` + strings.ReplaceAll(n, `"`, `""`) + `"`
+		q := quote.Identifier(n)
 		short := q
 		if len(n) == 63 {
 			short = `"` + n[:60] + `"`
 		}
 		name := func(suffix string) string { return short[:len(short)-1] + suffix + `"` }
-		text := `'` + strings.ReplaceAll(n, `'`, `''`) + `'`
+		text := quote.Literal(n)
 		from.ExecAdmin(`
 			CREATE TYPE ` + name(" t") + ` AS ENUM (` + text + `);
 			CREATE TABLE ` + q + ` (` + q + ` ` + name(" t") + ` DEFAULT ` + text + `, id serial CONSTRAINT ` + name(" k") + ` PRIMARY KEY, up int CONSTRAINT ` + name(" f") + ` REFERENCES ` + q + `,

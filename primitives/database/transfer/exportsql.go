@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
 // Bounds of one INSERT, so that no reader must hold much of the file.
@@ -184,9 +186,9 @@ func (d *dump) before() []string {
 	// Bodies of functions may name tables that come later.
 	statements := []string{"SET check_function_bodies = false"}
 	for _, x := range d.extensions {
-		sql := "CREATE EXTENSION IF NOT EXISTS " + quoteName(x.name)
+		sql := "CREATE EXTENSION IF NOT EXISTS " + quote.Identifier(x.name)
 		if x.schema != "pg_catalog" {
-			sql += " WITH SCHEMA " + quoteName(x.schema)
+			sql += " WITH SCHEMA " + quote.Identifier(x.schema)
 		}
 		statements = append(statements, sql)
 	}
@@ -325,7 +327,7 @@ func (e *exporter) insertRows(ctx context.Context, t *table) (more bool, err err
 	overriding := ""
 	for _, c := range t.columns {
 		if c.generated == "" {
-			names = append(names, quoteName(c.name))
+			names = append(names, quote.Identifier(c.name))
 		}
 		if strings.HasPrefix(c.identity, "GENERATED ALWAYS") {
 			overriding = " OVERRIDING SYSTEM VALUE"
@@ -337,7 +339,7 @@ func (e *exporter) insertRows(ctx context.Context, t *table) (more bool, err err
 	list := strings.Join(names, ", ")
 	query := "SELECT " + list + " FROM ONLY " + t.sql
 	if len(t.key) > 0 {
-		query += " ORDER BY " + quoteNames(t.key)
+		query += " ORDER BY " + quote.Identifiers(t.key)
 	}
 	insert := []byte("INSERT INTO " + t.sql + " (" + list + ")" + overriding + " VALUES")
 	head, rows := len(insert), 0

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -147,7 +148,7 @@ func (t *table) create(postponed map[uint32]bool) string {
 	}
 	for _, c := range t.constraints {
 		if c.valid && !postponed[c.id] {
-			parts = append(parts, "CONSTRAINT "+quoteName(c.name)+" "+c.definition)
+			parts = append(parts, "CONSTRAINT "+quote.Identifier(c.name)+" "+c.definition)
 		}
 	}
 	var b strings.Builder
@@ -183,7 +184,7 @@ func (t *table) create(postponed map[uint32]bool) string {
 // parent hands down as it is.
 func (t *table) columnSQL(c column, postponed map[uint32]bool) string {
 	var b strings.Builder
-	b.WriteString(quoteName(c.name))
+	b.WriteString(quote.Identifier(c.name))
 	switch {
 	case t.partition(): // all columns are the parent's
 		if c.same || c.value == "" || c.generated != "" || postponed[c.valueID] {
@@ -217,12 +218,12 @@ func (t *table) columnSQL(c column, postponed map[uint32]bool) string {
 func (t *table) finish(postponed map[uint32]bool) (statements []string) {
 	for _, c := range t.columns {
 		if c.value != "" && c.generated == "" && postponed[c.valueID] {
-			statements = append(statements, "ALTER TABLE ONLY "+t.sql+" ALTER COLUMN "+quoteName(c.name)+" SET DEFAULT "+c.value)
+			statements = append(statements, "ALTER TABLE ONLY "+t.sql+" ALTER COLUMN "+quote.Identifier(c.name)+" SET DEFAULT "+c.value)
 		}
 	}
 	for _, c := range t.constraints {
 		if !c.valid || postponed[c.id] {
-			statements = append(statements, unlessThere("ALTER TABLE "+t.sql+" ADD CONSTRAINT "+quoteName(c.name)+" "+c.definition))
+			statements = append(statements, unlessThere("ALTER TABLE "+t.sql+" ADD CONSTRAINT "+quote.Identifier(c.name)+" "+c.definition))
 		}
 	}
 	return statements

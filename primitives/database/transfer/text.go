@@ -4,21 +4,10 @@ import (
 	"strings"
 
 	"github.com/insforge/insforge-go/primitives/database/values"
-	"github.com/jackc/pgx/v5"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
-
-// quoteName quotes an identifier.
-func quoteName(name string) string { return pgx.Identifier{name}.Sanitize() }
-
-func quoteNames(names []string) string {
-	quoted := make([]string, len(names))
-	for i, name := range names {
-		quoted[i] = quoteName(name)
-	}
-	return strings.Join(quoted, ", ")
-}
 
 // forbidden is a word that imports refuse wherever it stands, be it in a
 // value. Exports spell it so that it can be imported again.
@@ -52,19 +41,12 @@ func respell(s, other string) string {
 	return s
 }
 
-// literal returns s as a string constant that means the same whatever
-// standard_conforming_strings says.
+// literal returns s as a string constant that imports accept.
 func literal(s string) string {
-	special := mentionsForbidden(s)
-	if !special && !strings.ContainsAny(s, `'\`) {
-		return "'" + s + "'"
+	if !mentionsForbidden(s) {
+		return quote.Literal(s)
 	}
-	quoted := strings.ReplaceAll(s, "'", "''")
-	if !special && !strings.Contains(s, `\`) {
-		return "'" + quoted + "'"
-	}
-	quoted = strings.ReplaceAll(quoted, `\`, `\\`)
-	return "E'" + respell(quoted, `\x5f`) + "'"
+	return respell(quote.Escaped(s), `\x5f`)
 }
 
 // importable returns a statement that does the same as sql and that imports

@@ -16,6 +16,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -64,7 +65,7 @@ func (t *targetTable) names() string {
 	for i, c := range t.columns {
 		names[i] = c.name
 	}
-	return quoteNames(names)
+	return quote.Identifiers(names)
 }
 
 // Upsert writes the records of a file as the caller in ctx, all of them or
@@ -189,13 +190,13 @@ type writer struct {
 
 // stage fills the temporary table.
 func (w *writer) stage(ctx context.Context, in records) error {
-	w.temp = "pg_temp." + quoteName("insforge upsert")
+	w.temp = "pg_temp." + quote.Identifier("insforge upsert")
 	w.number, w.set = w.unused("record"), w.unused("columns")
 	definitions := []string{w.number + " bigint", w.set + " integer"}
 	for _, c := range w.table.columns {
-		definitions = append(definitions, quoteName(c.name)+" "+c.sqlType)
+		definitions = append(definitions, quote.Identifier(c.name)+" "+c.sqlType)
 	}
-	if _, err := w.tx.Exec(ctx, "CREATE TEMPORARY TABLE "+quoteName("insforge upsert")+" ("+strings.Join(definitions, ", ")+") ON COMMIT DROP"); err != nil {
+	if _, err := w.tx.Exec(ctx, "CREATE TEMPORARY TABLE "+quote.Identifier("insforge upsert")+" ("+strings.Join(definitions, ", ")+") ON COMMIT DROP"); err != nil {
 		return err
 	}
 	w.text = &copyText{records: in, columns: len(w.table.columns), byColumns: map[string]int{}}
@@ -224,7 +225,7 @@ func (w *writer) unused(name string) string {
 	for w.table.byName[name] != nil {
 		name += "_"
 	}
-	return quoteName(name)
+	return quote.Identifier(name)
 }
 
 // copyRefusal names the record and the column that Postgres could not read.
@@ -270,9 +271,9 @@ func (w *writer) write(ctx context.Context, set int) (int64, error) {
 func (w *writer) repeated(ctx context.Context, _ string, set int) (at int, err error) {
 	err = w.tx.QueryRow(ctx, `
 		SELECT coalesce(min(n), 0)
-		  FROM (SELECT `+w.number+` AS n, row_number() OVER (PARTITION BY `+quoteName(w.key)+` ORDER BY `+w.number+`) AS nth
+		  FROM (SELECT `+w.number+` AS n, row_number() OVER (PARTITION BY `+quote.Identifier(w.key)+` ORDER BY `+w.number+`) AS nth
 		          FROM `+w.temp+`
-		         WHERE `+w.set+` = $1 AND `+quoteName(w.key)+` IS NOT NULL) r
+		         WHERE `+w.set+` = $1 AND `+quote.Identifier(w.key)+` IS NOT NULL) r
 		 WHERE nth > 1`, set).Scan(&at)
 	return at, err
 }
@@ -284,7 +285,7 @@ func (w *writer) insert(columns []*columnInfo) string {
 	for i, c := range columns {
 		names[i] = c.name
 	}
-	list := quoteNames(names)
+	list := quote.Identifiers(names)
 	sql := "INSERT INTO " + w.table.SQL() + " (" + list + ") SELECT " + list + " FROM " + w.temp +
 		" WHERE " + w.set + " = $1 AND " + w.number + " BETWEEN $2 AND $3 ORDER BY " + w.number
 	if w.key == "" {
@@ -293,10 +294,10 @@ func (w *writer) insert(columns []*columnInfo) string {
 	var changes []string
 	for _, name := range names {
 		if name != w.key {
-			changes = append(changes, quoteName(name)+" = EXCLUDED."+quoteName(name))
+			changes = append(changes, quote.Identifier(name)+" = EXCLUDED."+quote.Identifier(name))
 		}
 	}
-	sql += " ON CONFLICT (" + quoteName(w.key) + ") DO "
+	sql += " ON CONFLICT (" + quote.Identifier(w.key) + ") DO "
 	if len(changes) == 0 {
 		return sql + "NOTHING"
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
+
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
 // Listener holds one LISTEN connection and fans notifications out. A
@@ -85,7 +87,7 @@ func (l *Listener) listen(ctx context.Context) error {
 		_ = conn.Close(ctx)
 	}()
 	for channel := range l.subs {
-		if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
+		if _, err := conn.Exec(ctx, "LISTEN "+quote.Identifier(channel)); err != nil {
 			return fmt.Errorf("listen on %s: %w", channel, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
 // hostileSchema and the names below are what a quoting mistake would let out
@@ -36,7 +37,7 @@ var (
 // hostileDDL is a schema of hostile names with every shape that statements
 // depend on.
 func hostileDDL() string {
-	q := func(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+	q := func(name string) string { return quote.Identifier(name) }
 	s := q(hostileSchema) + "."
 	parent, child, junction, view := s+q(parentTable), s+q(childTable), s+q(longName), s+q("View*/")
 	return strings.Join([]string{

@@ -15,6 +15,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -94,7 +95,7 @@ func newHostileSite(t testing.TB) *hostileSite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := pgx.Identifier{hostileSchema}.Sanitize()
+	path := quote.Identifier(hostileSchema)
 	if _, err := conn.Exec(ctx, `SELECT set_config('search_path', $1, false)`, path); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/plan"
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
 // Statement is one SQL statement with its parameters in text form; nil is
@@ -53,9 +54,7 @@ func (w *writer) ident(name string) {
 	if name == "" {
 		name = nameless
 	}
-	w.sql.WriteByte('"')
-	w.sql.WriteString(strings.ReplaceAll(name, `"`, `""`))
-	w.sql.WriteByte('"')
+	quote.WriteIdentifier(&w.sql, name)
 }
 
 func (w *writer) name(n schema.Name) {
@@ -94,9 +93,7 @@ func list[T any](w *writer, separator string, all []T, f func(T)) {
 }
 
 // literal writes a string constant. It is for names from the catalog only.
-func (w *writer) literal(text string) {
-	w.s("E'", strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(text), "'")
-}
+func (w *writer) literal(text string) { w.s(quote.Literal(text)) }
 
 func (w *writer) field(table schema.Name, f plan.Field) {
 	switch {

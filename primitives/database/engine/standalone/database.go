@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -97,14 +98,14 @@ ORDER BY name, setdatabase DESC`
 	if function.Name == "" {
 		return values, nil
 	}
-	call := pgx.Identifier{function.Name}
+	call := quote.Identifier(function.Name)
 	if function.Schema != "" {
-		call = pgx.Identifier{function.Schema, function.Name}
+		call = quote.Identifier(function.Schema, function.Name)
 	}
 	// One statement, so that what it sets locally can be seen and is gone after.
 	const ofFunction = `SELECT x.name, pg_catalog.current_setting(x.name, true) FROM %s() _ CROSS JOIN unnest($1::text[]) x (name)`
-	if err := read(fmt.Sprintf(ofFunction, call.Sanitize()), names); err != nil {
-		return nil, fmt.Errorf("PGRST_DB_PRE_CONFIG: %s(): %w", call.Sanitize(), err)
+	if err := read(fmt.Sprintf(ofFunction, call), names); err != nil {
+		return nil, fmt.Errorf("PGRST_DB_PRE_CONFIG: %s(): %w", call, err)
 	}
 	return values, nil
 }
