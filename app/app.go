@@ -24,9 +24,8 @@ const drainTimeout = 20 * time.Second
 
 // Console is how a process talks to whoever started it.
 type Console struct {
-	// Log gets the log lines; Color makes them readable instead of JSON.
-	Log   io.Writer
-	Color bool
+	// Log gets the log lines as JSON.
+	Log io.Writer
 	// Ready is called once, when the first request can be served.
 	Ready func(Banner)
 }
@@ -83,7 +82,7 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 	}
 	logs, err := logging.Open(logging.Options{
 		Dir: cfg.LogsDir, Level: cfg.LogLevel,
-		Terminal: console.Log, Color: console.Color,
+		Terminal: console.Log,
 		Secrets: slices.Concat(secrets.Values(), cfg.OAuth.Secrets(),
 			[]string{cfg.Postgres.Secret(), authenticatorPassword(secrets.Secrets)}),
 	})

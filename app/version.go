@@ -6,22 +6,32 @@ import "runtime/debug"
 var release = "" //nolint:gochecknoglobals // the linker needs a variable
 
 // Version is this executable's version: the release it was built as, else the
-// module version and revision that the Go tool recorded, else "dev".
+// module version or the revision that the Go tool recorded, else "dev".
 func Version() string {
+	info, _ := debug.ReadBuildInfo() // nil when there is none
+	return version(release, info)
+}
+
+func version(release string, info *debug.BuildInfo) string {
 	if release != "" {
 		return release
 	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	if info == nil {
 		return "dev"
 	}
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		return v
 	}
+	settings := map[string]string{}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return "dev-" + s.Value[:12]
-		}
+		settings[s.Key] = s.Value
 	}
-	return "dev"
+	v := "dev"
+	if revision := settings["vcs.revision"]; len(revision) >= 12 {
+		v += "-" + revision[:12]
+	}
+	if settings["vcs.modified"] == "true" {
+		v += "+dirty"
+	}
+	return v
 }

@@ -47,7 +47,7 @@ func newREST() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			r := app.REST{
 				Environ:      os.Environ(),
-				Log:          c.ErrOrStderr(),
+				Log:          logWriter(c.ErrOrStderr()),
 				ReloadSchema: notified(syscall.SIGUSR1),
 				ReloadConfig: notified(syscall.SIGUSR2),
 				Ready: func(address net.Addr) {

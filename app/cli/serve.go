@@ -9,7 +9,6 @@ import (
 
 	"github.com/insforge/insforge-go/app"
 	"github.com/insforge/insforge-go/app/config"
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 )
 
@@ -42,8 +41,7 @@ func newServe() *cobra.Command {
 		// Who read our output may go away, as in serve | head; the service stays.
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 		return app.Run(c.Context(), cfg, app.Console{
-			Log:   c.ErrOrStderr(),
-			Color: isTerminal(c.ErrOrStderr()),
+			Log:   logWriter(c.ErrOrStderr()),
 			Ready: func(b app.Banner) { printBanner(c.OutOrStdout(), b) },
 		})
 	}
@@ -72,10 +70,4 @@ func printBanner(w io.Writer, b app.Banner) {
 		line("Mail", "%s", b.Mail)
 	}
 	fmt.Fprintln(w)
-}
-
-// isTerminal reports whether a person is looking at w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && isatty.IsTerminal(f.Fd())
 }

@@ -28,6 +28,9 @@ const (
 	oldFiles      = 1 // two files a source, with the current one
 )
 
+// TimestampField holds the time of a line.
+const TimestampField = "timestamp"
+
 // timestampFormat is ISO 8601 in UTC with milliseconds.
 const timestampFormat = "2006-01-02T15:04:05.000Z"
 
@@ -36,10 +39,8 @@ type Options struct {
 	Dir string
 	// Level is trace, debug, info, warn or error.
 	Level string
-	// Terminal gets the product's own lines; Color makes them readable
-	// instead of JSON. Nil leaves the terminal alone.
+	// Terminal gets the product's own lines, too, unless it is nil.
 	Terminal io.Writer
-	Color    bool
 	// Secrets are blotted out wherever they occur.
 	Secrets []string
 }
@@ -75,7 +76,7 @@ func Open(o Options) (*Logs, error) {
 	redact := newRedactor(o.Secrets)
 	product := []io.Writer{l.file(o.Dir, backendFile)}
 	if o.Terminal != nil {
-		product = append(product, terminal(o))
+		product = append(product, o.Terminal)
 	}
 	l.Product = logger(l.queue(redact, product...), level)
 	l.Postgres = logger(l.queue(redact, l.file(o.Dir, postgresFile)), level)
@@ -104,13 +105,6 @@ func (l *Logs) Close() {
 	}
 }
 
-func terminal(o Options) io.Writer {
-	if !o.Color {
-		return o.Terminal
-	}
-	return lineByLine{zerolog.ConsoleWriter{Out: o.Terminal, TimeFormat: time.TimeOnly, FieldsExclude: []string{"id", "userAgent"}}}
-}
-
 func logger(w io.Writer, level zerolog.Level) zerolog.Logger {
 	return zerolog.New(w).Level(level).Hook(&stamp{})
 }
@@ -122,5 +116,5 @@ type stamp struct{ count atomic.Uint64 }
 func (s *stamp) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
 	now := time.Now()
 	e.Str("id", strconv.FormatInt(now.UnixMilli(), 10)+"-"+strconv.FormatUint(s.count.Add(1), 36))
-	e.Str("timestamp", now.UTC().Format(timestampFormat))
+	e.Str(TimestampField, now.UTC().Format(timestampFormat))
 }

@@ -125,16 +125,3 @@ func (q *queue) write(lines []byte) {
 		lines = lines[end:]
 	}
 }
-
-// lineByLine splits what it gets into lines, for a sink that wants one each.
-type lineByLine struct{ next io.Writer }
-
-// Write implements io.Writer.
-func (w lineByLine) Write(lines []byte) (int, error) {
-	for line := range bytes.Lines(lines) {
-		if _, err := w.next.Write(line); err != nil {
-			return 0, err
-		}
-	}
-	return len(lines), nil
-}
