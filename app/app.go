@@ -81,10 +81,9 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 		}
 	}
 	logs, err := logging.Open(logging.Options{
-		Dir: cfg.LogsDir, Level: cfg.LogLevel,
+		Dir: cfg.Logs.Dir, Level: cfg.Logs.Level,
 		Terminal: console.Log,
-		Secrets: slices.Concat(secrets.Values(), cfg.OAuth.Secrets(),
-			[]string{cfg.Postgres.Secret(), authenticatorPassword(secrets.Secrets)}),
+		Secrets:  secretsOf(cfg, secrets.Secrets),
 	})
 	if err != nil {
 		return err
@@ -93,7 +92,7 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 
 	// The port first: it fails at once, and requests wait in its queue
 	// instead of being refused while the database starts.
-	listener, err := listen(ctx, cfg.Host, cfg.Port)
+	listener, err := listen(ctx, cfg.Server.Host, cfg.Server.Port)
 	if err != nil {
 		return err
 	}
@@ -115,7 +114,7 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 	if err != nil {
 		return err
 	}
-	url := "http://" + displayAddress(cfg.Host, listener)
+	url := "http://" + displayAddress(cfg.Server.Host, listener)
 	if err := dir.announce(Instance{
 		PID: syscall.Getpid(), URL: url, Version: Version(),
 		StartedAt: began.UTC(), PostgresPort: db.port(),
@@ -142,6 +141,11 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 		dir.passwordShown()
 		logs.Product.Info().Str("url", url).Dur("started_in_ms", banner.StartedIn).Msg("insforge is ready")
 	})
+}
+
+// secretsOf are what logs must not show.
+func secretsOf(cfg config.Config, secrets config.Secrets) []string {
+	return slices.Concat(secrets.Values(), cfg.Secrets(), []string{authenticatorPassword(secrets)})
 }
 
 // serve runs the background work and HTTP until ctx ends or one of them

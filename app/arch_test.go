@@ -186,7 +186,6 @@ var owners = map[string][]string{
 	"github.com/lestrrat-go/jwx":      {"primitives/auth/tokens"},
 	"github.com/spf13/cobra":          {"app/cli"},
 	"github.com/pressly/goose":        {"migrations"},
-	"github.com/caarlos0/env":         {"app/config"},
 	"gopkg.in/natefinch/lumberjack":   {"app/logging"},
 	"github.com/klauspost/compress":   {"embed/bundle"},
 	"golang.org/x/crypto/bcrypt":      {"primitives/auth", "app/bench"},

@@ -131,12 +131,12 @@ func checkPort(ctx context.Context, cfg config.Config, serving bool) Finding {
 	if serving {
 		return Finding{Fine, subject, "held by the serving process"}
 	}
-	l, err := listen(ctx, cfg.Host, cfg.Port)
+	l, err := listen(ctx, cfg.Server.Host, cfg.Server.Port)
 	if err != nil {
 		return Finding{Wrong, subject, err.Error()}
 	}
 	_ = l.Close()
-	return Finding{Fine, subject, net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)) + " is free"}
+	return Finding{Fine, subject, net.JoinHostPort(cfg.Server.Host, strconv.Itoa(cfg.Server.Port)) + " is free"}
 }
 
 func checkRuntime(ctx context.Context, cfg config.Config) Finding {
@@ -162,7 +162,7 @@ func checkProcess(ctx context.Context, cfg config.Config, serving bool) Finding 
 		return Finding{Warning, subject, "starting or stopping right now; ask again in a few seconds"}
 	}
 	if err := AskHealth(ctx, i.URL); err != nil {
-		return Finding{Wrong, subject, fmt.Sprintf("process %d runs, but %v; see the logs in %s", i.PID, err, cfg.LogsDir)}
+		return Finding{Wrong, subject, fmt.Sprintf("process %d runs, but %v; see the logs in %s", i.PID, err, cfg.Logs.Dir)}
 	}
 	return Finding{Fine, subject, fmt.Sprintf("process %d answers at %s and so does its database", i.PID, i.URL)}
 }

@@ -32,8 +32,8 @@ func RotateSigningKey(ctx context.Context, cfg config.Config, revoke bool) (done
 	}
 	defer dir.Close()
 	logs, err := logging.Open(logging.Options{
-		Dir: cfg.LogsDir, Level: cfg.LogLevel,
-		Secrets: append(loaded.Values(), cfg.Postgres.Secret(), authenticatorPassword(loaded.Secrets)),
+		Dir: cfg.Logs.Dir, Level: cfg.Logs.Level,
+		Secrets: secretsOf(cfg, loaded.Secrets),
 	})
 	if err != nil {
 		return done, err

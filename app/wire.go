@@ -105,9 +105,9 @@ func build(ctx context.Context, in parts) (*product, error) {
 	var s services
 	if s.email, err = email.New(email.Deps{
 		DB: db, Box: box, Audit: recorder, Log: log.With().Str("component", "email").Logger(), Now: time.Now,
-		SMTP:                 smtp.Client{Guard: egress.Guard{AllowPrivate: in.config.SMTPAllowPrivateHosts}},
+		SMTP:                 smtp.Client{Guard: egress.Guard{AllowPrivate: in.config.Mail.AllowPrivateHosts}},
 		VerificationRequired: func(ctx context.Context, tx pg.Tx) (bool, error) { return s.auth.VerificationRequired(ctx, tx) },
-		Mailbox:              in.config.Mailbox, BaseURL: in.config.APIBaseURL,
+		Mailbox:              in.config.Mail.Mailbox, BaseURL: in.config.Server.BaseURL,
 	}); err != nil {
 		return nil, err
 	}
@@ -115,27 +115,27 @@ func build(ctx context.Context, in parts) (*product, error) {
 		DB: db, Vault: vault, Audit: recorder, Events: bus,
 		JWTSecret:     in.secrets.JWTSecret,
 		AdminUsername: in.secrets.AdminUsername, AdminPassword: in.secrets.AdminPassword,
-		Mail: s.email, BaseURL: in.config.APIBaseURL, AllowPrivateProviders: in.config.OAuthAllowPrivateHosts,
+		Mail: s.email, BaseURL: in.config.Server.BaseURL, AllowPrivateProviders: in.config.OAuth.AllowPrivateHosts,
 		Log: log.With().Str("component", "auth").Logger(), Now: time.Now,
 	}); err != nil {
 		return nil, err
 	}
 	if err := s.auth.Seed(ctx, auth.Seeds{
 		APIKey: in.secrets.APIKey, AnonKey: in.secrets.AnonKey,
-		BaseURL: in.config.APIBaseURL, InternalURL: in.config.APIBaseURL,
+		BaseURL: in.config.Server.BaseURL, InternalURL: in.config.Server.BaseURL,
 		SigningKey: in.signingKey,
 	}); err != nil {
 		return nil, err
 	}
-	for provider, r := range in.config.OAuth.All() {
+	for _, p := range in.config.OAuth.Providers() {
 		// What is wrong with a provider must not keep the rest from starting.
-		if err := s.auth.SeedOAuth(ctx, []auth.OAuthSeed{{Provider: provider, ClientID: r.ClientID, ClientSecret: r.ClientSecret}}); err != nil {
-			log.Error().Err(err).Str("provider", provider).Msg("sign-in at a provider was not set up from the environment")
+		if err := s.auth.SeedOAuth(ctx, []auth.OAuthSeed{{Provider: p.Name, ClientID: p.ClientID, ClientSecret: p.ClientSecret}}); err != nil {
+			log.Error().Err(err).Str("provider", p.Name).Msg("sign-in at a provider was not set up from the environment")
 		}
 	}
 	if s.transfer, err = transfer.New(transfer.Deps{
 		DB: db, Audit: recorder, Events: bus, TempDir: in.config.DataDir,
-		MaxImportBytes: int64(in.config.MaxFileSize), Now: time.Now,
+		MaxImportBytes: int64(in.config.Limits.File), Now: time.Now,
 	}); err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func build(ctx context.Context, in parts) (*product, error) {
 			ExposedSchemas: func(ctx context.Context, _ *pgx.Conn) ([]string, error) { return exposedSchemas(ctx, db) },
 			AnonRole:       string(identity.RoleAnon),
 			Aggregates:     true,
-			MaxBodyBytes:   int64(in.config.MaxJSONBody),
+			MaxBodyBytes:   int64(in.config.Limits.JSONBody),
 			TempDir:        in.config.DataDir, // the system's may be memory
 			OpenAPI:        openAPI(in.config),
 		},
@@ -233,7 +233,7 @@ func exposedSchemas(ctx context.Context, db *pg.DB) (names []string, err error) 
 
 // openAPI is how the root of the plain mount describes itself.
 func openAPI(c config.Config) engine.OpenAPI {
-	u, err := url.Parse(c.APIBaseURL)
+	u, err := url.Parse(c.Server.BaseURL)
 	if err != nil { // Validate has parsed it
 		panic("app: API_BASE_URL was not validated: " + err.Error())
 	}
@@ -250,11 +250,11 @@ func newServer(in parts, s services, bus *events.Bus, dashboard fs.FS) *server.S
 		Routes:            func(root rest.Router) { s.mount(root) },
 		Dashboard:         dashboard,
 		Version:           Version(),
-		TrustProxy:        in.config.TrustProxy,
-		MaxJSONBody:       int64(in.config.MaxJSONBody),
-		MaxURLEncodedBody: int64(in.config.MaxURLEncodedBody),
-		BodyLimit:         bodyLimit(int64(in.config.MaxFileSize)),
-		KeepAlive:         time.Duration(in.config.KeepAlive),
+		TrustProxy:        in.config.Server.TrustProxy,
+		MaxJSONBody:       int64(in.config.Limits.JSONBody),
+		MaxURLEncodedBody: int64(in.config.Limits.FormBody),
+		BodyLimit:         bodyLimit(int64(in.config.Limits.File)),
+		KeepAlive:         time.Duration(in.config.Server.KeepAlive),
 		Log:               in.log,
 		Now:               time.Now,
 	})

@@ -127,21 +127,40 @@ func usageArgs(c *cobra.Command) {
 }
 
 // loadConfig reads the environment and puts the flags over it.
-func loadConfig(apply func(*config.Config)) (config.Config, error) {
-	c, err := config.Load(os.Environ())
-	if err != nil {
-		return config.Config{}, err
-	}
-	apply(&c)
-	return c, c.Validate()
-}
-
-// dataDirFlag adds --data-dir; the result puts it into a Config when given.
-func dataDirFlag(c *cobra.Command) func(*config.Config) {
-	dir := c.Flags().String("data-dir", "", "folder that holds the project's data (default ./"+config.DefaultDataDir+", or INSFORGE_DATA_DIR)")
-	return func(cfg *config.Config) {
-		if *dir != "" {
-			cfg.DataDir = *dir
+func loadConfig(flags ...*settingFlag) (config.Config, error) {
+	environ := os.Environ()
+	for _, f := range flags {
+		if f.text != "" {
+			environ = append(environ, f.setting+"="+f.text)
 		}
 	}
+	return config.Load(environ)
+}
+
+// settingFlag is a flag that stands over a setting of the environment. An
+// empty one leaves the setting alone.
+type settingFlag struct{ setting, kind, text string }
+
+// Set implements pflag.Value.
+func (f *settingFlag) Set(text string) error {
+	if text != "" {
+		if err := config.Check(f.setting, text); err != nil {
+			return err
+		}
+	}
+	f.text = text
+	return nil
+}
+
+// String implements pflag.Value.
+func (f *settingFlag) String() string { return f.text }
+
+// Type implements pflag.Value.
+func (f *settingFlag) Type() string { return f.kind }
+
+// dataDirFlag adds --data-dir.
+func dataDirFlag(c *cobra.Command) *settingFlag {
+	f := &settingFlag{setting: "INSFORGE_DATA_DIR", kind: "folder"}
+	c.Flags().Var(f, "data-dir", "folder that holds the project's data (default ./"+config.DefaultDataDir+", or INSFORGE_DATA_DIR)")
+	return f
 }

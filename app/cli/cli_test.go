@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/insforge/insforge-go/app"
 	"github.com/insforge/insforge-go/app/cli"
+	"github.com/insforge/insforge-go/app/config"
 	"github.com/insforge/insforge-go/embed/bundle"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -32,6 +34,19 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"insforge": func() { os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr)) },
 	})
+}
+
+func TestHelpOfServeListsEverySetting(t *testing.T) {
+	t.Parallel()
+	var out, complaints bytes.Buffer
+	if code := cli.Main([]string{"serve", "--help"}, &out, &complaints); code != 0 {
+		t.Fatalf("got exit code %d: %s", code, complaints.String())
+	}
+	for _, s := range config.Settings() {
+		if !regexp.MustCompile(`(?m)^  ` + s.Name + `( \(default .+\))?\n +` + regexp.QuoteMeta(s.Help()) + `$`).Match(out.Bytes()) {
+			t.Errorf("the help has no lines for %s", s.Name)
+		}
+	}
 }
 
 // TestScripts runs the command line as testdata/*.txtar say. Besides

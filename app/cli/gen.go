@@ -76,7 +76,7 @@ func newTypeScript(use string) *cobra.Command {
 // databaseAccess is how to reach the database: that of the flag, that of the
 // environment, or that of the process that serves the data directory. A
 // project that runs elsewhere shows its Postgres to nobody.
-func databaseAccess(dataDir func(*config.Config), dbURL string, elsewhere bool) (*pgx.ConnConfig, error) {
+func databaseAccess(dataDir *settingFlag, dbURL string, elsewhere bool) (*pgx.ConnConfig, error) {
 	if dbURL != "" {
 		access, err := pgx.ParseConfig(dbURL)
 		if err != nil { // the parser's message may hold parts of a password

@@ -71,7 +71,7 @@ func newKeysShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		k := shownKeys{URL: cfg.APIBaseURL, APIKey: s.APIKey, AnonKey: s.AnonKey, AdminUsername: s.AdminUsername, SecretsFile: s.Path, Source: fromSettings}
+		k := shownKeys{URL: cfg.Server.BaseURL, APIKey: s.APIKey, AnonKey: s.AnonKey, AdminUsername: s.AdminUsername, SecretsFile: s.Path, Source: fromSettings}
 		p, err := administered(cfg, s)
 		if err != nil {
 			return err

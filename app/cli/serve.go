@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/insforge/insforge-go/app"
@@ -19,22 +20,16 @@ func newServe() *cobra.Command {
 		Long: "Starts everything on one data directory, creating it on the first run. It runs\n" +
 			"until SIGINT, SIGTERM or SIGHUP, finishes the requests in progress and stops Postgres.\n" +
 			"A second signal ends it at once; no acknowledged write is lost.\n\n" +
-			"Exit codes: 0 stopped on request, 1 could not start or had to stop, 2 wrong usage.",
+			"Exit codes: 0 stopped on request, 1 could not start or had to stop, 2 wrong usage.\n\n" +
+			"Settings, from the environment; a flag stands over its setting:\n" + settingsHelp(),
 		Args: cobra.NoArgs,
 	}
 	dataDir := dataDirFlag(c)
-	port := c.Flags().Int("port", 0, "port to listen on (default 7130, or PORT)")
-	host := c.Flags().String("host", "", "address to listen on; 0.0.0.0 for all (default 127.0.0.1, or HOST)")
+	port, host := &settingFlag{setting: "PORT", kind: "number"}, &settingFlag{setting: "HOST", kind: "address"}
+	c.Flags().Var(port, "port", "port to listen on (default 7130, or PORT)")
+	c.Flags().Var(host, "host", "address to listen on; 0.0.0.0 for all (default 127.0.0.1, or HOST)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := loadConfig(func(cfg *config.Config) {
-			dataDir(cfg)
-			if c.Flags().Changed("port") {
-				cfg.Port = *port
-			}
-			if *host != "" {
-				cfg.Host = *host
-			}
-		})
+		cfg, err := loadConfig(dataDir, port, host)
 		if err != nil {
 			return err
 		}
@@ -46,6 +41,19 @@ func newServe() *cobra.Command {
 		})
 	}
 	return c
+}
+
+// settingsHelp lists what the environment can set, as package flag lists flags.
+func settingsHelp() string {
+	var b strings.Builder
+	for _, s := range config.Settings() {
+		fmt.Fprintf(&b, "  %s", s.Name)
+		if s.Default != "" {
+			fmt.Fprintf(&b, " (default %s)", s.Default)
+		}
+		fmt.Fprintf(&b, "\n        %s\n", s.Help())
+	}
+	return b.String()
 }
 
 // printBanner shows where everything is. The administrator's password stands

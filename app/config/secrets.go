@@ -72,8 +72,8 @@ func EnsureSecrets(c Config) (LoadedSecrets, error) {
 	fill(&stored.JWTSecret, given.JWTSecret, "", 32)
 	fill(&stored.EncryptionKey, given.EncryptionKey, "", 32)
 	loaded.NewAdminPassword = fill(&stored.AdminPassword, given.AdminPassword, "", 12)
-	fill(&stored.APIKey, given.APIKey, "ik_", 32)
-	fill(&stored.AnonKey, given.AnonKey, "anon_", 32)
+	fill(&stored.APIKey, given.APIKey, apiKeyPrefix, 32)
+	fill(&stored.AnonKey, given.AnonKey, anonKeyPrefix, 32)
 	fill(&stored.PostgresPassword, given.PostgresPassword, "", 24)
 	if stored.AdminUsername == "" && given.AdminUsername == "" {
 		stored.AdminUsername = "admin"
