@@ -24,6 +24,7 @@ import (
 	"github.com/insforge/insforge-go/migrations"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/quote"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/rs/zerolog"
@@ -64,7 +65,7 @@ func (d *database) openOwn(ctx context.Context, cfg config.Config, secrets confi
 	if err == nil {
 		err = d.prepare(ctx, pg.Config{OwnerDSN: dsn(cfg.Postgres.Database)}, secrets, logs)
 	}
-	if pg.State(err) == "53100" {
+	if pg.State(err) == pgerrcode.DiskFull {
 		return dataDirError(cfg.DataDir, syscall.ENOSPC)
 	}
 	return err

@@ -14,6 +14,7 @@ import (
 	"github.com/insforge/insforge-go/embed/bundle"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/quote"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -154,10 +155,10 @@ const limitedHint = "the role project_admin is subject to row-level security on 
 // explain adds what only somebody else's server makes go wrong.
 func (x external) explain(err error) error {
 	switch pg.State(err) {
-	case "28P01", "28000": // the owner could log in: it is about the authenticator
+	case pgerrcode.InvalidPassword, pgerrcode.InvalidAuthorizationSpecification: // the owner could log in: it is about the authenticator
 		return fmt.Errorf("the database refuses the role %s, which the product made for itself; "+
 			"let it log in from here (pg_hba.conf, or the pooler's list of users): %w", x.authenticator, err)
-	case "42501":
+	case pgerrcode.InsufficientPrivilege:
 		return fmt.Errorf("%w; use a database user that owns the database, or a superuser", err)
 	}
 	return err
@@ -177,13 +178,13 @@ func connectError(settings *pgx.ConnConfig, err error) error {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
 		switch refused.Code {
-		case "28P01", "28000":
+		case pgerrcode.InvalidPassword, pgerrcode.InvalidAuthorizationSpecification:
 			return fail("refuses user %s (%s); %s", settings.User, refused.Message, check)
-		case "3D000":
+		case pgerrcode.InvalidCatalogName:
 			return fail("has no database %s; create it, or %s", settings.Database, check)
-		case "53300":
+		case pgerrcode.TooManyConnections:
 			return fail("has no connection left (%s); raise max_connections or end other clients", refused.Message)
-		case "57P03":
+		case pgerrcode.CannotConnectNow:
 			return fail("is starting or stopping (%s); try again in a few seconds", refused.Message)
 		}
 		return fail("answered: %s (SQLSTATE %s); %s", refused.Message, refused.Code, check)

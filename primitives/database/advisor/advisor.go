@@ -9,6 +9,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgerrcode"
 	"github.com/rs/zerolog"
 )
 
@@ -138,7 +139,7 @@ func (s *Service) Suppress(ctx context.Context, n NewSuppression, who string) (m
 		made, err = insertSuppression(ctx, tx, n, who)
 		return err
 	})
-	if pg.State(err) == "23505" {
+	if pg.State(err) == pgerrcode.UniqueViolation {
 		return Suppression{}, fault.New(http.StatusConflict, fault.DatabaseDuplicate, "This is ignored already").
 			Next("GET /api/advisor/suppressions lists what is ignored; delete that entry to change it.").Because(err)
 	}

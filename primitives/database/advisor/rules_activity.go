@@ -6,6 +6,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/quote"
+	"github.com/jackc/pgerrcode"
 )
 
 // activityRules are about what the server is doing and has been doing. They
@@ -116,7 +117,7 @@ func findSlowQueries(ctx context.Context, e examination) ([]finding, error) {
 		         GROUP BY queryid) q
 		 WHERE q.calls >= @slow_query_calls AND q.mean_exec_time >= @slow_query::float8 * 1000
 		 ORDER BY q.total DESC`, nil)
-	if pg.State(err) == "55000" { // installed but not loaded by the server
+	if pg.State(err) == pgerrcode.ObjectNotInPrerequisiteState { // installed but not loaded by the server
 		return nil, nil
 	}
 	return found, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -209,9 +210,9 @@ func (s *Service) examine(ctx context.Context, conn *pgx.Conn) (found []finding,
 // reason explains to an administrator why a rule was skipped.
 func (s *Service) reason(err error) string {
 	switch pg.State(err) {
-	case "57014":
+	case pgerrcode.QueryCanceled:
 		return fmt.Sprintf("it took longer than %v", s.timeout)
-	case "42501":
+	case pgerrcode.InsufficientPrivilege:
 		return "the database user may not read what it needs"
 	}
 	return "the database refused its query, see the log"

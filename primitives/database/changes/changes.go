@@ -11,6 +11,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/jackc/pgerrcode"
 )
 
 // Limits bound one request; a zero field takes the default.
@@ -166,7 +167,7 @@ func (s *Service) record(ctx context.Context, x *work, m *Migration) error {
 	var at *time.Time
 	err := x.tx.QueryRow(ctx, `SELECT system.record_migration($1, $2, $3, $4)`, s.token, m.Version, m.Name, m.Statements).Scan(&at)
 	switch {
-	case pg.State(err) == "55P03":
+	case pg.State(err) == pgerrcode.LockNotAvailable:
 		return s.busy().Because(err)
 	case err != nil:
 		return err

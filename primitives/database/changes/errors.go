@@ -10,6 +10,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -50,7 +51,7 @@ func answer(err error) error {
 		return err
 	}
 	switch {
-	case e.Code == "55P03", e.Code == "40P01":
+	case e.Code == pgerrcode.LockNotAvailable, e.Code == pgerrcode.DeadlockDetected:
 		return refusal.Of(e)
 	case isSyntax(e):
 		return failed.explain(fault.New(http.StatusForbidden, fault.Forbidden, e.Message).Next(e.Hint).Because(err))
@@ -61,7 +62,7 @@ func answer(err error) error {
 // isSyntax reports that the statement itself does not parse, rather than code
 // that it runs.
 func isSyntax(e *pgconn.PgError) bool {
-	return e.Code == "42601" && e.InternalQuery == "" && e.Where == ""
+	return e.Code == pgerrcode.SyntaxError && e.InternalQuery == "" && e.Where == ""
 }
 
 // explain adds where it happened to what can be done.

@@ -13,6 +13,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -42,7 +43,7 @@ func (j *job) run(ctx context.Context) (*respond.Result, error) {
 			return x.result, nil
 		case errors.Is(err, errNotPlain), x.namedTooMuch(err):
 			x.options.NoColumns = true
-		case hasState(err, "26000", "42P05"):
+		case hasState(err, pgerrcode.InvalidSQLStatementName, pgerrcode.DuplicatePreparedStatement):
 			x.statements.forget()
 			x.statements.unnamed = true
 		case planChanged(err):
@@ -81,7 +82,7 @@ func (j *job) roleSets(name string) bool {
 // planChanged tells that a prepared statement no longer fits the schema.
 func planChanged(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "0A000" && strings.HasPrefix(pg.Message, "cached plan")
+	return errors.As(err, &pg) && pg.Code == pgerrcode.FeatureNotSupported && strings.HasPrefix(pg.Message, "cached plan")
 }
 
 // hasState tells that err is an error of Postgres with one of the SQLSTATEs.
@@ -93,7 +94,7 @@ func hasState(err error, states ...string) bool {
 // namedTooMuch tells that a write failed because its RETURNING named a column
 // that the snapshot still has. The other form asks for all there are.
 func (x *execution) namedTooMuch(err error) bool {
-	return x.plan.Mutation != nil && x.query.Output == sqlgen.Columns && !x.options.NoColumns && hasState(err, "42703")
+	return x.plan.Mutation != nil && x.query.Output == sqlgen.Columns && !x.options.NoColumns && hasState(err, pgerrcode.UndefinedColumn)
 }
 
 // execution is one attempt to run a plan.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -128,7 +129,7 @@ func (e *Engine) explainSamples(ctx context.Context) error {
 			switch {
 			case err == nil:
 				e.generics.settle(s, same)
-			case hasState(err, "42601"): // no GENERIC_PLAN here
+			case hasState(err, pgerrcode.SyntaxError): // no GENERIC_PLAN here
 				e.generics.off.Store(true)
 			case ctx.Err() == nil:
 				e.log.Debug().Err(err).Msg("a plan could not be explained")

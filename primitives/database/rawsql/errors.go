@@ -10,6 +10,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -23,7 +24,7 @@ func locate(err error, s sqltext.Statement, prefix int) error {
 		return err
 	}
 	f := pg.Fault(err)
-	if e.Code == "42601" && e.InternalQuery == "" && e.Where == "" { // not of code that the statement runs
+	if e.Code == pgerrcode.SyntaxError && e.InternalQuery == "" && e.Where == "" { // not of code that the statement runs
 		f = fault.New(http.StatusForbidden, fault.Forbidden, e.Message).Because(err)
 	}
 	if f.NextActions != "" {
@@ -40,9 +41,9 @@ func locate(err error, s sqltext.Statement, prefix int) error {
 	}
 	next := fmt.Sprintf("Look at line %d of the SQL.", line)
 	switch e.Code {
-	case "57014":
+	case pgerrcode.QueryCanceled:
 		next += " Make the statement faster, with an index or in smaller steps."
-	case "2D000":
+	case pgerrcode.InvalidTransactionTermination:
 		next += " Code that commits runs alone, on POST /api/database/advance/rawsql/unrestricted."
 	}
 	return f.Next(next)

@@ -11,6 +11,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -53,9 +54,9 @@ func wantsNoTransaction(err error, root bool) bool {
 		return false
 	}
 	if root {
-		return e.Code == "25001" || e.Code == "2D000"
+		return e.Code == pgerrcode.ActiveSQLTransaction || e.Code == pgerrcode.InvalidTransactionTermination
 	}
-	return e.Code == "25001" && e.Routine == "PreventInTransactionBlock" && e.Where == ""
+	return e.Code == pgerrcode.ActiveSQLTransaction && e.Routine == "PreventInTransactionBlock" && e.Where == ""
 }
 
 func (s *Service) inTransaction(ctx context.Context, x *connection, j job) (_ *Result, err error) {

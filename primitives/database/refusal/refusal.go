@@ -14,6 +14,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -29,11 +30,11 @@ func Of(err error) error {
 		return err
 	}
 	switch {
-	case e.Code == "55P03", e.Code == "40P01":
+	case e.Code == pgerrcode.LockNotAvailable, e.Code == pgerrcode.DeadlockDetected:
 		return fault.New(http.StatusServiceUnavailable, fault.DatabaseInternalError,
 			"Another transaction is using the table; nothing was changed").
 			Next("Try again once long-running queries and transactions on the table have ended.").Because(err)
-	case e.Code == "57014":
+	case e.Code == pgerrcode.QueryCanceled:
 		return fault.New(http.StatusServiceUnavailable, fault.DatabaseInternalError,
 			"The operation took too long and was cancelled; nothing was changed").
 			Next("Try again when the database is less busy, or change a large table in smaller steps.").Because(err)
@@ -51,10 +52,10 @@ func Of(err error) error {
 // a request asked for: bad values, unsupported features, unknown schemas,
 // rules of DDL, limits, what a trigger raises. A syntax error is ours.
 func callersFault(state string) bool {
-	if state == "42601" {
+	if state == pgerrcode.SyntaxError {
 		return false
 	}
-	for _, class := range []string{"22", "0A", "3F", "42", "44", "54", "P0001"} {
+	for _, class := range []string{"22", "0A", "3F", "42", "44", "54", pgerrcode.RaiseException} {
 		if strings.HasPrefix(state, class) {
 			return true
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgerrcode"
 )
 
 // Changes are what to change about a table, applied in the order of the
@@ -106,7 +107,7 @@ func lock(ctx context.Context, tx pg.Tx, t Table) (now state, err error) {
 		return now, err
 	}
 	if _, err := tx.Exec(ctx, "LOCK TABLE "+t.SQL()+" IN ACCESS EXCLUSIVE MODE"); err != nil {
-		if pg.State(err) == "42P01" { // dropped meanwhile
+		if pg.State(err) == pgerrcode.UndefinedTable { // dropped meanwhile
 			return now, naming.NoTable(t).Because(err)
 		}
 		return now, err

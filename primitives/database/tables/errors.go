@@ -8,6 +8,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/database/refusal"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -39,14 +40,14 @@ func translate(err error) error {
 		return err
 	}
 	switch {
-	case e.Code == "42P07", e.Code == "42710":
+	case e.Code == pgerrcode.DuplicateTable, e.Code == pgerrcode.DuplicateObject:
 		return refusal.Because(fault.DatabaseDuplicate, e)
-	case e.Code == "23505" && e.SchemaName == "pg_catalog":
+	case e.Code == pgerrcode.UniqueViolation && e.SchemaName == "pg_catalog":
 		// Two transactions made the same object at once; the catalog's own
 		// index noticed.
 		return fault.New(http.StatusBadRequest, fault.DatabaseDuplicate, "An object of that name was made at the same time").
 			Next("Look at what is there before you try again.").Because(err)
-	case e.Code == "2BP01":
+	case e.Code == pgerrcode.DependentObjectsStillExist:
 		return dependents(e)
 	}
 	return refusal.Of(err)

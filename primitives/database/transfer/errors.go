@@ -13,6 +13,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -33,7 +34,7 @@ func translateExport(err error) error {
 			Next("Lower rowLimit or export fewer tables at a time.").Because(err)
 	}
 	switch pg.State(err) {
-	case "55P03", "40P01", "42P01", "XX000": // the last two: dropped meanwhile
+	case pgerrcode.LockNotAvailable, pgerrcode.DeadlockDetected, pgerrcode.UndefinedTable, pgerrcode.InternalError: // the last two: dropped meanwhile
 		return busy(err)
 	}
 	return err
@@ -59,7 +60,7 @@ func unknownOutcome(err error) *fault.Error {
 
 // diskFull returns the answer to an error of a full disk, or nil.
 func diskFull(err error) *fault.Error {
-	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) && pg.State(err) != "53100" {
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) && pg.State(err) != pgerrcode.DiskFull {
 		return nil
 	}
 	return fault.New(http.StatusInsufficientStorage, fault.InternalError, "The server's disk is full; nothing was changed").
@@ -80,7 +81,7 @@ func translateImport(err error) error {
 		return err
 	}
 	switch {
-	case e.Code == "55P03", e.Code == "40P01":
+	case e.Code == pgerrcode.LockNotAvailable, e.Code == pgerrcode.DeadlockDetected:
 		return busy(err)
 	case strings.HasPrefix(e.Code, "57P"):
 		return gone(err)

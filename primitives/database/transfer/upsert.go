@@ -17,6 +17,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/quote"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -254,7 +255,7 @@ func (w *writer) write(ctx context.Context, set int) (int64, error) {
 		return n, err
 	}
 	find := w.search
-	if pg.State(err) == "21000" {
+	if pg.State(err) == pgerrcode.CardinalityViolation {
 		find = w.repeated
 	}
 	if at, cause := find(ctx, sql, set); at > 0 {
@@ -352,7 +353,7 @@ func writeRefusal(n int, err error) *fault.Error {
 	var e *pgconn.PgError
 	errors.As(err, &e) // ofARecord has seen it
 	text := e.Message
-	if e.Code == "21000" {
+	if e.Code == pgerrcode.CardinalityViolation {
 		text = "an earlier row of the file has the same key"
 	} else if strings.HasPrefix(e.Detail, "Key (") {
 		text += ": " + e.Detail
@@ -373,7 +374,7 @@ func translateUpsert(err error) error {
 	if !errors.As(err, &e) || operational(e.Code) || strings.HasPrefix(e.Code, "57P") {
 		return err
 	}
-	if e.Code == "55P03" || e.Code == "40P01" {
+	if e.Code == pgerrcode.LockNotAvailable || e.Code == pgerrcode.DeadlockDetected {
 		return busy(err)
 	}
 	return fault.New(http.StatusBadRequest, fault.InvalidInput, e.Message).

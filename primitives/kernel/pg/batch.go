@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -44,10 +45,11 @@ func (db *DB) AsProjectAtOnce(ctx context.Context, b *pgx.Batch) error {
 	return err
 }
 
-// isStale reports that a prepared statement is gone (SQLSTATE 26000), as after
-// a DEALLOCATE ALL of somebody else's on the connection, or no longer fits its
-// tables (0A000).
-func isStale(err error) bool { return State(err) == "26000" || State(err) == "0A000" }
+// isStale reports whether a prepared statement is gone, as after a DEALLOCATE
+// ALL on the connection, or no longer fits its tables.
+func isStale(err error) bool {
+	return State(err) == pgerrcode.InvalidSQLStatementName || State(err) == pgerrcode.FeatureNotSupported
+}
 
 func atOnce(ctx context.Context, conn *pgxpool.Conn, b *pgx.Batch) error {
 	if err := prepare(ctx, conn, b); err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -15,15 +16,15 @@ type outcome struct {
 
 // bySQLState is the contract's map (00 §4.2); any other SQLSTATE is a 500.
 var bySQLState = map[string]outcome{
-	"23505": {http.StatusConflict, fault.DatabaseDuplicate},
-	"23503": {http.StatusBadRequest, fault.DatabaseConstraintViolation},
-	"23502": {http.StatusBadRequest, fault.MissingField},
-	"42P01": {http.StatusBadRequest, fault.DatabaseValidationError},
-	"42701": {http.StatusBadRequest, fault.DatabaseValidationError},
-	"42703": {http.StatusBadRequest, fault.DatabaseValidationError},
-	"42830": {http.StatusBadRequest, fault.DatabaseValidationError},
-	"42804": {http.StatusBadRequest, fault.DatabaseValidationError},
-	"42501": {http.StatusForbidden, fault.Forbidden},
+	pgerrcode.UniqueViolation:       {http.StatusConflict, fault.DatabaseDuplicate},
+	pgerrcode.ForeignKeyViolation:   {http.StatusBadRequest, fault.DatabaseConstraintViolation},
+	pgerrcode.NotNullViolation:      {http.StatusBadRequest, fault.MissingField},
+	pgerrcode.UndefinedTable:        {http.StatusBadRequest, fault.DatabaseValidationError},
+	pgerrcode.DuplicateColumn:       {http.StatusBadRequest, fault.DatabaseValidationError},
+	pgerrcode.UndefinedColumn:       {http.StatusBadRequest, fault.DatabaseValidationError},
+	pgerrcode.InvalidForeignKey:     {http.StatusBadRequest, fault.DatabaseValidationError},
+	pgerrcode.DatatypeMismatch:      {http.StatusBadRequest, fault.DatabaseValidationError},
+	pgerrcode.InsufficientPrivilege: {http.StatusForbidden, fault.Forbidden},
 }
 
 // State returns the SQLSTATE of the Postgres error in err, or "".
@@ -57,7 +58,7 @@ var errLost = errors.New("connection to the database lost")
 // 57P01 to 57P03, 53300).
 func Gone(err error) bool {
 	switch State(err) {
-	case "57P01", "57P02", "57P03", "53300":
+	case pgerrcode.AdminShutdown, pgerrcode.CrashShutdown, pgerrcode.CannotConnectNow, pgerrcode.TooManyConnections:
 		return true
 	}
 	var connect *pgconn.ConnectError

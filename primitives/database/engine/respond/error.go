@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -122,22 +123,29 @@ var (
 		"P0": 500, "XX": 500,
 	}
 	byState = map[string]int{
-		"23503": 409, "23505": 409, "25006": 405, "53400": 500, "57P01": 503, "P0001": 400,
-		"42883": 404, "42P01": 404, "42P17": 500,
+		pgerrcode.ForeignKeyViolation:        409,
+		pgerrcode.UniqueViolation:            409,
+		pgerrcode.ReadOnlySQLTransaction:     405,
+		pgerrcode.ConfigurationLimitExceeded: 500,
+		pgerrcode.AdminShutdown:              503,
+		pgerrcode.RaiseException:             400,
+		pgerrcode.UndefinedFunction:          404,
+		pgerrcode.UndefinedTable:             404,
+		pgerrcode.InvalidObjectDefinition:    500,
 	}
 )
 
 func statusOf(pg *pgconn.PgError, authenticated bool) int {
 	switch {
-	case pg.Code == "21000" && !strings.HasSuffix(pg.Message, "requires a WHERE clause"):
+	case pg.Code == pgerrcode.CardinalityViolation && !strings.HasSuffix(pg.Message, "requires a WHERE clause"):
 		return http.StatusInternalServerError
-	case pg.Code == "22023" && strings.HasPrefix(pg.Message, "role") && strings.HasSuffix(pg.Message, "does not exist"):
+	case pg.Code == pgerrcode.InvalidParameterValue && strings.HasPrefix(pg.Message, "role") && strings.HasSuffix(pg.Message, "does not exist"):
 		return http.StatusUnauthorized
-	case pg.Code == "42883" && strings.HasPrefix(pg.Message, "function xmlagg("):
+	case pg.Code == pgerrcode.UndefinedFunction && strings.HasPrefix(pg.Message, "function xmlagg("):
 		return http.StatusNotAcceptable
-	case pg.Code == "42501" && authenticated:
+	case pg.Code == pgerrcode.InsufficientPrivilege && authenticated:
 		return http.StatusForbidden
-	case pg.Code == "42501":
+	case pg.Code == pgerrcode.InsufficientPrivilege:
 		return http.StatusUnauthorized
 	case strings.HasPrefix(pg.Code, "PT"):
 		return ownStatus(pg.Code[2:])
