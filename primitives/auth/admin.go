@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"strings"
 
+	"github.com/insforge/insforge-go/primitives/auth/guard"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
@@ -53,7 +54,7 @@ func (a administrator) is(username, password string) bool {
 // AUTH_UNAUTHORIZED.
 func (s *Service) signInAdmin(c rest.Context, username, password string) (grant, error) {
 	if len([]rune(password)) > maxAdminPassword || !s.admin.is(strings.TrimSpace(username), password) {
-		return grant{}, unauthorized("Invalid credentials").Next("Check the administrator's name and password.")
+		return grant{}, guard.Unauthorized("Invalid credentials").Next("Check the administrator's name and password.")
 	}
 	t := tokens.NewSession(s.admin.label, tokens.ForAdmin)
 	ctx := c.Request().Context()

@@ -143,17 +143,7 @@ func TestAdminSessionEndsWhenTheNameChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	admin := w.signInAdmin()
-	d := w.deps()
-	d.AdminUsername = "successor"
-	renamed, err := auth.New(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := renamed.Reload(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	w.auth = renamed
-	w.server.Config.Handler = w.handler()
+	w.restart(func(d *auth.Deps) { d.AdminUsername = "successor" })
 	a := w.do("POST", "/api/auth/admin/refresh", nil, admin.adminCookie(), admin.header()).refused(401, fault.AuthUnauthorized, "")
 	wantCleared(t, a.cookie(adminCookie), "/api/auth/admin")
 }

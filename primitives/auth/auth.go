@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
 
+	"github.com/insforge/insforge-go/primitives/auth/guard"
 	"github.com/insforge/insforge-go/primitives/auth/oauth"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
@@ -64,6 +65,9 @@ type Deps struct {
 	// AllowPrivateProviders lets custom providers be at private addresses,
 	// and on the loopback interface without TLS.
 	AllowPrivateProviders bool
+	// PasswordCost is the bcrypt cost of passwords and mailed codes; zero for
+	// guard.DefaultCost. Tests use a cheap one.
+	PasswordCost int
 	// Log gets what goes wrong in the background; the zero Logger drops it.
 	Log zerolog.Logger
 }
@@ -77,11 +81,11 @@ type Service struct {
 	jwtSecret string
 	admin     administrator
 	now       func() time.Time
-	passwords *hasher
+	passwords *guard.Hasher
 	// adminFailures bounds guessing of the administrator's password.
 	adminFailures *rest.Limiter
 	// throttle bounds guessing of users' passwords.
-	throttle *throttle
+	throttle *guard.Throttle
 	state    atomic.Pointer[credentials]
 	// reloading guards reloaded, the last look for a key that a token named.
 	reloading sync.Mutex
@@ -93,7 +97,7 @@ type Service struct {
 	letters chan letter
 	// asked, mailRequests and codeFailures bound the mails that are asked for,
 	// by address and by client, and the guessing of what is in them.
-	asked                      *cooldown
+	asked                      *guard.Cooldown
 	mailRequests, codeFailures *rest.Limiter
 	// configuring lets one change of the settings at a time.
 	configuring sync.Mutex
@@ -140,7 +144,7 @@ func New(d Deps) (*Service, error) {
 		jwtSecret: d.JWTSecret,
 		admin:     newAdministrator(username, d.AdminPassword, d.JWTSecret),
 		now:       d.Now,
-		passwords: newHasher(),
+		passwords: guard.NewHasher(d.PasswordCost),
 		adminFailures: rest.NewLimiter(rest.Limit{
 			Window:     15 * time.Minute,
 			Max:        10,
@@ -148,10 +152,10 @@ func New(d Deps) (*Service, error) {
 			Message:    "Too many failed sign-ins",
 			Now:        d.Now,
 		}),
-		throttle: newThrottle(d.Now),
+		throttle: guard.NewThrottle(d.Now),
 		mail:     d.Mail,
 		letters:  make(chan letter, maxWaiting),
-		asked:    newCooldown(),
+		asked:    guard.NewCooldown(mailPause),
 		mailRequests: rest.NewLimiter(rest.Limit{
 			Window:  15 * time.Minute,
 			Max:     5,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/insforge/insforge-go/primitives/auth/guard"
 	"github.com/insforge/insforge-go/primitives/auth/keys"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -68,10 +69,10 @@ func (s *Service) AccessToken(ctx context.Context, token string) (identity.Princ
 		claims, err = c.tokens.VerifyAccess(token)
 	}
 	if errors.Is(err, tokens.ErrSubject) {
-		return identity.Principal{}, unauthorized("Invalid token subject")
+		return identity.Principal{}, guard.Unauthorized("Invalid token subject")
 	}
 	if err != nil {
-		return identity.Principal{}, unauthorized("Invalid token")
+		return identity.Principal{}, guard.Unauthorized("Invalid token")
 	}
 	p, err := principalOf(claims)
 	if err != nil {
@@ -109,9 +110,4 @@ func principalOf(c tokens.Claims) (identity.Principal, error) {
 	}
 	return identity.Principal{}, fault.New(http.StatusForbidden, fault.AuthUnauthorized, "Unknown role in token").
 		Next("Use a token whose role is anon, authenticated or project_admin.")
-}
-
-func unauthorized(message string) *fault.Error {
-	return fault.New(http.StatusUnauthorized, fault.AuthUnauthorized, message).
-		Next("Refresh the session or sign in again.")
 }

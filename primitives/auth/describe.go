@@ -1,20 +1,20 @@
 package auth
 
-import "context"
+import (
+	"context"
+
+	"github.com/insforge/insforge-go/primitives/auth/guard"
+)
 
 // publicConfig is what everybody may know of the settings.
 type publicConfig struct {
 	OAuthProviders           []string `json:"oAuthProviders"`
 	CustomOAuthProviders     []string `json:"customOAuthProviders"`
 	RequireEmailVerification bool     `json:"requireEmailVerification"`
-	PasswordMinLength        int      `json:"passwordMinLength"`
-	RequireNumber            bool     `json:"requireNumber"`
-	RequireLowercase         bool     `json:"requireLowercase"`
-	RequireUppercase         bool     `json:"requireUppercase"`
-	RequireSpecialChar       bool     `json:"requireSpecialChar"`
-	VerifyEmailMethod        Method   `json:"verifyEmailMethod"`
-	ResetPasswordMethod      Method   `json:"resetPasswordMethod"`
-	DisableSignup            bool     `json:"disableSignup"`
+	guard.PasswordRules
+	VerifyEmailMethod   Method `json:"verifyEmailMethod"`
+	ResetPasswordMethod Method `json:"resetPasswordMethod"`
+	DisableSignup       bool   `json:"disableSignup"`
 }
 
 // Description is the auth part of the project's metadata.
@@ -41,11 +41,7 @@ func (s *Service) Describe(ctx context.Context) (Description, error) {
 			OAuthProviders:           builtIn,
 			CustomOAuthProviders:     custom,
 			RequireEmailVerification: settings.RequireEmailVerification,
-			PasswordMinLength:        settings.PasswordMinLength,
-			RequireNumber:            settings.RequireNumber,
-			RequireLowercase:         settings.RequireLowercase,
-			RequireUppercase:         settings.RequireUppercase,
-			RequireSpecialChar:       settings.RequireSpecialChar,
+			PasswordRules:            settings.PasswordRules,
 			VerifyEmailMethod:        settings.VerifyEmailMethod,
 			ResetPasswordMethod:      settings.ResetPasswordMethod,
 			DisableSignup:            settings.DisableSignup,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/insforge/insforge-go/primitives/auth/guard"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -193,7 +194,7 @@ func (s *Service) revokeAll(ctx context.Context, tx pg.Tx, userID uuid.UUID) err
 // the transaction and their access tokens after it, and returns how many there
 // were.
 func (s *Service) end(ctx context.Context, tx pg.Tx, condition string, args ...any) (int, error) {
-	return s.endBecause(ctx, tx, unauthorized("Invalid token"), condition, args...)
+	return s.endBecause(ctx, tx, guard.Unauthorized("Invalid token"), condition, args...)
 }
 
 // endBecause is end with the answer to the access tokens.

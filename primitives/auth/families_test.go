@@ -40,20 +40,6 @@ func (w *world) ended(s session, code fault.Code) {
 	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).refused(401, code, "")
 }
 
-// restart replaces the process by a new one on the same database.
-func (w *world) restart() {
-	w.t.Helper()
-	fresh, err := auth.New(w.deps())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if err := fresh.Reload(w.t.Context()); err != nil {
-		w.t.Fatal(err)
-	}
-	w.auth = fresh
-	w.server.Config.Handler = w.handler()
-}
-
 func TestParallelRefreshesGetTheSameSuccessor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -376,17 +362,7 @@ func TestAdminSessionEndsWhenThePasswordChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	admin := w.signInAdmin()
-	d := w.deps()
-	d.AdminPassword = "another one"
-	changed, err := auth.New(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := changed.Reload(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	w.auth = changed
-	w.server.Config.Handler = w.handler()
+	w.restart(func(d *auth.Deps) { d.AdminPassword = "another one" })
 	a := w.do("POST", "/api/auth/admin/refresh", nil, admin.adminCookie(), admin.header()).refused(401, fault.AuthUnauthorized, "")
 	wantCleared(t, a.cookie(adminCookie), "/api/auth/admin")
 }

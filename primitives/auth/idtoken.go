@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/insforge/insforge-go/primitives/auth/guard"
 	"github.com/insforge/insforge-go/primitives/auth/oauth"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -134,7 +135,7 @@ func appleSignInOf(f *rest.Fields) appleSignIn {
 // signInWith returns.
 func (s *Service) signInWithApple(ctx context.Context, in appleSignIn) (User, error) {
 	bad := func(err error) error {
-		return unauthorized("Invalid Apple ID token").
+		return guard.Unauthorized("Invalid Apple ID token").
 			Next("Get a new token for a client id that is configured for Apple, with the SHA-256 of the nonce.").Because(err)
 	}
 	c, err := s.oauthConfig(ctx, oauth.Apple, withoutSecret)

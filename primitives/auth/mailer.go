@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/insforge/insforge-go/primitives/auth/guard"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 )
 
@@ -97,7 +98,7 @@ func (s *Service) post(l letter) error {
 		return nil
 	default:
 		return fault.New(http.StatusServiceUnavailable, fault.TooManyRequests, "Too many e-mails are waiting to be sent").
-			Next("Try again in a minute.").Because(retryAfter(time.Minute))
+			Next("Try again in a minute.").Because(guard.RetryAfter(time.Minute))
 	}
 }
 

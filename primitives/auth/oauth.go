@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/insforge/insforge-go/primitives/auth/oauth"
+	"github.com/insforge/insforge-go/primitives/auth/redirect"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
@@ -74,14 +75,14 @@ func (s *Service) startOAuth(ctx context.Context, via signInVia, in oauthStart) 
 // checkOAuthRedirect returns 400 INVALID_INPUT unless the project sends
 // browsers to target.
 func (s *Service) checkOAuthRedirect(ctx context.Context, target string) error {
-	if u, err := url.Parse(target); err != nil || u.User != nil || len(target) > maxRedirectBytes || rest.URL(target) != "" {
+	if u, err := url.Parse(target); err != nil || u.User != nil || len(target) > redirect.MaxBytes || rest.URL(target) != "" {
 		return fault.Invalid("redirect_uri: Invalid url").Next("Send the address of a page of the application.")
 	}
 	settings, err := s.Settings(ctx)
 	if err != nil {
 		return err
 	}
-	if !redirectAllowed(settings.AllowedRedirectURLs, target) {
+	if !redirect.Allowed(settings.AllowedRedirectURLs, target) {
 		return fault.Invalid("redirect_uri is not an allowed redirect URL").
 			Next("Add the URL to the allowed redirect URLs of the project.")
 	}
@@ -170,9 +171,9 @@ func (s *Service) finishOAuth(ctx context.Context, via signInVia, in oauthReturn
 			level = zerolog.InfoLevel
 		}
 		s.log.WithLevel(level).Err(err).Str("provider", string(via.name)).Msg("auth: a sign-in at a provider failed")
-		return withParams(st.RedirectURI, "error", reason)
+		return redirect.WithParams(st.RedirectURI, "error", reason)
 	}
-	return withParams(st.RedirectURI, "insforge_code", code)
+	return redirect.WithParams(st.RedirectURI, "insforge_code", code)
 }
 
 func errBadState() *fault.Error {

@@ -39,16 +39,7 @@ type oauthWorld struct {
 func newOAuthWorld(t *testing.T) *oauthWorld {
 	t.Helper()
 	w := &oauthWorld{world: newWorld(t), fakes: optest.NewFakes(t)}
-	deps := w.deps()
-	deps.Providers, deps.AllowPrivateProviders = w.fakes.Providers(), true
-	var err error
-	if w.auth, err = auth.New(deps); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.auth.Seed(t.Context(), auth.Seeds{SigningKey: signingKey}); err != nil {
-		t.Fatal(err)
-	}
-	w.server.Config.Handler = w.handler()
+	w.restart(func(d *auth.Deps) { d.Providers, d.AllowPrivateProviders = w.fakes.Providers(), true })
 	return w
 }
 
@@ -478,19 +469,7 @@ func TestAnyProcessFinishesWhatAnotherStarted(t *testing.T) {
 	t.Parallel()
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google)
-	restart := func() {
-		deps := w.deps()
-		deps.Providers = w.fakes.Providers()
-		next, err := auth.New(deps)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := next.Seed(t.Context(), auth.Seeds{SigningKey: signingKey}); err != nil {
-			t.Fatal(err)
-		}
-		w.auth = next
-		w.server.Config.Handler = w.handler()
-	}
+	restart := func() { w.restart(func(d *auth.Deps) { d.Providers = w.fakes.Providers() }) }
 	address := w.begin(oauth.Google)
 	restart()
 	back := w.fakes.Authorize(oauth.Google, address, ada)

@@ -68,7 +68,7 @@ func (s *Service) newSecret(ctx context.Context, p purpose, m Method) (secret, e
 		return secret{}, err
 	}
 	text := fmt.Sprintf("%06d", n)
-	hash, err := s.passwords.hash(ctx, text)
+	hash, err := s.passwords.Hash(ctx, text)
 	life := codeLife
 	if p == toSignIn {
 		life = signInCodeLife
@@ -134,7 +134,7 @@ func (s *Service) compare(ctx context.Context, email string, p purpose, code str
 	if err != nil {
 		return attempt{}, err
 	}
-	a.right, err = s.passwords.matches(ctx, a.hash, code, func() {})
+	a.right, err = s.passwords.Matches(ctx, a.hash, code, nil)
 	return a, err
 }
 

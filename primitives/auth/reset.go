@@ -44,7 +44,7 @@ func (s *Service) resetPassword(ctx context.Context, token, password string) err
 	if err != nil {
 		return err
 	}
-	if err := settings.checkPassword(password); err != nil {
+	if err := settings.CheckPassword(password); err != nil {
 		return err
 	}
 	hash, err := s.hashForToken(ctx, token, password)
@@ -90,5 +90,5 @@ func (s *Service) hashForToken(ctx context.Context, token, password string) (str
 	if err != nil {
 		return "", err
 	}
-	return s.passwords.hash(ctx, password)
+	return s.passwords.Hash(ctx, password)
 }

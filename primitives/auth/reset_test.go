@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/insforge/insforge-go/primitives/auth"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 )
 
@@ -157,6 +158,7 @@ func TestResetGivesAPasswordToWhoHasNone(t *testing.T) {
 func TestSecretsAreStoredAsHashes(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, map[string]any{"verifyEmailMethod": "link"})
+	w.restart(func(d *auth.Deps) { d.PasswordCost = 0 })
 	w.signUp("a@b.co")
 	w.post("send-verification", map[string]any{"email": "a@b.co", "redirectTo": "https://app.example.com"}).accepted()
 	token := w.mail.link(t, "email-verification-link", "a@b.co", verifyLink)

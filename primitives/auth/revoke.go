@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/insforge/insforge-go/primitives/auth/guard"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
@@ -28,7 +29,7 @@ func (s *Service) signedIn(ctx context.Context, id uuid.UUID) (user User, err er
 		return user, err
 	}
 	if _, err = s.User(ctx, id); err == nil { // it is the session that is gone
-		err = unauthorized("Invalid token")
+		err = guard.Unauthorized("Invalid token")
 	}
 	return User{}, err
 }
@@ -43,7 +44,7 @@ func (s *Service) checkAdminSession(ctx context.Context) error {
 	var lives bool
 	err := s.ask(ctx, func(row pgx.Row) error { return row.Scan(&lives) }, sessionLives, id, s.now())
 	if err == nil && !lives {
-		return unauthorized("Invalid token")
+		return guard.Unauthorized("Invalid token")
 	}
 	return err
 }

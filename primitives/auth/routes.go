@@ -3,6 +3,7 @@ package auth
 import (
 	"net/http"
 
+	"github.com/insforge/insforge-go/primitives/auth/guard"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
@@ -26,7 +27,7 @@ func (s *Service) Mount(r rest.Router) {
 	r.GET("/config", rest.Admin, s.handleConfig)
 	r.PUT("/config", rest.Admin, s.handleConfigure, body)
 
-	r.POST("/users", rest.User, s.handleSignUp, body, tellWhenToRetry)
+	r.POST("/users", rest.User, s.handleSignUp, body, guard.SendRetryAfter)
 	r.GET("/users", rest.Admin, s.handleListUsers)
 	r.DELETE("/users", rest.Admin, s.handleDeleteUsers, body)
 	r.GET("/users/:userId", rest.Admin, s.handleUser)
@@ -34,7 +35,7 @@ func (s *Service) Mount(r rest.Router) {
 	r.DELETE("/users/:userId/sessions", rest.Admin, s.handleEndSessions(sessionsOfUser))
 	r.DELETE("/users/:userId/sessions/:sessionId", rest.Admin, s.handleEndSession(sessionsOfUser))
 
-	r.POST("/sessions", rest.Public, s.handleSignIn, body, tellWhenToRetry)
+	r.POST("/sessions", rest.Public, s.handleSignIn, body, guard.SendRetryAfter)
 	r.GET("/sessions/current", rest.JWT, s.handleCurrent)
 	r.GET("/sessions", rest.JWT, s.handleListSessions(s.ownSessions))
 	r.DELETE("/sessions", rest.JWT, s.handleEndSessions(s.ownSessions))
@@ -43,14 +44,14 @@ func (s *Service) Mount(r rest.Router) {
 	r.POST("/logout", rest.Public, s.handleLogout, body)
 
 	mail := r.Group("/email")
-	mail.POST("/send-otp", rest.Public, s.handleSendOTP, s.mailRequests.Middleware, body, tellWhenToRetry)
-	mail.POST("/send-verification", rest.Public, s.handleRequest(verification(), "verification"), s.mailRequests.Middleware, body, tellWhenToRetry)
-	mail.POST("/send-reset-password", rest.Public, s.handleRequest(passwordReset(), "password reset"), s.mailRequests.Middleware, body, tellWhenToRetry)
-	mail.POST("/verify", rest.Public, s.handleVerify, s.codeFailures.Middleware, body, tellWhenToRetry)
+	mail.POST("/send-otp", rest.Public, s.handleSendOTP, s.mailRequests.Middleware, body, guard.SendRetryAfter)
+	mail.POST("/send-verification", rest.Public, s.handleRequest(verification(), "verification"), s.mailRequests.Middleware, body, guard.SendRetryAfter)
+	mail.POST("/send-reset-password", rest.Public, s.handleRequest(passwordReset(), "password reset"), s.mailRequests.Middleware, body, guard.SendRetryAfter)
+	mail.POST("/verify", rest.Public, s.handleVerify, s.codeFailures.Middleware, body, guard.SendRetryAfter)
 	mail.GET("/verify-link", rest.Public, s.handleVerifyLink)
 	mail.GET("/reset-password-link", rest.Public, s.handleResetLink)
-	mail.POST("/exchange-reset-password-token", rest.Public, s.handleExchangeReset, s.codeFailures.Middleware, body, tellWhenToRetry)
-	mail.POST("/reset-password", rest.Public, s.handleReset, s.codeFailures.Middleware, body, tellWhenToRetry)
+	mail.POST("/exchange-reset-password-token", rest.Public, s.handleExchangeReset, s.codeFailures.Middleware, body, guard.SendRetryAfter)
+	mail.POST("/reset-password", rest.Public, s.handleReset, s.codeFailures.Middleware, body, guard.SendRetryAfter)
 
 	r.GET("/profiles/:userId", rest.Public, s.handleProfile)
 	r.PATCH("/profiles/current", rest.JWT, s.handleUpdateProfile, body)

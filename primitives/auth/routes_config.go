@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/insforge/insforge-go/primitives/auth/guard"
+	"github.com/insforge/insforge-go/primitives/auth/redirect"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
@@ -12,30 +14,22 @@ import (
 const maxRedirectEntries = 256
 
 type configAnswer struct {
-	ID                       string    `json:"id"`
-	RequireEmailVerification bool      `json:"requireEmailVerification"`
-	PasswordMinLength        int       `json:"passwordMinLength"`
-	RequireNumber            bool      `json:"requireNumber"`
-	RequireLowercase         bool      `json:"requireLowercase"`
-	RequireUppercase         bool      `json:"requireUppercase"`
-	RequireSpecialChar       bool      `json:"requireSpecialChar"`
-	VerifyEmailMethod        Method    `json:"verifyEmailMethod"`
-	ResetPasswordMethod      Method    `json:"resetPasswordMethod"`
-	AllowedRedirectURLs      []string  `json:"allowedRedirectUrls"`
-	DisableSignup            bool      `json:"disableSignup"`
-	CreatedAt                rest.Time `json:"createdAt"`
-	UpdatedAt                rest.Time `json:"updatedAt"`
+	ID                       string `json:"id"`
+	RequireEmailVerification bool   `json:"requireEmailVerification"`
+	guard.PasswordRules
+	VerifyEmailMethod   Method    `json:"verifyEmailMethod"`
+	ResetPasswordMethod Method    `json:"resetPasswordMethod"`
+	AllowedRedirectURLs []string  `json:"allowedRedirectUrls"`
+	DisableSignup       bool      `json:"disableSignup"`
+	CreatedAt           rest.Time `json:"createdAt"`
+	UpdatedAt           rest.Time `json:"updatedAt"`
 }
 
 func answerOf(c Config) configAnswer {
 	return configAnswer{
 		ID:                       c.ID,
 		RequireEmailVerification: c.RequireEmailVerification,
-		PasswordMinLength:        c.PasswordMinLength,
-		RequireNumber:            c.RequireNumber,
-		RequireLowercase:         c.RequireLowercase,
-		RequireUppercase:         c.RequireUppercase,
-		RequireSpecialChar:       c.RequireSpecialChar,
+		PasswordRules:            c.PasswordRules,
 		VerifyEmailMethod:        c.VerifyEmailMethod,
 		ResetPasswordMethod:      c.ResetPasswordMethod,
 		AllowedRedirectURLs:      append([]string{}, c.AllowedRedirectURLs...),
@@ -104,7 +98,7 @@ func redirectsIn(f *rest.Fields, name string) *[]string {
 	if bytes.Equal(f.Raw(name), []byte("null")) {
 		return new([]string)
 	}
-	list := f.Strings(name, redirectEntry)
+	list := f.Strings(name, redirect.CheckEntry)
 	if len(list) > maxRedirectEntries {
 		f.Complain(name, fmt.Sprintf("Array must contain at most %d element(s)", maxRedirectEntries))
 	}

@@ -1,9 +1,14 @@
 package auth
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
+	"github.com/insforge/insforge-go/primitives/auth/guard"
+	"github.com/insforge/insforge-go/primitives/auth/redirect"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
@@ -23,7 +28,7 @@ func emailOf(f *rest.Fields) string { return strings.ToLower(f.String("email", r
 
 // redirectOf reads where a link is to lead; empty for nowhere.
 func redirectOf(f *rest.Fields) string {
-	if to := f.OptString("redirectTo", rest.NoNUL, rest.URL, rest.MaxLength(maxRedirectBytes)); to != nil {
+	if to := f.OptString("redirectTo", rest.NoNUL, rest.URL, rest.MaxLength(redirect.MaxBytes)); to != nil {
 		return *to
 	}
 	return ""
@@ -37,6 +42,32 @@ type mailAnswer struct {
 // accepted answers a request for a mail.
 func accepted(c rest.Context, message string) error {
 	return c.JSON(http.StatusAccepted, mailAnswer{Success: true, Message: message})
+}
+
+// mailPause is the least time between two mails that are requested for one
+// address.
+const mailPause = time.Minute
+
+// mailRequest reads the body of a request for a mail. It returns 429
+// TOO_MANY_REQUESTS, before it validates the address, when one was requested
+// for the address less than mailPause ago.
+func (s *Service) mailRequest(c rest.Context) (*rest.Fields, error) {
+	f, err := rest.Body(c)
+	if err != nil {
+		return nil, err
+	}
+	var address string
+	if json.Unmarshal(f.Raw("email"), &address) != nil || address == "" {
+		return f, nil
+	}
+	wait := s.asked.Take(address, s.now())
+	if wait == 0 {
+		return f, nil
+	}
+	after := guard.RetryAfter(wait)
+	return nil, fault.New(http.StatusTooManyRequests, fault.TooManyRequests,
+		fmt.Sprintf("An e-mail to this address was requested a moment ago; wait %d seconds", after.Seconds())).
+		Next("Look for the e-mail, also in the spam folder.").Because(after)
 }
 
 // handleSendOTP serves "POST /api/auth/email/send-otp".
@@ -199,7 +230,7 @@ func (s *Service) linkError(l link, err error) string {
 // leadBack sends the browser where the link leads, with parameters. Neither
 // the page behind it nor a cache gets to see the link.
 func leadBack(c rest.Context, l link, params ...string) error {
-	to, err := withParams(l.redirectTo, params...)
+	to, err := redirect.WithParams(l.redirectTo, params...)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/insforge/insforge-go/primitives/auth/oauth"
+	"github.com/insforge/insforge-go/primitives/auth/redirect"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
@@ -85,7 +86,7 @@ func oauthChangesOf(f *rest.Fields) oauthChanges {
 		clientSecret:    f.OptString("clientSecret", append(text, rest.MaxLength(maxClientSecret))...),
 		nativeClientIDs: f.Strings("nativeClientIds", append(text, rest.MaxLength(maxNativeClientID))...),
 		scopes:          f.Strings("scopes", append(text, rest.MaxLength(maxScope))...),
-		redirectURI:     f.OptString("redirectUri", rest.NoNUL, rest.URL, rest.MaxLength(maxRedirectBytes)),
+		redirectURI:     f.OptString("redirectUri", rest.NoNUL, rest.URL, rest.MaxLength(redirect.MaxBytes)),
 	}
 	if f.Has("useSharedKey") {
 		in.useSharedKey = f.OptBool("useSharedKey")

@@ -56,31 +56,6 @@ func (s *Service) handOut(c rest.Context, user User, g grant) sessionAnswer {
 // contain is a matter of the settings. bcrypt ends a password at a NUL.
 var passwordRules = []rest.StringRule{rest.NoNUL}
 
-// handleSignIn serves "POST /api/auth/sessions".
-func (s *Service) handleSignIn(c rest.Context) error {
-	f, err := rest.Body(c)
-	if err != nil {
-		return err
-	}
-	if f.Tag("method", "password", "otp") == "otp" {
-		return s.codeFailures.Middleware(s.handleSignInByCode(f))(c)
-	}
-	email := f.String("email", rest.Email)
-	password := f.String("password", passwordRules...)
-	if err := f.Err(); err != nil {
-		return err
-	}
-	found, signed, err := s.signIn(c.Request().Context(), strings.ToLower(email), password)
-	if err != nil {
-		return err
-	}
-	g, err := s.openSigned(c, found.user, found.hash, signed)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, s.handOut(c, found.user, g))
-}
-
 // handleCurrent serves "GET /api/auth/sessions/current".
 func (s *Service) handleCurrent(c rest.Context) error {
 	ctx := c.Request().Context()

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/insforge/insforge-go/primitives/auth/guard"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
@@ -40,7 +41,7 @@ func (s *Service) openSigned(c rest.Context, user User, hash string, signed sign
 	if err := s.store(c.Request().Context(), signed.session, by, hash); err != nil {
 		return grant{}, err
 	}
-	s.throttle.remember(pairOf(user.Email, by.addr), time.Time(user.CreatedAt))
+	s.throttle.Remember(guard.PairOf(user.Email, by.addr), time.Time(user.CreatedAt))
 	return signed.wait()
 }
 
@@ -75,7 +76,7 @@ func (s *Service) store(ctx context.Context, t tokens.Session, by client, hash s
 
 // openIn is open within a transaction. The tokens are good from its commit on.
 func (s *Service) openIn(ctx context.Context, tx pg.Tx, by client, user User) (tokens.Session, error) {
-	tx.OnCommit(func() { s.throttle.remember(pairOf(user.Email, by.addr), time.Time(user.CreatedAt)) })
+	tx.OnCommit(func() { s.throttle.Remember(guard.PairOf(user.Email, by.addr), time.Time(user.CreatedAt)) })
 	t := tokens.NewSession(user.ID, tokens.ForUser)
 	sql, args := userSession(t, "", by, s.now())
 	tag, err := tx.Exec(ctx, sql, args...)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/insforge/insforge-go/primitives/auth"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 )
@@ -19,6 +20,7 @@ const invalid = fault.InvalidInput
 func TestSignUpOpensASessionForABrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.restart(func(d *auth.Deps) { d.PasswordCost = 0 })
 	sub := w.bus.Subscribe()
 	defer sub.Close()
 	a := w.do("POST", "/api/auth/users", map[string]any{

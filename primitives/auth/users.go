@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/insforge/insforge-go/primitives/auth/redirect"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -71,7 +72,7 @@ func (s *Service) signUp(ctx context.Context, in registration, byAdmin bool) (ma
 	if err := settings.admits(in, byAdmin); err != nil {
 		return account{}, false, err
 	}
-	if made.hash, err = s.passwords.hash(ctx, in.password); err != nil {
+	if made.hash, err = s.passwords.Hash(ctx, in.password); err != nil {
 		return account{}, false, err
 	}
 	profile := map[string]string{}
@@ -104,7 +105,7 @@ func (s Settings) admits(in registration, byAdmin bool) error {
 	if s.DisableSignup && !byAdmin {
 		return errSignupDisabled()
 	}
-	if err := s.checkPassword(in.password); err != nil {
+	if err := s.CheckPassword(in.password); err != nil {
 		return err
 	}
 	if s.RequireEmailVerification && s.VerifyEmailMethod == ByLink && !byAdmin {
@@ -124,45 +125,11 @@ func (s Settings) checkRedirect(target string) error {
 		return fault.Invalid("redirectTo is required where links are mailed").
 			Next("Send redirectTo, the page that the link leads to.")
 	}
-	if !redirectAllowed(s.AllowedRedirectURLs, target) {
+	if !redirect.Allowed(s.AllowedRedirectURLs, target) {
 		return fault.Invalid("redirectTo is not an allowed redirect URL").
 			Next("Add the URL to the allowed redirect URLs of the project.")
 	}
 	return nil
-}
-
-// signIn returns the account with this address and password, and the tokens of
-// a session for it, which is not stored yet. email is in lower case.
-//
-// It returns 401 AUTH_UNAUTHORIZED after the same time for an unknown address,
-// an account without password and a wrong password, 403 FORBIDDEN for the
-// right password while the address must be verified and is not, and 429
-// TOO_MANY_REQUESTS to a client that has failed too often (see throttle).
-func (s *Service) signIn(ctx context.Context, email, password string) (found account, signed signing, err error) {
-	settings, found, err := s.accountWith(ctx, email)
-	if err != nil {
-		return account{}, signing{}, err
-	}
-	id, _ := uuid.Parse(found.user.ID) // zero where nobody was found
-	taken, err := s.tryPassword(ctx, email, id)
-	if err != nil {
-		return account{}, signing{}, err
-	}
-	// Nobody sees the tokens of a wrong password; they are signed for nobody's
-	// as well, so that all take the same.
-	ok, err := s.passwords.matches(ctx, found.hash, password, func() { signed = s.startSigning(found.user) })
-	s.throttle.settle(taken, !ok && err == nil) // not looked at is not wrong
-	if err != nil {
-		return account{}, signing{}, err
-	}
-	if !ok {
-		return account{}, signing{}, unauthorized("Invalid credentials").Next("Check the e-mail address and the password.")
-	}
-	if settings.RequireEmailVerification && !found.user.EmailVerified {
-		return account{}, signing{}, fault.New(http.StatusForbidden, fault.Forbidden, "Email verification required").
-			Next("Open the verification e-mail, or request a new one with POST /api/auth/email/send-verification.")
-	}
-	return found, signed, nil
 }
 
 // accountWith returns the settings and the account with an address; the zero

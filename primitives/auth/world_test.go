@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/insforge/insforge-go/primitives/auth"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
@@ -173,20 +174,34 @@ func newWorldOn(t *testing.T, db *pg.DB) *world {
 		bus:   &events.Bus{},
 	}
 	w.mail = newMailbox(w.db)
-	var err error
-	w.auth, err = auth.New(w.deps())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.auth.Seed(t.Context(), auth.Seeds{APIKey: apiKey, AnonKey: anonKey, SigningKey: signingKey}); err != nil {
-		t.Fatal(err)
-	}
-	w.server = httptest.NewServer(w.handler())
+	w.server = httptest.NewServer(nil)
 	w.server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	w.stop = inBackground(w.auth.Run)
-	t.Cleanup(w.stop)
+	w.stop = func() {}
+	t.Cleanup(func() { w.stop() })
 	t.Cleanup(w.server.Close)
+	w.restart()
 	return w
+}
+
+// restart replaces the process by a new one on the same database, with changed
+// dependencies.
+func (w *world) restart(changes ...func(*auth.Deps)) {
+	w.t.Helper()
+	d := w.deps()
+	for _, change := range changes {
+		change(&d)
+	}
+	fresh, err := auth.New(d)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := fresh.Seed(context.Background(), auth.Seeds{APIKey: apiKey, AnonKey: anonKey, SigningKey: signingKey}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.stop()
+	w.auth = fresh
+	w.server.Config.Handler = w.handler()
+	w.stop = inBackground(fresh.Run)
 }
 
 // inBackground runs f until the returned function is called, which waits.
@@ -207,7 +222,7 @@ func (w *world) deps() auth.Deps {
 	return auth.Deps{
 		DB: w.db, Vault: w.vault, Audit: audit.NewRecorder(pgtest.AuditToken), Events: w.bus,
 		JWTSecret: jwtSecret, AdminUsername: adminUsername, AdminPassword: adminPassword, Now: w.clock.Now,
-		Mail: w.mail, BaseURL: baseURL,
+		Mail: w.mail, BaseURL: baseURL, PasswordCost: bcrypt.MinCost,
 	}
 }
 

@@ -1,4 +1,4 @@
-package auth
+package guard
 
 import (
 	"context"
@@ -14,14 +14,14 @@ import (
 
 // guessing is a throttle with a clock that is moved by hand.
 type guessing struct {
-	*throttle
+	*Throttle
 	t  *testing.T
 	at time.Time
 }
 
 func newGuessing(t *testing.T) *guessing {
 	g := &guessing{t: t, at: time.Unix(1_800_000_000, 0)}
-	g.throttle = newThrottle(func() time.Time { return g.at })
+	g.Throttle = NewThrottle(func() time.Time { return g.at })
 	return g
 }
 
@@ -29,27 +29,27 @@ func at(i int) netip.Addr { return netip.AddrFrom4([4]byte{203, byte(i >> 16), b
 
 // fails is a wrong password; it reports whether it was looked at.
 func (g *guessing) fails(email string, from netip.Addr) bool {
-	taken, wait, err := g.take(g.t.Context(), pairOf(email, from))
+	taken, wait, err := g.Take(g.t.Context(), PairOf(email, from))
 	if err != nil {
 		g.t.Error(err)
 	}
 	if wait == 0 {
-		g.settle(taken, true)
+		g.Settle(taken, true)
 	}
 	return wait == 0
 }
 
 // succeeds is the right one.
 func (g *guessing) succeeds(email string, from netip.Addr) bool {
-	taken, wait, err := g.take(g.t.Context(), pairOf(email, from))
+	taken, wait, err := g.Take(g.t.Context(), PairOf(email, from))
 	if err != nil {
 		g.t.Error(err)
 	}
 	if wait > 0 {
 		return false
 	}
-	g.settle(taken, false)
-	g.remember(taken.pairKey, g.at.Add(-trustAfter))
+	g.Settle(taken, false)
+	g.Remember(taken.Pair, g.at.Add(-trustAfter))
 	return true
 }
 
@@ -69,7 +69,7 @@ func TestStrangerHasTenChancesAndOneMoreEachNinetySeconds(t *testing.T) {
 	if n := g.guesses("a@b.co", at(1), 50); n != 10 {
 		t.Errorf("got %d guesses, want 10", n)
 	}
-	if _, wait, err := g.take(t.Context(), pairOf("a@b.co", at(1))); wait != 90*time.Second || err != nil {
+	if _, wait, err := g.Take(t.Context(), PairOf("a@b.co", at(1))); wait != 90*time.Second || err != nil {
 		t.Errorf("got a wait of %v, %v, want 90 s", wait, err)
 	}
 	g.at = g.at.Add(90 * time.Second)
@@ -216,11 +216,11 @@ func TestChancesThatWereNotUsedComeBack(t *testing.T) {
 	t.Parallel()
 	g := newGuessing(t)
 	for i := range 200 { // the server was busy
-		taken, wait, err := g.take(t.Context(), pairOf("a@b.co", at(1)))
+		taken, wait, err := g.Take(t.Context(), PairOf("a@b.co", at(1)))
 		if wait > 0 || err != nil {
 			t.Fatalf("got a wait of %v, %v at %d", wait, err, i)
 		}
-		g.settle(taken, false)
+		g.Settle(taken, false)
 	}
 	if n := g.guesses("a@b.co", at(1), 50); n != 10 {
 		t.Errorf("got %d guesses, want 10", n)
@@ -231,11 +231,11 @@ func TestManyRightPasswordsAtOnceWaitForOneAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuessing(t)
-		looking := make(chan chance, 100)
+		looking := make(chan Chance, 100)
 		var group sync.WaitGroup
 		for range cap(looking) {
 			group.Go(func() {
-				taken, wait, err := g.take(t.Context(), pairOf("a@b.co", at(1)))
+				taken, wait, err := g.Take(t.Context(), PairOf("a@b.co", at(1)))
 				if wait > 0 || err != nil {
 					t.Errorf("got a wait of %v, %v", wait, err)
 				}
@@ -247,25 +247,25 @@ func TestManyRightPasswordsAtOnceWaitForOneAnother(t *testing.T) {
 			if n := len(looking); n > 10 {
 				t.Fatalf("got %d passwords looked at, want 10 at once", n)
 			}
-			g.settle(<-looking, false)
+			g.Settle(<-looking, false)
 		}
 		group.Wait()
 		// Those who wait for guesses are refused when these were wrong.
 		for range 10 {
-			taken, _, _ := g.take(t.Context(), pairOf("a@b.co", at(1)))
+			taken, _, _ := g.Take(t.Context(), PairOf("a@b.co", at(1)))
 			looking <- taken
 		}
 		var refusals atomic.Int64
 		for range 20 {
 			group.Go(func() {
-				if _, wait, err := g.take(t.Context(), pairOf("a@b.co", at(1))); wait > 0 && err == nil {
+				if _, wait, err := g.Take(t.Context(), PairOf("a@b.co", at(1))); wait > 0 && err == nil {
 					refusals.Add(1)
 				}
 			})
 		}
 		synctest.Wait()
 		for range 10 {
-			g.settle(<-looking, true)
+			g.Settle(<-looking, true)
 		}
 		group.Wait()
 		if n := refusals.Load(); n != 20 {
@@ -281,26 +281,26 @@ func TestWaitingForOthersIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuessing(t)
-		k := pairOf("a@b.co", at(1))
+		k := PairOf("a@b.co", at(1))
 		for range 10 {
-			if _, wait, err := g.take(t.Context(), k); wait > 0 || err != nil {
+			if _, wait, err := g.Take(t.Context(), k); wait > 0 || err != nil {
 				t.Fatal(wait, err)
 			}
 		}
 		var group sync.WaitGroup
 		for range hashQueue {
 			group.Go(func() {
-				_, _, err := g.take(t.Context(), k)
+				_, _, err := g.Take(t.Context(), k)
 				wantBusy(t, err) // after a while
 			})
 		}
 		synctest.Wait()
-		_, _, err := g.take(t.Context(), k)
+		_, _, err := g.Take(t.Context(), k)
 		wantBusy(t, err) // at once
 		group.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, _, err := g.take(ctx, k); !errors.Is(err, context.Canceled) || g.waiting != 0 {
+		if _, _, err := g.Take(ctx, k); !errors.Is(err, context.Canceled) || g.waiting != 0 {
 			t.Errorf("got %v and %d waiting, want the error of who gave up", err, g.waiting)
 		}
 	})
@@ -313,11 +313,11 @@ func TestNewAccountsBuyNoTrust(t *testing.T) {
 	robot, server := at(1), at(2)
 	email := func(i int) string { return fmt.Sprintf("%d@robots.co", i) }
 	for i := range 50 {
-		g.remember(pairOf(email(i), robot), g.at)
-		g.remember(pairOf(email(i), robot), g.at.Add(time.Second-trustAfter))
-		g.remember(pairOf(email(i), robot), time.Time{})
+		g.Remember(PairOf(email(i), robot), g.at)
+		g.Remember(PairOf(email(i), robot), g.at.Add(time.Second-trustAfter))
+		g.Remember(PairOf(email(i), robot), time.Time{})
 		for range 3 { // once is counted
-			g.remember(pairOf(email(i), server), g.at.Add(-trustAfter))
+			g.Remember(PairOf(email(i), server), g.at.Add(-trustAfter))
 		}
 	}
 	sprayed := func(from netip.Addr) (looked int) {

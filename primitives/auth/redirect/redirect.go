@@ -1,4 +1,11 @@
-package auth
+// Package redirect decides where browsers may be sent: it matches the URLs
+// that callers ask for against the project's list of allowed ones, and adds
+// the parameters that they carry.
+//
+// It refuses schemes that never lead to an application, URLs that hide where
+// they lead, and wildcards that would let any host in. It is pure: no tables,
+// no routes, no network.
+package redirect
 
 import (
 	"net/netip"
@@ -8,19 +15,19 @@ import (
 	"strings"
 )
 
-// maxRedirectBytes bounds what is matched for a caller who may be anybody.
-const maxRedirectBytes = 2048
+// MaxBytes bounds the length of a URL to match: anybody may send one.
+const MaxBytes = 2048
 
-// forbiddenSchemes lead a browser into a page's own context, or to what only
-// the browser has, rather than to an application. Nothing is ever sent there.
+// forbiddenSchemes run in the context of a page or name something local to
+// the browser; none leads to an application.
 var forbiddenSchemes = []string{"javascript", "data", "file", "vbscript", "blob", "about", "view-source"}
 
-// redirectAllowed reports whether a browser may be sent to target. An empty
-// list allows every URL. An entry is a URL, or a glob over one: * is any run
-// within a path segment or the host, ** crosses slashes in the path (and a
-// trailing /** may be absent), ? is one character, [a-z] a class, {a,b}
-// alternatives. Scheme and port match literally.
-func redirectAllowed(list []string, target string) bool {
+// Allowed reports whether a browser may be sent to target. An empty list
+// allows every URL. An entry is a URL or a glob: * matches any run of
+// characters within a path segment or the host, ** crosses slashes in the path
+// (and a trailing /** also matches nothing), ? is one character, [a-z] a class
+// and {a,b} are alternatives. Scheme and port match literally.
+func Allowed(list []string, target string) bool {
 	scheme, _, _ := strings.Cut(target, ":")
 	if slices.Contains(forbiddenSchemes, strings.ToLower(scheme)) {
 		return false
@@ -28,29 +35,28 @@ func redirectAllowed(list []string, target string) bool {
 	if len(list) == 0 {
 		return true
 	}
-	if len(target) > maxRedirectBytes {
+	if len(target) > MaxBytes {
 		return false
 	}
-	normal, ok := normalRedirect(target)
+	normal, ok := normalize(target)
 	if !ok {
 		return false
 	}
-	at, ok := splitRedirect(normal)
+	to, ok := split(normal)
 	return slices.ContainsFunc(list, func(entry string) bool {
-		if plain, ok := normalRedirect(entry); ok && plain == normal {
+		if plain, ok := normalize(entry); ok && plain == normal {
 			return true
 		}
-		pattern, isPattern := splitRedirect(entry)
-		return ok && isPattern && pattern.matches(at)
+		pattern, isPattern := split(entry)
+		return ok && isPattern && pattern.matches(to)
 	})
 }
 
-// normalRedirect spells a URL as browsers resolve it: scheme and host in
-// lower case, no default port, no trailing slash, and always a slash between
-// the host and a query, so that no query passes for the end of a host. URLs
-// with a password or with dot segments, which hide where they lead, are not
-// ok.
-func normalRedirect(text string) (normal string, ok bool) {
+// normalize writes a URL the way browsers resolve it: scheme and host in lower
+// case, no default port, no trailing slash, and always a slash between host and
+// query, so that a query cannot pass for the end of the host. ok is false for
+// URLs with user information or dot segments, which hide where they lead.
+func normalize(text string) (normal string, ok bool) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme == "" || u.User != nil || slices.Contains(strings.Split(u.Path, "/"), "..") {
 		return "", false
@@ -68,8 +74,8 @@ func normalRedirect(text string) (normal string, ok bool) {
 	return strings.TrimSuffix(u.String(), "/"), true
 }
 
-// isWeb reports whether URLs of a scheme name a host on the network, and not
-// something of an app's own.
+// isWeb reports whether URLs of a scheme name a host on the network, as
+// opposed to the schemes that apps register for themselves.
 func isWeb(scheme string) bool { return scheme == "http" || scheme == "https" }
 
 func defaultPort(scheme string) string {
@@ -82,22 +88,22 @@ func defaultPort(scheme string) string {
 	return ""
 }
 
-// redirectParts are the parts of a URL that are matched apart, so that no
-// wildcard in one reaches into another.
-type redirectParts struct{ scheme, host, port, path string }
+// parts are the parts of a URL, matched separately so that a wildcard in one
+// cannot reach into another.
+type parts struct{ scheme, host, port, path string }
 
 var (
 	schemeForm = regexp.MustCompile(`^[a-z][a-z0-9+.\-]*$`)
 	portForm   = regexp.MustCompile(`^[0-9]{1,5}$`)
 )
 
-// splitRedirect takes apart a URL or a glob over one; path is the rest from
-// the slash or the question mark on. ok is false for what is neither.
-func splitRedirect(text string) (p redirectParts, ok bool) {
+// split splits a URL or a glob into its parts; path is everything from the
+// slash or the question mark on. ok is false for text that is neither.
+func split(text string) (p parts, ok bool) {
 	scheme, rest, found := strings.Cut(text, "://")
 	p.scheme = strings.ToLower(scheme)
 	if !found || !schemeForm.MatchString(p.scheme) || slices.Contains(forbiddenSchemes, p.scheme) {
-		return redirectParts{}, false
+		return parts{}, false
 	}
 	end := len(rest)
 	if i := strings.IndexAny(rest, "/#"); i >= 0 {
@@ -112,13 +118,13 @@ func splitRedirect(text string) (p redirectParts, ok bool) {
 		p.path = "/" + p.path
 	}
 	if strings.ContainsAny(authority, "@\\ ") {
-		return redirectParts{}, false
+		return parts{}, false
 	}
 	p.host = authority
 	if colon := strings.LastIndexByte(authority, ':'); colon > strings.LastIndexByte(authority, ']') {
 		p.host, p.port = authority[:colon], authority[colon+1:]
 		if !portForm.MatchString(p.port) {
-			return redirectParts{}, false
+			return parts{}, false
 		}
 	}
 	if p.port == defaultPort(p.scheme) {
@@ -127,15 +133,15 @@ func splitRedirect(text string) (p redirectParts, ok bool) {
 	return p, true
 }
 
-// matches reports whether p, as a glob, matches the parts of a URL.
-func (p redirectParts) matches(at redirectParts) bool {
-	return p.scheme == at.scheme && p.port == at.port && hostGlob(p.host).MatchString(at.host) && pathGlob(p.path).MatchString(at.path)
+// matches reports whether p, read as a glob, matches the parts of a URL.
+func (p parts) matches(u parts) bool {
+	return p.scheme == u.scheme && p.port == u.port && hostGlob(p.host).MatchString(u.host) && pathGlob(p.path).MatchString(u.path)
 }
 
 // never matches nothing.
 var never = regexp.MustCompile(`[^\s\S]`)
 
-// compiled returns a regular expression; what cannot be compiled matches
+// compiled compiles a regular expression. One that does not compile matches
 // nothing.
 func compiled(text string) *regexp.Regexp {
 	re, err := regexp.Compile(text)
@@ -155,7 +161,7 @@ func hostGlob(glob string) *regexp.Regexp {
 	return compiled(re.String() + `$`)
 }
 
-// isIPv6 reports whether a host is an address in brackets, which are no
+// isIPv6 reports whether a host is an IPv6 address, whose brackets are not a
 // character class.
 func isIPv6(host string) bool {
 	inner, ok := strings.CutPrefix(host, "[")
@@ -180,15 +186,15 @@ func pathGlob(glob string) *regexp.Regexp {
 	return compiled(re.String() + `$`)
 }
 
-// redirectEntry is the rule for an entry of the list of allowed redirects: it
-// returns a complaint or "". An entry for the web names more of a host than
-// wildcards.
-func redirectEntry(entry string) string {
+// CheckEntry is the validation rule for an entry of the list: it returns a
+// complaint, or "" for a good entry. The host of a web URL must consist of more
+// than wildcards.
+func CheckEntry(entry string) string {
 	const complaint = "Invalid URL or wildcard URL"
-	if len(entry) > maxRedirectBytes || strings.ContainsFunc(entry, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
+	if len(entry) > MaxBytes || strings.ContainsFunc(entry, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
 		return complaint
 	}
-	p, ok := splitRedirect(entry)
+	p, ok := split(entry)
 	if !ok || (isWeb(p.scheme) && strings.Trim(p.host, "*?.") == "") {
 		return complaint
 	}
@@ -198,9 +204,10 @@ func redirectEntry(entry string) string {
 	return ""
 }
 
-// withParams returns target with query parameters, names and values in turn.
-// They replace those of the same names; the others stay as they are.
-func withParams(target string, params ...string) (string, error) {
+// WithParams returns target with query parameters added, given as alternating
+// names and values. They replace parameters of the same name; all others stay
+// as they are.
+func WithParams(target string, params ...string) (string, error) {
 	u, err := url.Parse(target)
 	if err != nil {
 		return "", err
@@ -232,7 +239,7 @@ func isParam(params []string, name string) bool {
 	return false
 }
 
-// writeGlob writes a glob as a regular expression.
+// writeGlob translates a glob into a regular expression.
 func writeGlob(re *strings.Builder, glob string) {
 	braces := 0
 	for i := 0; i < len(glob); i++ {

@@ -1,4 +1,4 @@
-package auth
+package guard
 
 import (
 	"net/netip"
@@ -6,25 +6,25 @@ import (
 	"sync"
 )
 
-// turns shares a few slots out among clients, a client being an address or an
-// IPv6 network: whoever waits is served after at most one of each other client,
-// however many one of them has sent.
+// turns gives out a few slots in rounds, one to each waiting client in turn, a
+// client being an address or an IPv6 network. However many requests another
+// client has sent, at most one of them goes first.
 type turns struct {
 	mu   sync.Mutex
 	free int
-	// most and mostOfOne bound who waits, all together and of one client.
+	// most and mostOfOne bound the requests that wait, in all and per client.
 	most, mostOfOne int
 	waiting         int
 	lines           map[netip.Prefix][]chan struct{}
-	order           []netip.Prefix // of the clients with a line, whose turn is next first
+	order           []netip.Prefix // of the clients with a line; the first is next
 }
 
 func newTurns(slots, most, mostOfOne int) *turns {
 	return &turns{free: slots, most: most, mostOfOne: mostOfOne, lines: map[netip.Prefix][]chan struct{}{}}
 }
 
-// join takes a slot, which turn tells of: it is closed when the slot is there.
-// ok is false where too many wait already. Whoever joined calls leave.
+// join asks for a slot; turn is closed once it is granted. ok is false when too
+// many are waiting already. A caller that joined must call leave.
 func (t *turns) join(client netip.Prefix) (turn chan struct{}, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -46,7 +46,7 @@ func (t *turns) join(client netip.Prefix) (turn chan struct{}, ok bool) {
 	return turn, true
 }
 
-// leave gives the slot of turn to the next client, or gives up waiting for it.
+// leave passes the slot on to the next client, or stops waiting for it.
 func (t *turns) leave(client netip.Prefix, turn chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -78,7 +78,8 @@ func (t *turns) giveUp(client netip.Prefix, turn chan struct{}) {
 	}
 }
 
-// setLine reports whether somebody is left in the line.
+// setLine replaces the line of a client and reports whether anyone is left in
+// it.
 func (t *turns) setLine(client netip.Prefix, line []chan struct{}) bool {
 	if len(line) == 0 {
 		delete(t.lines, client)
