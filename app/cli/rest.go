@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/insforge/insforge-go/app"
+	"github.com/insforge/insforge-go/primitives/database/engine/standalone"
 	"github.com/spf13/cobra"
 )
 
@@ -45,7 +46,7 @@ func newREST() *cobra.Command {
 			"the database refuses the login, 2 wrong usage.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			r := app.REST{
+			p := standalone.Process{
 				Environ:      os.Environ(),
 				Log:          logWriter(c.ErrOrStderr()),
 				ReloadSchema: notified(syscall.SIGUSR1),
@@ -55,11 +56,11 @@ func newREST() *cobra.Command {
 				},
 			}
 			if len(args) > 0 {
-				r.ConfigFile = args[0]
+				p.ConfigFile = args[0]
 			}
-			// Who read our output may go away; the service stays.
+			// The reader of our output may go away; the service stays.
 			notified(syscall.SIGPIPE)
-			return app.ServeREST(c.Context(), r)
+			return app.ServeREST(c.Context(), p)
 		},
 	}
 }
