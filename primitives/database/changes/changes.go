@@ -175,7 +175,7 @@ func (s *Service) record(ctx context.Context, x *work, m *Migration) error {
 		return s.notNewer(ctx, x, m.Version)
 	}
 	m.CreatedAt = rest.Time(*at)
-	err = s.audit.Record(ctx, pg.Tx{Tx: x.tx}, audit.Entry{Module: audit.Database, Action: "CREATE_CUSTOM_MIGRATION", Details: struct {
+	err = s.audit.Record(ctx, x.tx, audit.Entry{Module: audit.Database, Action: "CREATE_CUSTOM_MIGRATION", Details: struct {
 		Name           string `json:"name"`
 		Version        string `json:"version"`
 		StatementCount int    `json:"statementCount"`

@@ -17,7 +17,7 @@ import (
 // work is a session with an open transaction, for one request.
 type work struct {
 	*session.Session
-	tx   pgx.Tx
+	tx   pg.Tx
 	lock time.Duration
 }
 
@@ -71,7 +71,7 @@ func (s *Service) begin(ctx context.Context, x *work) (err error) {
 	begin := fmt.Sprintf(`BEGIN; SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL client_encoding = 'UTF8';
 		SET LOCAL standard_conforming_strings = on; SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = 0`,
 		s.limits.Turn.Milliseconds())
-	if x.tx, err = x.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin}); err != nil {
+	if x.tx, err = pg.Begin(ctx, x, pgx.TxOptions{BeginQuery: begin}); err != nil {
 		return err
 	}
 	caller := identity.From(ctx)

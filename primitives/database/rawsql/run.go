@@ -60,7 +60,7 @@ func wantsNoTransaction(err error, root bool) bool {
 }
 
 func (s *Service) inTransaction(ctx context.Context, x *connection, j job) (_ *Result, err error) {
-	tx, err := x.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; " + values.Settings})
+	tx, err := pg.Begin(ctx, x, pgx.TxOptions{BeginQuery: "BEGIN; " + values.Settings})
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (s *Service) outside(ctx context.Context, x *connection, j job) (*Result, e
 
 // conclude records what has been run already.
 func (s *Service) conclude(ctx context.Context, x *connection, j job, result *Result) error {
-	tx, err := x.Begin(ctx)
+	tx, err := pg.Begin(ctx, x, pgx.TxOptions{})
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (s *Service) conclude(ctx context.Context, x *connection, j job, result *Re
 }
 
 // rollback ends tx unless it has ended, also when ctx has.
-func rollback(ctx context.Context, tx pgx.Tx) {
+func rollback(ctx context.Context, tx pg.Tx) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
 	_ = tx.Rollback(ctx) // the session ends soon, and with it the transaction
@@ -138,7 +138,7 @@ func rollback(ctx context.Context, tx pgx.Tx) {
 // settle does what belongs into the transaction of the statements, after
 // them: it has deferred constraints checked while the caller's settings
 // apply, puts its own in their place, and records the request.
-func (s *Service) settle(ctx context.Context, x *connection, tx pgx.Tx, j job, result *Result) error {
+func (s *Service) settle(ctx context.Context, x *connection, tx pg.Tx, j job, result *Result) error {
 	sql := "SET CONSTRAINTS ALL IMMEDIATE"
 	if j.Root {
 		sql += "; SET LOCAL SESSION AUTHORIZATION DEFAULT"
@@ -154,7 +154,7 @@ func (s *Service) settle(ctx context.Context, x *connection, tx pgx.Tx, j job, r
 	if _, err := tx.Exec(ctx, sql); err != nil {
 		return err
 	}
-	if err := s.audit.Record(ctx, pg.Tx{Tx: tx}, entry(j, result)); err != nil || j.Root {
+	if err := s.audit.Record(ctx, tx, entry(j, result)); err != nil || j.Root {
 		return err
 	}
 	return session.Seal(ctx, tx)

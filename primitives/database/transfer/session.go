@@ -10,6 +10,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgx/v5"
 )
 
 // within runs f in a transaction as the caller in ctx, on a connection that
@@ -29,11 +30,10 @@ func (s *Service) within(ctx context.Context, f func(tx pg.Tx) (audit.Entry, err
 		}
 		conn.Close(ctx)
 	}()
-	inner, err := conn.Begin(ctx)
+	tx, err := pg.Begin(ctx, conn, pgx.TxOptions{})
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	tx := pg.Tx{Tx: inner}
 	if err := s.enter(ctx, tx); err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (s *Service) within(ctx context.Context, f func(tx pg.Tx) (audit.Entry, err
 	if err := s.settle(ctx, tx, entry); err != nil {
 		return err
 	}
-	err = inner.Commit(ctx)
+	err = tx.Commit(ctx)
 	if err != nil && ctx.Err() == nil && (pg.State(err) == "" && conn.IsClosed() || pg.Gone(err)) {
 		return unknownOutcome(err)
 	}

@@ -10,6 +10,7 @@
 // run: AsProject.
 //
 // Transactions are visible in signatures (a Tx parameter), never hidden in a
-// context. Work that must wait for the commit is attached with Tx.OnCommit; a
-// failure whose effects must stay is returned through Persist.
+// context. Work that must wait for the commit is attached with Tx.OnCommit,
+// also on connections that no pool owns (Begin); a failure whose effects must
+// stay is returned through Persist.
 package pg

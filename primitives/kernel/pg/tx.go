@@ -13,16 +13,49 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Tx is one transaction. It must not be kept after the function it was
-// handed to has returned.
+// Tx is one transaction. Only As, AsOwner, AsProject and Begin make one. It
+// must not be kept after the function it was handed to has returned.
 type Tx struct {
-	pgx.Tx
+	inner
 	after *[]func()
+}
+
+// inner is embedded by another name so that other packages cannot put a Tx
+// together, whose OnCommit would have nowhere to go.
+type inner = pgx.Tx
+
+// Beginner begins transactions: a connection, a pool, or what embeds one.
+type Beginner interface {
+	BeginTx(context.Context, pgx.TxOptions) (pgx.Tx, error)
+}
+
+// Begin begins a transaction on a connection that the caller opened, for code
+// that must end it itself; everybody else uses As, AsOwner or AsProject.
+// Committing it with Tx.Commit runs what was given to OnCommit. Rolling it
+// back, or losing the connection, does not.
+func Begin(ctx context.Context, on Beginner, o pgx.TxOptions) (Tx, error) {
+	tx, err := on.BeginTx(ctx, o)
+	if err != nil {
+		return Tx{}, err
+	}
+	return Tx{inner: tx, after: new([]func())}, nil
 }
 
 // OnCommit runs f after the commit, in the order of the calls. Nothing runs
 // when the transaction rolls back.
 func (tx Tx) OnCommit(f func()) { *tx.after = append(*tx.after, f) }
+
+// Commit commits, and then runs what was given to OnCommit. A commit that
+// Postgres turned into a rollback is the error pgx.ErrTxCommitRollback.
+func (tx Tx) Commit(ctx context.Context) error {
+	if err := tx.inner.Commit(ctx); err != nil {
+		return err
+	}
+	for _, hook := range *tx.after {
+		hook()
+	}
+	return nil
+}
 
 // persisted marks an error whose transaction commits all the same.
 type persisted struct{ error }
@@ -56,7 +89,7 @@ func project() identity.Principal { return identity.NewAdmin(identity.APIKey, ""
 func (db *DB) AsProject(ctx context.Context, f func(Tx) error) error {
 	p := project()
 	return run(ctx, db.caller, &p, func(tx Tx) error {
-		tx.Tx = described{tx.Tx}
+		tx.inner = described{tx.inner}
 		return f(tx)
 	})
 }
@@ -82,7 +115,7 @@ func describedOnce(args []any) []any {
 }
 
 func run(ctx context.Context, pool *pgxpool.Pool, as *identity.Principal, f func(Tx) error) error {
-	inner, err := pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginQuery(ctx, as)})
+	tx, err := Begin(ctx, pool, pgx.TxOptions{BeginQuery: beginQuery(ctx, as)})
 	if err != nil {
 		// What Postgres answers is no lost connection.
 		if ctx.Err() == nil && State(err) == "" {
@@ -90,7 +123,6 @@ func run(ctx context.Context, pool *pgxpool.Pool, as *identity.Principal, f func
 		}
 		return fmt.Errorf("begin: %w", err)
 	}
-	var after []func()
 	done := false
 	defer func() {
 		if done {
@@ -99,23 +131,20 @@ func run(ctx context.Context, pool *pgxpool.Pool, as *identity.Principal, f func
 		// ctx may be the reason we are here; the rollback must not share its fate.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		_ = inner.Rollback(ctx) // a failed rollback closes the connection, which rolls back
+		_ = tx.Rollback(ctx) // a failed rollback closes the connection, which rolls back
 	}()
-	err = f(Tx{Tx: inner, after: &after})
+	err = f(tx)
 	var keep persisted
 	if err != nil && !errors.As(err, &keep) {
-		return lost(ctx, inner, err)
+		return lost(ctx, tx, err)
 	}
 	done = true
-	if err := inner.Commit(ctx); err != nil {
+	if err := tx.Commit(ctx); err != nil {
 		// What Postgres answers, that it rolled back or why, is no lost connection.
 		if ctx.Err() == nil && State(err) == "" && !errors.Is(err, pgx.ErrTxCommitRollback) {
 			err = fmt.Errorf("%w: %w", errLost, err)
 		}
 		return fmt.Errorf("commit: %w", err)
-	}
-	for _, hook := range after {
-		hook()
 	}
 	if keep.error != nil {
 		return keep.error
@@ -124,7 +153,7 @@ func run(ctx context.Context, pool *pgxpool.Pool, as *identity.Principal, f func
 }
 
 // lost marks err when the transaction's connection broke under it.
-func lost(ctx context.Context, tx pgx.Tx, err error) error {
+func lost(ctx context.Context, tx Tx, err error) error {
 	if ctx.Err() != nil || !tx.Conn().IsClosed() {
 		return err
 	}

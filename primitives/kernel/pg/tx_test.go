@@ -88,6 +88,49 @@ func TestWhatATransactionLeavesFollowsFromHowItEnds(t *testing.T) {
 	}
 }
 
+func TestHooksFollowTheCommitOfAnOwnConnection(t *testing.T) {
+	t.Parallel()
+	db := logged(t)
+	conn, err := pgx.ConnectConfig(t.Context(), db.ConnConfig(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	for _, tt := range []struct {
+		name string
+		end  func(pg.Tx) error
+		rows int // that the hook sees; -1 where none runs
+		want error
+	}{
+		{"commit", func(tx pg.Tx) error { return tx.Commit(t.Context()) }, 1, nil},
+		{"rollback", func(tx pg.Tx) error { return tx.Rollback(t.Context()) }, -1, nil},
+		{"a commit of what failed", func(tx pg.Tx) error {
+			_, _ = tx.Exec(t.Context(), `SELECT 1/0`)
+			return tx.Commit(t.Context())
+		}, -1, pgx.ErrTxCommitRollback},
+		{"a commit after the rollback", func(tx pg.Tx) error {
+			return errors.Join(tx.Rollback(t.Context()), tx.Commit(t.Context()))
+		}, -1, pgx.ErrTxClosed},
+	} {
+		tx, err := pg.Begin(t.Context(), conn, pgx.TxOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := -1
+		tx.OnCommit(func() { rows = count(t, db, "public.log") })
+		if err := insert(tx); err != nil {
+			t.Fatal(err)
+		}
+		if err := tt.end(tx); !errors.Is(err, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
+		}
+		if rows != tt.rows {
+			t.Errorf("%s: the hook saw %d rows, want %d", tt.name, rows, tt.rows)
+		}
+		owner(t, db, `TRUNCATE public.log`)
+	}
+}
+
 func TestAHookSeesTheCommittedData(t *testing.T) {
 	t.Parallel()
 	db := logged(t)
