@@ -14,6 +14,7 @@ import (
 
 	"github.com/insforge/insforge-go/app/config"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Exit codes shared by all commands.
@@ -61,8 +62,8 @@ func complain(stderr io.Writer, err error) {
 	fmt.Fprintln(stderr, "insforge:", strings.Join(lines, "; "))
 }
 
-// stopOnSignal returns a context that the first signal ends. By then the second
-// one has its default effect, so that nobody is locked in.
+// stopOnSignal returns a context that the first signal ends. The second one
+// has its default effect.
 func stopOnSignal() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	arrived := make(chan os.Signal, 1)
@@ -72,7 +73,7 @@ func stopOnSignal() (context.Context, context.CancelFunc) {
 		case <-arrived:
 		case <-ctx.Done():
 		}
-		signal.Stop(arrived) // first, so that whoever sees us stop can hurry us
+		signal.Stop(arrived) // first, so that a second signal ends the process at once
 		cancel()
 	}()
 	return ctx, cancel
@@ -95,19 +96,77 @@ func newRoot() *cobra.Command {
 		Long: "insforge serves a real Postgres with a REST query API, auth and a dashboard\n" +
 			"from one folder. Start with: insforge serve\n\n" +
 			"Exit codes of every command: 0 done, 1 failed (standard error says why),\n" +
-			"2 wrong usage. Further codes stand in the help of the command.",
+			"2 wrong usage. The help of a command lists its other codes.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          knownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return refuseEmptyFlags(c) },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return codedError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath()), exitUsage}
+		return codedError{fmt.Errorf("%s (see %s --help)", flagProblem(err), c.CommandPath()), exitUsage}
 	})
 	root.AddCommand(newServe(), newREST(), newStatus(), newDoctor(), newKeys(), newDB(), newGen(), newVersion())
 	usageArgs(root)
 	return root
+}
+
+// newGroup returns a command that only holds others.
+func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short, Long: long,
+		Args: knownCommand,
+		RunE: func(c *cobra.Command, _ []string) error {
+			var names []string
+			for _, sub := range c.Commands() {
+				names = append(names, sub.Name())
+			}
+			return codedError{fmt.Errorf("%s needs a command: %s (see %[1]s --help)", c.CommandPath(), strings.Join(names, ", ")), exitUsage}
+		},
+	}
+	c.AddCommand(commands...)
+	return c
+}
+
+// knownCommand refuses what is not the name of a command, and suggests one
+// that looks like it.
+func knownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	c.SuggestionsMinimumDistance = 2
+	hint := "see " + c.CommandPath() + " --help"
+	if similar := c.SuggestionsFor(args[0]); len(similar) > 0 {
+		hint = "did you mean " + strings.Join(similar, " or ") + "?"
+	}
+	return fmt.Errorf("unknown command %q for %q; %s", printable(args[0]), c.CommandPath(), hint)
+}
+
+// refuseEmptyFlags refuses a flag whose value is empty, which is rarely meant:
+// in a script it is a variable that is not set.
+func refuseEmptyFlags(c *cobra.Command) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.String() == "" {
+			err = codedError{fmt.Errorf("--%s is empty; give it a value or leave it out", f.Name), exitUsage}
+		}
+	})
+	return err
+}
+
+// flagProblem says what is wrong with a flag, for a bad value in the words in
+// which the settings say it.
+func flagProblem(err error) string {
+	bad := (*pflag.InvalidValueError)(nil)
+	if !errors.As(err, &bad) {
+		return err.Error()
+	}
+	problem := bad.Unwrap().Error()
+	if bad.GetFlag().Value.Type() == "bool" { // the parser names the function that it called
+		problem = "want true or false"
+	}
+	return fmt.Sprintf("--%s is %q: %s", bad.GetFlag().Name, bad.GetValue(), problem)
 }
 
 // usageArgs makes wrong arguments exit with exitUsage, in sub-commands too.
@@ -130,23 +189,20 @@ func usageArgs(c *cobra.Command) {
 func loadConfig(flags ...*settingFlag) (config.Config, error) {
 	environ := os.Environ()
 	for _, f := range flags {
-		if f.text != "" {
+		if f.text != "" { // given
 			environ = append(environ, f.setting+"="+f.text)
 		}
 	}
 	return config.Load(environ)
 }
 
-// settingFlag is a flag that stands over a setting of the environment. An
-// empty one leaves the setting alone.
+// settingFlag is a flag that overrides a setting of the environment.
 type settingFlag struct{ setting, kind, text string }
 
 // Set implements pflag.Value.
 func (f *settingFlag) Set(text string) error {
-	if text != "" {
-		if err := config.Check(f.setting, text); err != nil {
-			return err
-		}
+	if err := config.Check(f.setting, text); err != nil {
+		return err
 	}
 	f.text = text
 	return nil

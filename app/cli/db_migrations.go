@@ -17,15 +17,11 @@ import (
 const migrationsPath = "/api/database/migrations"
 
 func newDBMigrations() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "migrations",
-		Short: "Changes of the schema, as files beside the code",
-		Long: "A migration is a file <version>_<name>.sql in the folder migrations, or in the\n" +
+	c := newGroup("migrations", "Create and apply changes of the schema, kept as files beside the code",
+		"A migration is a file <version>_<name>.sql in the folder migrations, or in the\n"+
 			"one that --dir names. The project applies each once, in the order of the versions.",
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(newMigrationsList(), newMigrationsNew(), newMigrationsUp(), newMigrationsDryRun())
+		newMigrationsList(), newMigrationsNew(), newMigrationsUp(), newMigrationsDryRun())
+	c.SuggestFor = []string{"migrate"}
 	return c
 }
 

@@ -16,7 +16,9 @@ import (
 // maxSQL is a little less than what the project takes in one body.
 const maxSQL = 64 << 20
 
-// sqlRequest is the body of POST /api/database/advance/rawsql.
+const rawSQLPath = "/api/database/advance/rawsql"
+
+// sqlRequest is the body of a POST to rawSQLPath.
 type sqlRequest struct {
 	Query  string   `json:"query"`
 	Params []string `json:"params,omitempty"`
@@ -61,7 +63,7 @@ func newDBQuery() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		path := "/api/database/advance/rawsql"
+		path := rawSQLPath
 		if *unrestricted {
 			path += "/unrestricted"
 		}

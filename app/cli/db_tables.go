@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -24,7 +25,13 @@ const listTables = `SELECT c.relname::text AS "name",
  WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT c.relispartition
  ORDER BY c.relname`
 
-// listedTable is a row of it.
+// listSchemas lists the schemas that hold tables of somebody.
+const listSchemas = `SELECT nspname::text AS "name"
+  FROM pg_catalog.pg_namespace
+ WHERE nspname !~ '^pg_(toast|temp_)'
+ ORDER BY 1`
+
+// listedTable is a row of listTables.
 type listedTable struct {
 	Name          string  `json:"name"`
 	EstimatedRows float64 `json:"estimatedRows"`
@@ -53,25 +60,48 @@ func newDBTables() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var answer struct {
-			Rows []listedTable `json:"rows"`
-		}
-		answer.Rows = []listedTable{} // [] in JSON when there is none
-		err = p.call(c.Context(), http.MethodPost, "/api/database/advance/rawsql", sqlRequest{listTables, []string{*schema}}, &answer)
+		tables, err := readTables(c.Context(), p, *schema)
 		if err != nil {
 			return err
 		}
 		out := c.OutOrStdout()
 		if *asJSON {
-			return printJSON(out, answer.Rows)
+			return printJSON(out, tables)
 		}
-		rows := make([][]string, len(answer.Rows))
-		for i, t := range answer.Rows {
+		rows := make([][]string, len(tables))
+		for i, t := range tables {
 			rows[i] = t.cells()
 		}
 		return printTable(out, []string{"TABLE", "ROWS", "RLS", "COLUMNS"}, rows)
 	}
 	return c
+}
+
+// readTables returns the tables of a schema, and an error when there is no such
+// schema.
+func readTables(ctx context.Context, p *project, schema string) ([]listedTable, error) {
+	var answer struct {
+		Rows []listedTable `json:"rows"`
+	}
+	answer.Rows = []listedTable{} // [] in JSON when there is none
+	err := p.call(ctx, http.MethodPost, rawSQLPath, sqlRequest{listTables, []string{schema}}, &answer)
+	if err != nil || len(answer.Rows) > 0 {
+		return answer.Rows, err
+	}
+	var schemas struct {
+		Rows []struct{ Name string } `json:"rows"`
+	}
+	if err := p.call(ctx, http.MethodPost, rawSQLPath, sqlRequest{Query: listSchemas}, &schemas); err != nil {
+		return nil, err
+	}
+	names := make([]string, len(schemas.Rows))
+	for i, row := range schemas.Rows {
+		if row.Name == schema {
+			return answer.Rows, nil
+		}
+		names[i] = printable(row.Name)
+	}
+	return nil, fmt.Errorf("there is no schema %q in the project; it has %s", printable(schema), strings.Join(names, ", "))
 }
 
 func (t listedTable) cells() []string {

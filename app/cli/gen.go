@@ -22,12 +22,8 @@ import (
 const generateTimeout = 2 * time.Minute
 
 func newGen() *cobra.Command {
-	help := func(c *cobra.Command, _ []string) error { return c.Help() }
-	gen := &cobra.Command{Use: "gen", Short: "Code that follows from the project", Args: cobra.NoArgs, RunE: help}
-	types := &cobra.Command{Use: "types", Short: "Types of the database's schemas", Args: cobra.NoArgs, RunE: help}
-	types.AddCommand(newTypeScript("typescript"))
-	gen.AddCommand(types)
-	return gen
+	return newGroup("gen", "Generate code from the project", "",
+		newGroup("types", "Generate types of the database's schemas", "", newTypeScript("typescript")))
 }
 
 // newTypeScript is "gen types typescript", and under another name "db types".
@@ -55,8 +51,7 @@ func newTypeScript(use string) *cobra.Command {
 	out := c.Flags().StringP("out", "o", "", "file to write, instead of standard output")
 	dbURL := c.Flags().String("db-url", "", "connection string of the database (or DATABASE_URL)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		elsewhere := os.Getenv(urlEnv) != "" && !c.Flags().Changed("data-dir")
-		access, err := databaseAccess(dataDir, *dbURL, elsewhere)
+		access, err := databaseAccess(dataDir, *dbURL, runsElsewhere(c))
 		if err != nil {
 			return err
 		}
@@ -73,9 +68,8 @@ func newTypeScript(use string) *cobra.Command {
 	return c
 }
 
-// databaseAccess is how to reach the database: that of the flag, that of the
-// environment, or that of the process that serves the data directory. A
-// project that runs elsewhere shows its Postgres to nobody.
+// databaseAccess is how to reach the database: that of the flag, else the
+// project's.
 func databaseAccess(dataDir *settingFlag, dbURL string, elsewhere bool) (*pgx.ConnConfig, error) {
 	if dbURL != "" {
 		access, err := pgx.ParseConfig(dbURL)
@@ -84,24 +78,36 @@ func databaseAccess(dataDir *settingFlag, dbURL string, elsewhere bool) (*pgx.Co
 		}
 		return access, nil
 	}
-	cfg, err := loadConfig(dataDir)
+	dsn, err := projectDSN(dataDir, elsewhere)
 	if err != nil {
 		return nil, err
-	}
-	dsn := cfg.Postgres.DSN()
-	if !cfg.Postgres.External() {
-		if elsewhere {
-			return nil, codedError{errors.New(urlEnv + " names a project that runs elsewhere, whose types need --db-url; or name a folder with --data-dir"), exitUsage}
-		}
-		if dsn, err = ownDSN(cfg); err != nil {
-			return nil, err
-		}
 	}
 	access, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, errors.New("DATABASE_URL is not of the form postgres://user:password@host:port/database")
 	}
 	return access, nil
+}
+
+// projectDSN is the connection string of the project's database: the external
+// one of the settings, or that of the process that serves the data directory.
+func projectDSN(dataDir *settingFlag, elsewhere bool) (string, error) {
+	cfg, err := loadConfig(dataDir)
+	switch {
+	case err != nil:
+		return "", err
+	case cfg.Postgres.External():
+		return cfg.Postgres.DSN(), nil
+	case elsewhere:
+		return "", codedError{errors.New(urlEnv + " names a project that runs elsewhere; set DATABASE_URL to its database, or name a local project with --data-dir"), exitUsage}
+	}
+	return ownDSN(cfg)
+}
+
+// runsElsewhere reports whether the environment names a project of another
+// machine and no flag a local one.
+func runsElsewhere(c *cobra.Command) bool {
+	return os.Getenv(urlEnv) != "" && !c.Flags().Changed("data-dir")
 }
 
 // ownDSN is the connection string of the Postgres that the process serving
@@ -112,7 +118,7 @@ func ownDSN(cfg config.Config) (string, error) {
 		return "", err
 	}
 	if i.PostgresPort == 0 {
-		return "", fmt.Errorf("the project in %s uses an external database; give its connection string with --db-url", cfg.DataDir)
+		return "", fmt.Errorf("the project in %s uses an external database; set DATABASE_URL to its connection string", cfg.DataDir)
 	}
 	s, err := storedSecrets(cfg)
 	if err != nil {

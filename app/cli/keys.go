@@ -20,14 +20,7 @@ import (
 const tokenLifetime = time.Minute
 
 func newKeys() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "keys",
-		Short: "The keys of the project",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(newKeysShow(), newKeysRotate())
-	return c
+	return newGroup("keys", "Show and rotate the project's keys", "", newKeysShow(), newKeysRotate())
 }
 
 // shownKeys are what a client or an agent needs. Passwords and signing keys

@@ -12,14 +12,7 @@ import (
 )
 
 func newKeysRotate() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "rotate",
-		Short: "Replace a key by a new one",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(newKeysRotateJWT())
-	return c
+	return newGroup("rotate", "Replace a key", "", newKeysRotateJWT())
 }
 
 func newKeysRotateJWT() *cobra.Command {

@@ -15,8 +15,9 @@ import (
 
 func newServe() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "serve",
-		Short: "Start the backend on a data directory",
+		Use:        "serve",
+		SuggestFor: []string{"start", "run", "up", "server"},
+		Short:      "Start the backend on a data directory",
 		Long: "Starts everything on one data directory, creating it on the first run. It runs\n" +
 			"until SIGINT, SIGTERM or SIGHUP, finishes the requests in progress and stops Postgres.\n" +
 			"A second signal ends it at once; no acknowledged write is lost.\n\n" +
