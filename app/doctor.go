@@ -159,10 +159,10 @@ func checkProcess(ctx context.Context, cfg config.Config, serving bool) Finding 
 	}
 	i, err := ReadInstance(cfg.DataDir)
 	if err != nil {
-		return Finding{Warning, subject, "starting or stopping right now; ask again in a few seconds"}
+		return Finding{Warning, subject, "starting or stopping right now; try again in a few seconds"}
 	}
 	if err := AskHealth(ctx, i.URL); err != nil {
-		return Finding{Wrong, subject, fmt.Sprintf("process %d runs, but %v; see the logs in %s", i.PID, err, cfg.Logs.Dir)}
+		return Finding{Wrong, subject, fmt.Sprintf("process %d is running, but %v; see the logs in %s", i.PID, err, cfg.Logs.Dir)}
 	}
 	return Finding{Fine, subject, fmt.Sprintf("process %d answers at %s and so does its database", i.PID, i.URL)}
 }

@@ -42,7 +42,7 @@ func inspectExternal(ctx context.Context, dsn string) (external, error) {
 	}
 	conn, err := pgx.ConnectConfig(ctx, settings)
 	if err != nil {
-		return external{}, connectError(settings, err)
+		return external{}, ConnectError(settings, err, checkDatabase)
 	}
 	defer conn.Close(ctx)
 	if err := checkSessions(ctx, settings, conn); err != nil {
@@ -132,7 +132,7 @@ func (r rights) check(version int) error {
 func checkSessions(ctx context.Context, settings *pgx.ConnConfig, first *pgx.Conn) error {
 	second, err := pgx.ConnectConfig(ctx, settings)
 	if err != nil {
-		return connectError(settings, err)
+		return ConnectError(settings, err, checkDatabase)
 	}
 	defer second.Close(ctx)
 	var pids [2]int
@@ -164,9 +164,12 @@ func (x external) explain(err error) error {
 	return err
 }
 
-// connectError explains a database that cannot be reached in one line without
-// any secret.
-func connectError(settings *pgx.ConnConfig, err error) error {
+// checkDatabase is the advice when DATABASE_URL may be wrong.
+const checkDatabase = "check DATABASE_URL or POSTGRES_HOST and its siblings"
+
+// ConnectError explains in one line, without any secret, why a database cannot
+// be reached. check is the advice when the connection string may be wrong.
+func ConnectError(settings *pgx.ConnConfig, err error, check string) error {
 	where := net.JoinHostPort(settings.Host, fmt.Sprint(settings.Port))
 	if strings.HasPrefix(settings.Host, "/") {
 		where = settings.Host
@@ -174,7 +177,6 @@ func connectError(settings *pgx.ConnConfig, err error) error {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("the database at %s %s", where, fmt.Sprintf(format, args...))
 	}
-	const check = "check DATABASE_URL or POSTGRES_HOST and its siblings"
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
 		switch refused.Code {
@@ -196,7 +198,7 @@ func connectError(settings *pgx.ConnConfig, err error) error {
 	case errors.As(err, &dns):
 		return fail("cannot be found (%s); %s", dns.Err, check)
 	case errors.As(err, &certificate), errors.As(err, &unknown):
-		return fail("shows a certificate that is not trusted; set sslrootcert in DATABASE_URL")
+		return fail("shows a certificate that is not trusted; set sslrootcert in its connection string")
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
 		return fail("refuses connections; start the server, or %s", check)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -56,6 +57,17 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	return exitError
 }
 
+// fileError says what could not be done with a file that the user named.
+func fileError(doing, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if system := (*fs.PathError)(nil); errors.As(err, &system) {
+		err = system.Err // without the name of the call and the path again
+	}
+	return fmt.Errorf("cannot %s %s: %w", doing, printable(path), err)
+}
+
 // complain prints an error as one line: joined errors have several.
 func complain(stderr io.Writer, err error) {
 	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
@@ -93,8 +105,8 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "insforge",
 		Short: "A whole backend in one executable",
-		Long: "insforge serves a real Postgres with a REST query API, auth and a dashboard\n" +
-			"from one folder. Start with: insforge serve\n\n" +
+		Long: "insforge serves a real Postgres with a REST query API, auth and a dashboard from\n" +
+			"one folder. Start with: insforge serve\n\n" +
 			"Exit codes of every command: 0 done, 1 failed (standard error says why),\n" +
 			"2 wrong usage. The help of a command lists its other codes.",
 		SilenceUsage:  true,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 	"time"
@@ -60,9 +61,10 @@ func (c console) Write(lines []byte) (int, error) {
 	return len(lines), nil
 }
 
-// prepare puts the time where zerolog looks for it: serve logs it under the
-// name that the logs API shows, rest under zerolog's.
+// prepare removes empty fields and puts the time where zerolog looks for it:
+// serve logs it under the name that the logs API shows, rest under zerolog's.
 func prepare(line map[string]any) error {
+	maps.DeleteFunc(line, func(_ string, v any) bool { return v == "" })
 	if stamp, ok := line[logging.TimestampField]; ok {
 		line[zerolog.TimestampFieldName] = stamp
 		delete(line, logging.TimestampField)

@@ -16,7 +16,7 @@ func TestLogLinesOnATerminal(t *testing.T) {
 	}{
 		{
 			name: "time, level, message and fields, without what only programs need",
-			line: `{"level":"info","status":200,"method":"GET","userAgent":"curl","id":"1-1","timestamp":"2026-03-04T05:06:07.089Z","message":"HTTP Request"}`,
+			line: `{"level":"info","status":200,"database":"","method":"GET","userAgent":"curl","id":"1-1","timestamp":"2026-03-04T05:06:07.089Z","message":"HTTP Request"}`,
 			want: at + " INFO  HTTP Request method=GET status=200",
 		},
 		{

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -59,10 +60,15 @@ func TestServeLogsReadablyOnATerminal(t *testing.T) {
 			cmd.Args = []string{"insforge", "serve", "--port", "0", "--data-dir", t.TempDir()}
 			cmd.Env = append(os.Environ(), "NO_COLOR=", tt.env)
 			cmd.Stderr = inside
-			if err := cmd.Start(); err != nil {
+			err := cmd.Start()
+			if err != nil {
 				t.Fatal(err)
 			}
-			line, err := bufio.NewReader(outside).ReadString('\n')
+			// Another line may come first: Postgres says when a port is taken.
+			lines, line := bufio.NewReader(outside), ""
+			for err == nil && !strings.Contains(line, "insforge is ready") {
+				line, err = lines.ReadString('\n')
+			}
 			if stop := cmd.Process.Signal(syscall.SIGTERM); stop != nil {
 				t.Error(stop)
 			}

@@ -40,11 +40,12 @@ func newDBQuery() *cobra.Command {
 		Short: "Run SQL",
 		Long: "Runs SQL as the project's administrator and prints the rows. The text is the\n" +
 			"argument, the file that --file names, or standard input for -.\n\n" +
-			"Each --param is the value of a placeholder, $1 and so on, as text that Postgres\n" +
-			"reads as the type of its place; NULL has to stand in the SQL itself. With values\n" +
-			"there is one statement; without, there may be several, and no rows come back.\n\n" +
-			"Exit codes: 0 done, 1 refused or not reached (standard error has the code and what\n" +
-			"to do), 2 wrong usage.",
+			"Each --param is the value of the next placeholder, $1 and so on, as text that\n" +
+			"Postgres converts to the type it needs; write NULL into the SQL itself. With\n" +
+			"parameters there can be only one statement; without, there can be several, which\n" +
+			"return no rows.\n\n" +
+			"Exit codes: 0 done, 1 refused or not reached (standard error says why), 2 wrong\n" +
+			"usage.",
 		Example: "  insforge db query 'SELECT * FROM todos WHERE done = $1' --param true\n" +
 			"  insforge db query --file seed.sql",
 		Args: cobra.MaximumNArgs(1),
@@ -52,7 +53,7 @@ func newDBQuery() *cobra.Command {
 	find := projectFlags(c)
 	file := c.Flags().StringP("file", "f", "", "read the SQL from a file; - for standard input")
 	params := c.Flags().StringArrayP("param", "p", nil, "value of the next placeholder; may be repeated")
-	unrestricted := c.Flags().Bool("unrestricted", false, "run as the database's owner, without row-level security")
+	unrestricted := c.Flags().Bool("unrestricted", false, "run as the owner of the database, past row-level security")
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		sql, err := readSQL(c.InOrStdin(), args, *file)
@@ -96,7 +97,7 @@ func readSQL(stdin io.Reader, args []string, file string) (string, error) {
 func readSQLFile(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return "", fileError("read", path, err)
 	}
 	defer f.Close()
 	return limitedSQL(path, f)
@@ -105,10 +106,10 @@ func readSQLFile(path string) (string, error) {
 func limitedSQL(name string, r io.Reader) (string, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxSQL+1))
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", name, err)
+		return "", fileError("read", name, err)
 	}
 	if len(text) > maxSQL {
-		return "", fmt.Errorf("%s is larger than %d MB; divide it", name, maxSQL>>20)
+		return "", fmt.Errorf("%s is larger than %d MB; split it", name, maxSQL>>20)
 	}
 	return checkSQL(name, strings.TrimPrefix(string(text), "\ufeff")) // editors leave the mark
 }
@@ -127,7 +128,7 @@ func checkSQL(name, sql string) (string, error) {
 func printResult(w io.Writer, answer json.RawMessage) error {
 	var result sqlResult
 	if err := json.Unmarshal(answer, &result); err != nil {
-		return fmt.Errorf("the answer cannot be read: %w", err)
+		return fmt.Errorf("the answer is not what was expected: %w", err)
 	}
 	if len(result.Fields) == 0 {
 		if result.RowCount == nil {

@@ -47,8 +47,8 @@ func newDBTables() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tables",
 		Short: "List the tables",
-		Long: "Lists the tables of a schema: about how many rows they have, whether row-level\n" +
-			"security is on, and their columns. --json has the types of the columns, too.\n\n" +
+		Long: "Lists the tables of a schema with an estimate of their rows, whether row-level\n" +
+			"security is enabled, and their columns. --json includes the columns' types.\n\n" +
 			"Exit codes: 0 listed, 1 refused or not reached, 2 wrong usage.",
 		Args: cobra.NoArgs,
 	}

@@ -11,10 +11,10 @@ import (
 func newDoctor() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Say in plain lines what is wrong",
+		Short: "Find out what is wrong",
 		Long: "Checks permissions, disk, the secrets file, ports, the Postgres programs and the\n" +
-			"database, and prints one line for each with what to do about it. It changes\n" +
-			"nothing and may run beside a serving process.\n\n" +
+			"database, and prints one line for each, with what to do where something is wrong.\n" +
+			"It changes nothing and can be run while the project is served.\n\n" +
 			"Exit codes: 0 nothing is wrong (there may be warnings), 1 something is wrong,\n" +
 			"2 wrong usage.",
 		Args: cobra.NoArgs,

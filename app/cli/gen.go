@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/insforge/insforge-go/app"
 	"github.com/insforge/insforge-go/app/config"
 	"github.com/insforge/insforge-go/embed/postgres"
 	"github.com/insforge/insforge-go/primitives/database/typegen"
@@ -33,22 +34,22 @@ func newTypeScript(use string) *cobra.Command {
 		Short: "Print the schemas as TypeScript",
 		Long: "Prints a type Database for the clients, with the tables, views, functions, enums\n" +
 			"and composite types of every schema that the API serves, and the labels of the\n" +
-			"enums as Constants. It reads the catalog of the Postgres that the running project\n" +
-			"shows to tools; --db-url names another database.\n\n" +
+			"enums as Constants. It reads the database of the running project, or the one that\n" +
+			"--db-url names.\n\n" +
 			"With @supabase/postgrest-js: new PostgrestClient<Database>(url). The client of\n" +
-			"@insforge/sdk has no type parameter; it gets the types by\n\n" +
+			"@insforge/sdk has no type parameter; there, cast:\n\n" +
 			"  import type { PostgrestClient } from '@supabase/postgrest-js'\n" +
 			"  const db = client.database as unknown as\n" +
 			"    Pick<PostgrestClient<Database>, 'from' | 'rpc' | 'schema'>\n\n" +
-			"Exit codes: 0 printed, 1 no project runs or the database was not reached,\n" +
+			"Exit codes: 0 printed, 1 no project is running or the database was not reached,\n" +
 			"2 wrong usage.",
 		Example: "  insforge gen types typescript --out src/database.types.ts\n" +
 			"  insforge gen types typescript --schema public,archive > types.ts",
 		Args: cobra.NoArgs,
 	}
 	dataDir := dataDirFlag(c)
-	schemas := c.Flags().StringSlice("schema", nil, "schemas to print, separated by commas (default: all that the API serves)")
-	out := c.Flags().StringP("out", "o", "", "file to write, instead of standard output")
+	schemas := c.Flags().StringSlice("schema", nil, "schemas to print, separated by commas (default all that the API serves)")
+	out := c.Flags().StringP("out", "o", "", "file to write to instead of standard output")
 	dbURL := c.Flags().String("db-url", "", "connection string of the database (or DATABASE_URL)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		access, err := databaseAccess(dataDir, *dbURL, runsElsewhere(c))
@@ -60,7 +61,7 @@ func newTypeScript(use string) *cobra.Command {
 			return err
 		}
 		if *out != "" {
-			return os.WriteFile(*out, text, 0o644)
+			return fileError("write", *out, os.WriteFile(*out, text, 0o644))
 		}
 		_, err = c.OutOrStdout().Write(text)
 		return err
@@ -138,7 +139,7 @@ func generateTypes(ctx context.Context, access *pgx.ConnConfig, schemas []string
 	access.DefaultQueryExecMode = pgx.QueryExecModeExec // a pooler may stand between
 	conn, err := pgx.ConnectConfig(ctx, access)
 	if err != nil {
-		return nil, fmt.Errorf("connect to the database: %w", err)
+		return nil, app.ConnectError(access, err, "check the connection string")
 	}
 	defer conn.Close(ctx)
 	if len(schemas) == 0 {

@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// tokenLifetime is how long a command may take that signs its own token. The
-// clock is the same: it runs beside the process it asks.
+// tokenLifetime is how long a command that signs its own token may take. Both
+// processes have the same clock.
 const tokenLifetime = time.Minute
 
 func newKeys() *cobra.Command {
@@ -46,10 +46,11 @@ func newKeysShow() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show",
 		Short: "Print the API key and the anon key",
-		Long: "Prints the API key (full rights: keep it on servers), the anon key (for\n" +
-			"browsers and apps), the administrator's name and where the other secrets are.\n\n" +
-			"The keys in force are in the project's database: while it runs it is asked. Else\n" +
-			"those are printed that it was configured with, and a note on standard error says so.\n\n" +
+		Long: "Prints the API key (full access: keep it on servers), the anon key (for browsers\n" +
+			"and apps), the administrator's name and the path of the other secrets.\n\n" +
+			"The keys in force are in the project's database, so a running project is asked for\n" +
+			"them. For a stopped one the configured keys are printed, with a note on standard\n" +
+			"error.\n\n" +
 			"Exit codes: 0 printed, 1 no project in the data directory or not readable, 2 wrong usage.",
 		Args: cobra.NoArgs,
 	}
@@ -70,7 +71,7 @@ func newKeysShow() *cobra.Command {
 			return err
 		}
 		if p == nil {
-			fmt.Fprintf(c.ErrOrStderr(), "insforge: no process serves %s; these keys are of its settings, and the database may hold others: ask again while it runs\n", cfg.DataDir)
+			fmt.Fprintf(c.ErrOrStderr(), "insforge: no process serves %s, so these are the configured keys; the database may hold others: run insforge serve and ask again\n", cfg.DataDir)
 		} else if err := k.ask(c.Context(), p); err != nil {
 			return err
 		}

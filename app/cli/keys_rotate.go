@@ -18,17 +18,17 @@ func newKeysRotate() *cobra.Command {
 func newKeysRotateJWT() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "jwt",
-		Short: "Make a new key that signs access tokens",
-		Long: "Makes a new key pair that signs access tokens. The old one checks tokens until\n" +
-			"the last that it signed has expired, and is published beside the new one until\n" +
-			"then: nobody is signed out. With --revoke-old it stops at once, for a key that\n" +
-			"was stolen: clients get new tokens at their next request.\n\n" +
-			"The running project does it; when none runs, it is done in the database.\n\n" +
+		Short: "Replace the key that signs access tokens",
+		Long: "Creates a new key pair for signing access tokens. The old one keeps verifying\n" +
+			"tokens, and stays published beside the new one, until the last token it signed has\n" +
+			"expired: nobody is signed out. With --revoke-old, for a key that was stolen, it\n" +
+			"stops at once, and clients get new tokens at their next request.\n\n" +
+			"A running project does it itself; for a stopped one it is done in its database.\n\n" +
 			"Exit codes: 0 rotated, 1 not rotated, 2 wrong usage.",
 		Args: cobra.NoArgs,
 	}
 	dataDir := dataDirFlag(c)
-	revoke := c.Flags().Bool("revoke-old", false, "the old key stops checking tokens at once")
+	revoke := c.Flags().Bool("revoke-old", false, "stop accepting tokens of the old key at once")
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(dataDir)
@@ -42,17 +42,17 @@ func newKeysRotateJWT() *cobra.Command {
 		if *asJSON {
 			return printJSON(c.OutOrStdout(), done)
 		}
-		until := "is good for nothing any more"
+		until := "is no longer accepted"
 		if done.PreviousValidUntil != nil {
-			until = "checks tokens until " + done.PreviousValidUntil.String()
+			until = "verifies tokens until " + done.PreviousValidUntil.String()
 		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "new key   %s signs from now on\nold key   %s %s\n", done.KeyID, done.PreviousKeyID, until)
+		_, err = fmt.Fprintf(c.OutOrStdout(), "new key   %s signs tokens from now on\nold key   %s %s\n", done.KeyID, done.PreviousKeyID, until)
 		return err
 	}
 	return c
 }
 
-// rotateJWT asks the process that serves the project, or does it itself.
+// rotateJWT asks the process that serves the project, or rotates in the database.
 func rotateJWT(ctx context.Context, cfg config.Config, revoke bool) (done auth.Rotation, err error) {
 	s, err := storedSecrets(cfg)
 	if err != nil {

@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/insforge/insforge-go/app"
@@ -43,8 +46,8 @@ type project struct {
 // projectFlags adds the flags that choose a project; the result finds it.
 func projectFlags(c *cobra.Command) func() (*project, error) {
 	dataDir := dataDirFlag(c)
-	address := c.Flags().String("url", "", "address of a project that runs elsewhere (or "+urlEnv+")")
-	key := c.Flags().String("api-key", "", "its API key (or "+apiKeyEnv+", which other users of the machine cannot see)")
+	address := c.Flags().String("url", "", "address of a project that runs elsewhere (default "+urlEnv+")")
+	key := c.Flags().String("api-key", "", "its API key (default "+apiKeyEnv+", which other users of this machine cannot see)")
 	return func() (*project, error) {
 		switch named := c.Flags().Changed("data-dir"); {
 		case named && *address != "":
@@ -68,10 +71,10 @@ func projectFlags(c *cobra.Command) func() (*project, error) {
 func remoteProject(address, key string) (*project, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil {
-		return nil, codedError{fmt.Errorf("the project's address %q is not of the form https://host", printable(address)), exitUsage}
+		return nil, codedError{fmt.Errorf("the project's address is %q; want one like https://host", printable(address)), exitUsage}
 	}
 	if key == "" {
-		return nil, codedError{fmt.Errorf("%s needs its API key: set %s, or give --api-key", address, apiKeyEnv), exitUsage}
+		return nil, codedError{fmt.Errorf("%s needs an API key; set %s or give --api-key", address, apiKeyEnv), exitUsage}
 	}
 	return newProject(address, key), nil
 }
@@ -87,7 +90,7 @@ func localProject(cfg config.Config, key string) (*project, error) {
 			return nil, err
 		}
 		if key = s.APIKey; key == "" { // the environment of serve dictated it
-			return nil, codedError{fmt.Errorf("the API key is not among the project's secrets; set %s, or give --api-key", apiKeyEnv), exitUsage}
+			return nil, codedError{fmt.Errorf("the API key is not in the project's secrets file; set %s or give --api-key", apiKeyEnv), exitUsage}
 		}
 	}
 	return newProject(i.URL, key), nil
@@ -104,7 +107,7 @@ func serving(cfg config.Config) (app.Instance, error) {
 	}
 	i, err := app.ReadInstance(cfg.DataDir)
 	if err != nil {
-		return app.Instance{}, fmt.Errorf("the process that serves %s is starting or stopping; ask again in a few seconds", cfg.DataDir)
+		return app.Instance{}, fmt.Errorf("the process that serves %s is starting or stopping; try again in a few seconds", cfg.DataDir)
 	}
 	return i, nil
 }
@@ -165,7 +168,7 @@ func (p *project) call(ctx context.Context, method, path string, body, answer an
 	}
 	w, err := p.client.Do(r)
 	if err != nil {
-		return fmt.Errorf("cannot reach the project: %w", err)
+		return unreachable(p.url, err)
 	}
 	defer w.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(w.Body, maxAnswer+1))
@@ -178,6 +181,32 @@ func (p *project) call(ctx context.Context, method, path string, body, answer an
 	return decode(p.url, w.StatusCode, text, answer)
 }
 
+// unreachable explains why a request got no answer.
+func unreachable(address string, err error) error {
+	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var plain tls.RecordHeaderError
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%s refuses connections; start the project or check the address", address)
+	case errors.As(err, &dns):
+		return fmt.Errorf("the host of %s cannot be found (%s); check the address", address, dns.Err)
+	case errors.As(err, &certificate):
+		return fmt.Errorf("the certificate of %s is not trusted (%v)", address, certificate.Err)
+	case errors.As(err, &plain):
+		return fmt.Errorf("%s does not speak TLS; try http:// instead of https://", address)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Errorf("%s did not answer in time; check the address and the firewall", address)
+	}
+	if request := (*url.Error)(nil); errors.As(err, &request) {
+		err = request.Err // without the method and the address again
+	}
+	return fmt.Errorf("cannot reach %s: %w", address, err)
+}
+
 func decode(address string, status int, text []byte, answer any) error {
 	if status >= http.StatusBadRequest {
 		r := refusal{Status: status}
@@ -186,7 +215,7 @@ func decode(address string, status int, text []byte, answer any) error {
 		}
 	}
 	if status < 200 || status > 299 || json.Unmarshal(text, answer) != nil {
-		return fmt.Errorf("%s answered with status %d and not as an insforge project does; is that its address?", address, status)
+		return fmt.Errorf("%s answered with status %d, and not as an insforge project does; check the address", address, status)
 	}
 	return nil
 }

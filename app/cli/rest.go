@@ -15,9 +15,9 @@ import (
 func newREST() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rest [postgrest.conf]",
-		Short: "Serve only the query API, on any Postgres, in the place of PostgREST",
-		Long: "Serves only the query engine, on the Postgres that PGRST_DB_URI names, as a\n" +
-			"PostgREST 12 process does and with its settings: PGRST_* in the environment, over\n" +
+		Short: "Serve only the query API, on any Postgres, in place of PostgREST",
+		Long: "Serves only the query engine, on the Postgres that PGRST_DB_URI names, in place of a\n" +
+			"PostgREST 12 process and with its settings: PGRST_* in the environment override\n" +
 			"those of a configuration file. It needs no data directory.\n\n" +
 			"Settings: db-uri, db-schemas, db-anon-role, db-extra-search-path, db-pre-request,\n" +
 			"db-root-spec, db-max-rows, db-aggregates-enabled, db-plan-enabled, db-tx-end,\n" +
@@ -27,11 +27,11 @@ func newREST() *cobra.Command {
 			"openapi-mode, openapi-security-active, openapi-server-proxy-uri, server-host,\n" +
 			"server-port, server-unix-socket, server-unix-socket-mode,\n" +
 			"server-cors-allowed-origins, server-timing-enabled, server-trace-header,\n" +
-			"admin-server-host, admin-server-port, log-level. db-uri and jwt-secret may be @ and\n" +
-			"the path of a file.\n\n" +
-			"Unless db-config is off, the database may hold settings, over all others: ALTER\n" +
-			"ROLE <login> SET pgrst.<name>, and what the function db-pre-config sets. Requests\n" +
-			"are refused with 503 until they were read.\n\n" +
+			"admin-server-host, admin-server-port, log-level. db-uri and jwt-secret may be @\n" +
+			"followed by the path of a file.\n\n" +
+			"Unless db-config is off, the database may hold settings that override all others:\n" +
+			"ALTER ROLE <login> SET pgrst.<name>, and what the function db-pre-config sets.\n" +
+			"Until they have been read, requests are refused with 503.\n\n" +
 			"admin-server-port serves /live, /ready, /config (secrets hidden), /schema_cache and\n" +
 			"/metrics.\n\n" +
 			"Without effect: db-prepared-statements (statements are prepared where that helps\n" +
@@ -39,9 +39,8 @@ func newREST() *cobra.Command {
 			"and jwt-cache-max-entries (tokens are checked each time), db-timezone-enabled,\n" +
 			"log-query, server-otel-enabled, client-error-verbosity (verbose) and\n" +
 			"url-use-legacy-target-names (true).\n\n" +
-			"SIGUSR1 reads the schema again, SIGUSR2 the settings, without interrupting\n" +
-			"requests. It runs until SIGINT, SIGTERM or SIGHUP and finishes the requests in\n" +
-			"progress.\n\n" +
+			"SIGUSR1 reloads the schema and SIGUSR2 the settings, without interrupting requests.\n" +
+			"On SIGINT, SIGTERM or SIGHUP it finishes the requests in progress.\n\n" +
 			"Exit codes: 0 stopped on request, 1 a setting is wrong, the address is taken or\n" +
 			"the database refuses the login, 2 wrong usage.",
 		Args: cobra.MaximumNArgs(1),

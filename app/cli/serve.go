@@ -18,11 +18,11 @@ func newServe() *cobra.Command {
 		Use:        "serve",
 		SuggestFor: []string{"start", "run", "up", "server"},
 		Short:      "Start the backend on a data directory",
-		Long: "Starts everything on one data directory, creating it on the first run. It runs\n" +
-			"until SIGINT, SIGTERM or SIGHUP, finishes the requests in progress and stops Postgres.\n" +
-			"A second signal ends it at once; no acknowledged write is lost.\n\n" +
+		Long: "Starts everything on one data directory, which the first start creates. On SIGINT,\n" +
+			"SIGTERM or SIGHUP it finishes the requests in progress and stops Postgres. A second\n" +
+			"signal ends it at once; no acknowledged write is lost.\n\n" +
 			"Exit codes: 0 stopped on request, 1 could not start or had to stop, 2 wrong usage.\n\n" +
-			"Settings, from the environment; a flag stands over its setting:\n" + settingsHelp(),
+			"Settings, from the environment; a flag overrides its setting:\n" + settingsHelp(),
 		Args: cobra.NoArgs,
 	}
 	dataDir := dataDirFlag(c)
@@ -34,7 +34,7 @@ func newServe() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		// Who read our output may go away, as in serve | head; the service stays.
+		// The reader of our output may go away, as in serve | head; the service stays.
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 		return app.Run(c.Context(), cfg, app.Console{
 			Log:   logWriter(c.ErrOrStderr()),

@@ -27,8 +27,8 @@ type projectStatus struct {
 func newStatus() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Tell whether the backend of a data directory runs",
-		Long: "Tells whether a process serves the data directory and whether it answers.\n\n" +
+		Short: "Report whether the backend is running",
+		Long: "Reports whether a process serves the data directory and whether it is healthy.\n\n" +
 			"Exit codes: 0 running and healthy, 1 could not find out, 2 wrong usage,\n" +
 			"3 not running, 4 running but not healthy (insforge doctor says why).",
 		Args: cobra.NoArgs,
@@ -70,7 +70,7 @@ func (s projectStatus) String() string {
 	case s.Process == nil:
 		return "starting or stopping (" + s.DataDir + ")"
 	case !s.Healthy:
-		return fmt.Sprintf("process %d runs but %s/api/health does not answer well; insforge doctor says why", s.Process.PID, s.Process.URL)
+		return fmt.Sprintf("process %d is running but %s/api/health reports a problem; insforge doctor says why", s.Process.PID, s.Process.URL)
 	}
 	return fmt.Sprintf("running: %s, process %d, since %s", s.Process.URL, s.Process.PID, s.Process.StartedAt.Local().Format(time.DateTime))
 }

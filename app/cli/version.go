@@ -13,8 +13,8 @@ func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this executable",
-		Long: "Prints the version of this executable, the InsForge release whose interface it\n" +
-			"speaks, and the platform.\n\nExit codes: 0 printed, 2 wrong usage.",
+		Long: "Prints the version of this executable, the InsForge release whose API it is\n" +
+			"compatible with, and the platform.\n\nExit codes: 0 printed, 2 wrong usage.",
 		Args: cobra.NoArgs,
 		Run: func(c *cobra.Command, _ []string) {
 			fmt.Fprintf(c.OutOrStdout(), "insforge %s (InsForge interface %s, %s/%s, %s)\n",
