@@ -154,10 +154,20 @@ func (p *product) serve(ctx context.Context, l net.Listener, ready func()) error
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()
 	group, alive := errgroup.WithContext(background)
-	for _, run := range p.background {
-		group.Go(func() error { return run(alive) })
+	start := func(name string, run func() error) {
+		group.Go(func() error {
+			if err := run(); err != nil {
+				return fmt.Errorf("the part %s failed: %w", name, err)
+			}
+			return nil
+		})
 	}
-	group.Go(func() error { return p.server.Serve(l) })
+	for _, c := range p.components {
+		if c.run != nil {
+			start(c.name, func() error { return c.run(alive) })
+		}
+	}
+	start("HTTP", func() error { return p.server.Serve(l) })
 	ready()
 	// Unpacking, migrating and loading left garbage that an idle process
 	// would keep for minutes.
@@ -167,7 +177,7 @@ func (p *product) serve(ctx context.Context, l net.Listener, ready func()) error
 	case <-ctx.Done():
 		p.log.Info().Msg("stopping: finishing requests in progress")
 	case <-alive.Done():
-		p.log.Error().Err(context.Cause(alive)).Msg("stopping: a part of the product failed")
+		p.log.Error().Msgf("stopping: %v", context.Cause(alive))
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()

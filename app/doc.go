@@ -1,15 +1,17 @@
-// Package app composes the product: it is the only place that knows every
-// package.
+// Package app composes the product. It is the only package that knows all the
+// others.
 //
-// A request from socket to row and back: server.New's middleware gives it an
-// id and an address and bounds its body; the router finds the handler that a
-// primitive mounted; the route's gate (kernel/rest) asks auth who is calling
-// and puts the Principal into the context; the handler decodes and calls its
-// service; the service opens a transaction (kernel/pg) as the owner for the
-// product's own tables or as the caller for the project's, or the query
-// engine sends one pipelined round trip; the handler writes the answer, or
-// returns an error that server's envelope renders.
+// [Run] is the life of the process: start, serve, drain. build in wire.go
+// constructs the services, each area in its wire_*.go, and mounts.go lists
+// what each serves and does in the background.
 //
-// App.Run is the life of the process from start to drain. Everything below is
-// built in wire.go and mounted in mounts.go.
+// A request goes from socket to row and back like this. The middleware of
+// [server.New] gives it an id, finds the client's address and bounds the body.
+// The router finds the handler that a primitive mounted. The route's
+// [rest.Gate] asks auth, a [rest.Authenticator], who is calling and puts the
+// [identity.Principal] into the context. The handler decodes and calls its
+// service. The service opens a transaction with [pg.DB.AsOwner] for the
+// product's own tables or with [pg.DB.As] for the project's; the record layer
+// has [engine.Engine] send one pipelined round trip instead. The handler
+// writes the answer, or returns a [fault.Error] for the server to render.
 package app

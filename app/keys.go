@@ -3,16 +3,11 @@ package app
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/insforge/insforge-go/app/config"
 	"github.com/insforge/insforge-go/app/logging"
 	"github.com/insforge/insforge-go/primitives/auth"
-	"github.com/insforge/insforge-go/primitives/kernel/audit"
-	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
-	"github.com/insforge/insforge-go/primitives/kernel/seal"
-	"github.com/insforge/insforge-go/primitives/secrets"
 )
 
 // RotateSigningKey makes a new key that signs access tokens, in a project that
@@ -45,23 +40,15 @@ func RotateSigningKey(ctx context.Context, cfg config.Config, revoke bool) (done
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
-	box, err := seal.New(loaded.EncryptionKey)
+	b, err := newBase(parts{config: cfg, secrets: loaded.Secrets, db: db, log: logs.Product})
 	if err != nil {
 		return done, err
 	}
-	vault, err := secrets.New(secrets.Deps{DB: db.DB, Box: box, Now: time.Now})
+	s, err := wireAuth(b, nil)
 	if err != nil {
 		return done, err
 	}
-	s, err := auth.New(auth.Deps{
-		DB: db.DB, Vault: vault, Audit: audit.NewRecorder(db.auditToken), Events: &events.Bus{},
-		JWTSecret: loaded.JWTSecret, AdminUsername: loaded.AdminUsername, AdminPassword: loaded.AdminPassword,
-		Now: time.Now, Log: logs.Product,
-	})
-	if err != nil {
-		return done, err
-	}
-	// The audit names the administrator: who may read the secrets is one.
+	// The audit names the administrator: only an administrator can read the secrets.
 	admin := identity.NewAdmin(identity.Admin, "local:"+loaded.AdminUsername)
 	return s.RotateSigningKey(identity.With(ctx, admin), revoke)
 }

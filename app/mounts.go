@@ -1,29 +1,66 @@
 package app
 
-import "github.com/insforge/insforge-go/primitives/kernel/rest"
+import (
+	"context"
+
+	"github.com/insforge/insforge-go/primitives/auth"
+	"github.com/insforge/insforge-go/primitives/email"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/insforge/insforge-go/primitives/metadata"
+)
 
 // plainMount is where client libraries of PostgREST are pointed to.
 const plainMount = "/rest/v1"
 
-// mount is the list of what serves which part of the interface. Each line
-// leads to the routes.go of a primitive.
-func (s services) mount(root rest.Router) {
-	s.auth.MountJWKS(root)
-	s.auth.Mount(root.Group("/api/auth"))
-	s.email.MountAuth(root.Group("/api/auth"))
-	s.email.Mount(root.Group("/api/email"))
-	s.metadata.Mount(root.Group("/api/metadata"))
+// services are the primitives, each built by its wire_<area>.go.
+type services struct {
+	auth     *auth.Service
+	email    *email.Service
+	database databaseServices
+	metadata *metadata.Service
+}
 
-	database := root.Group("/api/database")
-	s.tables.Mount(database)
-	s.catalog.Mount(database)
-	s.rows.Mount(database)
-	s.rawsql.Mount(database)
-	s.changes.Mount(database)
-	s.transfer.Mount(database)
-	s.records.Mount(database)
-	s.advisor.Mount(root.Group("/api/advisor"))
-	s.records.MountPlain(root.Group(plainMount))
+// component is one part of the product: what logs and errors call it, the
+// routes that it serves and the background work that it does.
+type component struct {
+	name   string
+	mounts []mount
+	run    func(context.Context) error // nil without background work
+}
+
+// mount is a path and what registers the routes below it.
+type mount struct {
+	path   string
+	routes func(rest.Router)
+}
+
+// components is the product as one list. Each mount leads to the routes.go of
+// a primitive.
+func (s services) components() []component {
+	db := s.database
+	return []component{
+		{"auth", []mount{{"", s.auth.MountJWKS}, {"/api/auth", s.auth.Mount}}, s.auth.Run},
+		{"email", []mount{{"/api/auth", s.email.MountAuth}, {"/api/email", s.email.Mount}}, s.email.Run},
+		{"metadata", []mount{{"/api/metadata", s.metadata.Mount}}, nil},
+		{"tables", []mount{{"/api/database", db.tables.Mount}}, nil},
+		{"catalog", []mount{{"/api/database", db.catalog.Mount}}, nil},
+		{"rows", []mount{{"/api/database", db.rows.Mount}}, nil},
+		{"rawsql", []mount{{"/api/database", db.rawsql.Mount}}, nil},
+		{"changes", []mount{{"/api/database", db.changes.Mount}}, nil},
+		{"transfer", []mount{{"/api/database", db.transfer.Mount}}, nil},
+		{"records", []mount{{"/api/database", db.records.Mount}, {plainMount, db.records.MountPlain}}, nil},
+		{"advisor", []mount{{"/api/advisor", db.advisor.Mount}}, db.advisor.Run},
+		{"engine", nil, db.engine.Run},
+		{"listener", nil, db.listener.Run},
+	}
+}
+
+func mountAll(root rest.Router, components []component) {
+	for _, c := range components {
+		for _, m := range c.mounts {
+			m.routes(root.Group(m.path))
+		}
+	}
 }
 
 // formOverhead is what a form may hold beside its file.

@@ -1,0 +1,58 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/insforge/insforge-go/primitives/auth"
+	"github.com/insforge/insforge-go/primitives/auth/tokens"
+)
+
+// generateSigningKey starts making a key pair for access tokens, which takes
+// longer than anything else at a first start, and returns a function that
+// waits for it.
+func generateSigningKey() func() (tokens.KeyPair, error) {
+	type result struct {
+		pair tokens.KeyPair
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		pair, err := tokens.GenerateKey()
+		done <- result{pair, err}
+	}()
+	return func() (tokens.KeyPair, error) {
+		r := <-done
+		return r.pair, r.err
+	}
+}
+
+// wireAuth returns the service of users, sessions and keys. mail may be nil.
+func wireAuth(b base, mail auth.Mailer) (*auth.Service, error) {
+	return auth.New(auth.Deps{
+		DB: b.db.DB, Vault: b.vault, Audit: b.audit, Events: b.events,
+		JWTSecret:     b.secrets.JWTSecret,
+		AdminUsername: b.secrets.AdminUsername, AdminPassword: b.secrets.AdminPassword,
+		Mail: mail, BaseURL: b.config.Server.BaseURL, AllowPrivateProviders: b.config.OAuth.AllowPrivateHosts,
+		Log: b.logOf("auth"), Now: time.Now,
+	})
+}
+
+// seedAuth stores what a project has from its first start on: its keys, and
+// the providers that the environment registers.
+func seedAuth(ctx context.Context, b base, s *auth.Service) error {
+	if err := s.Seed(ctx, auth.Seeds{
+		APIKey: b.secrets.APIKey, AnonKey: b.secrets.AnonKey,
+		BaseURL: b.config.Server.BaseURL, InternalURL: b.config.Server.BaseURL,
+		SigningKey: b.signingKey,
+	}); err != nil {
+		return err
+	}
+	for _, p := range b.config.OAuth.Providers() {
+		// A provider that is set up wrongly must not keep the rest from starting.
+		if err := s.SeedOAuth(ctx, []auth.OAuthSeed{{Provider: p.Name, ClientID: p.ClientID, ClientSecret: p.ClientSecret}}); err != nil {
+			b.log.Error().Err(err).Str("provider", p.Name).Msg("sign-in at a provider was not set up from the environment")
+		}
+	}
+	return nil
+}
