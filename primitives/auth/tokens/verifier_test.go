@@ -94,10 +94,28 @@ func TestVerifierSpeaksAsPostgREST(t *testing.T) {
 		{"a header that is no JSON", "eA.e30.eA", `JWSError (JSONDecodeError "the header is not a JSON object")`},
 		{"a token of many bytes", header + "." + strings.Repeat("e", 1<<20) + ".x", badSignature},
 		{"claims that are no object", claims(`[]`), "Parsing claims failed"},
+		{"claims with more behind them", claims(`{}{}`), "Parsing claims failed"},
 		{"claims that are null", claims(`null`), "Parsing claims failed"},
 		{"expired, within the leeway", claims(`{"exp":1699999970}`), `good {"exp":1699999970}`},
 		{"expired", claims(`{"exp":1699999969}`), "JWT expired"},
-		{"an expiry of another type is none", claims(`{"exp":"1"}`), `good {"exp":"1"}`},
+		{"an expiry that is a string", claims(`{"exp":"9999999999"}`), "The JWT 'exp' claim must be a number"},
+		{"an expiry that is a boolean", claims(`{"exp":true}`), "The JWT 'exp' claim must be a number"},
+		{"an expiry that is a list", claims(`{"exp":[9999999999]}`), "The JWT 'exp' claim must be a number"},
+		{"an expiry beyond every number", claims(`{"exp":1e999}`), "The JWT 'exp' claim must be a number"},
+		{"an expiry that is null is absent", claims(`{"exp":null}`), `good {"exp":null}`},
+		{"an expiry with a fraction", claims(`{"exp":1700000000.5}`), `good {"exp":1700000000.5}`},
+		{"a start that is a string", claims(`{"nbf":"0"}`), "The JWT 'nbf' claim must be a number"},
+		{"a start that is an object", claims(`{"nbf":{}}`), "The JWT 'nbf' claim must be a number"},
+		{"a time of issue that is a string", claims(`{"iat":"0"}`), "The JWT 'iat' claim must be a number"},
+		{"an audience that is an object", claims(`{"aud":{"io tests":1}}`), "The JWT 'aud' claim must be a string or an array of strings"},
+		{"an audience that is a number", claims(`{"aud":1}`), "The JWT 'aud' claim must be a string or an array of strings"},
+		{"an audience among other things", claims(`{"aud":["io tests",{}]}`), "The JWT 'aud' claim must be a string or an array of strings"},
+		{"an audience that is null is absent", claims(`{"aud":null}`), `good {"aud":null}`},
+		{"no audience among none", claims(`{"aud":[]}`), `good {"aud":[]}`},
+		{"an issuer that is a number", claims(`{"iss":1}`), "The JWT 'iss' claim must be a string"},
+		{"a subject that is a number", claims(`{"sub":1}`), "The JWT 'sub' claim must be a string"},
+		{"an id that is a list", claims(`{"jti":[]}`), "The JWT 'jti' claim must be a string"},
+		{"a number of its own that no float64 holds", claims(`{"n":1e999}`), `good {"n":1e999}`},
 		{"not yet valid, within the leeway", claims(`{"nbf":1700000030}`), `good {"nbf":1700000030}`},
 		{"not yet valid", claims(`{"nbf":1700000031}`), "JWTNotYetValid"},
 		{"issued in the future, within the leeway", claims(`{"iat":1700000030}`), `good {"iat":1700000030}`},
@@ -111,8 +129,16 @@ func TestVerifierSpeaksAsPostgREST(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}
-	if got := messageOf(verifier(t, sharedSecret, ""), claims(`{"aud":"x"}`)); got != `good {"aud":"x"}` {
-		t.Errorf("without an audience of its own: got %q", got)
+	anybody := verifier(t, sharedSecret, "")
+	long := `{"groups":"` + strings.Repeat("x", 1<<19) + `"}`
+	for text, want := range map[string]string{
+		`{"aud":"x"}`:     `good {"aud":"x"}`,
+		`{"aud":["x",1]}`: "The JWT 'aud' claim must be a string or an array of strings",
+		long:              "good " + long,
+	} {
+		if got := messageOf(anybody, claims(text)); got != want {
+			t.Errorf("without an audience of its own: %.40s: got %.80q, want %.80q", text, got, want)
+		}
 	}
 }
 

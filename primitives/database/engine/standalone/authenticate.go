@@ -14,8 +14,11 @@ import (
 )
 
 // maxVerified bounds the tokens of one of the two generations that are
-// remembered.
-const maxVerified = 1000
+// remembered, maxRememberedBytes how long one of them may be.
+const (
+	maxVerified        = 1000
+	maxRememberedBytes = 4 << 10
+)
 
 type tokenDigest [sha256.Size]byte
 
@@ -53,14 +56,14 @@ func (s *Server) authenticate(r *http.Request) (engine.Caller, *request.Error) {
 	}
 	expires, bounded := expiry(claims)
 	caller, failure := s.callerOf(claims)
-	if failure == nil && bounded {
+	if failure == nil && bounded && len(token) <= maxRememberedBytes {
 		s.verified.Put(digest, verified{caller, expires})
 	}
 	return caller, failure
 }
 
 // expiry returns when a token expires, the zero time for never. ok is false
-// where that cannot be told.
+// where no time.Time holds it.
 func expiry(claims map[string]any) (expires time.Time, ok bool) {
 	switch v := claims["exp"].(type) {
 	case nil:
