@@ -34,7 +34,7 @@ GRANT ALL ON odd TO anon;`)
 		{"GET", "/odd?order=id&limit=2&select=js,x:id,id::text", "", `SELECT js, id AS x, id::text FROM odd ORDER BY id LIMIT 2`},
 		{"GET", "/odd?id=eq.9", "", `SELECT * FROM odd WHERE id = 9`},
 		{"GET", "/odd?select=id,parent(b)&order=id", "",
-			`SELECT o.id, (SELECT row_to_json(x) FROM (SELECT q.b FROM odd q WHERE q.id = o.parent) x) AS parent FROM odd o ORDER BY o.id`},
+			`SELECT o.id, (SELECT row_to_json(x)::jsonb FROM (SELECT q.b FROM odd q WHERE q.id = o.parent) x) AS parent FROM odd o ORDER BY o.id`},
 		{"GET", "/odd?select=b,count()&order=b", "", `SELECT b, count(*) FROM odd GROUP BY b ORDER BY b`},
 		{"GET", "/rpc/several", "", `SELECT several() AS pgrst_scalar`},
 		{"GET", "/rpc/one", "", `SELECT one() AS pgrst_scalar`},
@@ -57,5 +57,31 @@ GRANT ALL ON odd TO anon;`)
 	}
 	if r := s.do("GET", "/rpc/several", "", textCSV, "Prefer: count=exact"); r.header.Get("Content-Range") != "0-2/3" || r.body != own(`SELECT several() AS pgrst_scalar`) {
 		t.Errorf("a counted call: got %q with %q", r.body, r.header.Get("Content-Range"))
+	}
+}
+
+func TestEmbedsShownAsTextAreJSONB(t *testing.T) {
+	t.Parallel()
+	s := start(t, `
+CREATE TABLE owners (id int PRIMARY KEY, name text);
+CREATE TABLE pets (id int PRIMARY KEY, owner int REFERENCES owners, name text);
+INSERT INTO owners VALUES (1, 'Ann'); INSERT INTO pets VALUES (1, 1, 'Rex'), (2, 1, 'Tom');
+CREATE DOMAIN "text/x-rows" AS text;
+CREATE FUNCTION add_row(state "text/x-rows", r anyelement) RETURNS "text/x-rows" LANGUAGE sql AS $$ SELECT state || r::text || ';' $$;
+CREATE AGGREGATE rows_of(anyelement) (sfunc = add_row, stype = "text/x-rows", initcond = '');
+GRANT ALL ON owners, pets TO anon;`)
+	const csv, rows = "Accept: text/csv", "Accept: text/x-rows"
+	for _, c := range []struct{ name, path, accept, want string }{
+		{"an object in CSV", "/pets?select=id,owners(name,id)&id=eq.1", csv, "id,owners\n" + `1,"{""id"": 1, ""name"": ""Ann""}"`},
+		{"an array in CSV", "/owners?select=pets(name)", csv, "pets\n" + `"[{""name"": ""Rex""}, {""name"": ""Tom""}]"`},
+		{"an embed in an embed in CSV", "/pets?select=owners(pets(id))&id=eq.1", csv, "owners\n" + `"{""pets"": [{""id"": 1}, {""id"": 2}]}"`},
+		{"an empty array in CSV", "/owners?select=pets(name)&pets.id=eq.9", csv, "pets\n[]"},
+		{"a spread's arrays in CSV", "/owners?select=...pets(name)", csv, "name\n" + `"[""Rex"", ""Tom""]"`},
+		{"a media type of the database's own", "/pets?select=id,owners(name,id)&id=eq.1", rows, `(1,"{""id"": 1, ""name"": ""Ann""}");`},
+		{"JSON is as it was", "/pets?select=id,owners(name,id)&id=eq.1", "Accept: application/json", `[{"id":1,"owners":{"name":"Ann","id":1}}]`},
+	} {
+		if r := s.do("GET", c.path, "", c.accept); r.status != http.StatusOK || r.body != c.want {
+			t.Errorf("%s: got %d %s, want %s", c.name, r.status, r.body, c.want)
+		}
 	}
 }

@@ -130,6 +130,11 @@ INSERT INTO items VALUES (1, 'one', 1), (2, 'two', 2), (3, 'three', 3);`)
 		{"single of two", "PATCH", "/items?id=lt.3", `{"n":0}`, []string{full, one}, 406, "PGRST116", ""},
 		{"too many", "DELETE", "/items?id=lt.4", "", []string{"Prefer: handling=strict, max-affected=1"}, 400, "PGRST124", ""},
 		{"limited without order", "DELETE", "/items?limit=1", "", nil, 400, "PGRST109", ""},
+		{"a limit beyond bigint", "GET", "/items?limit=9223372036854775808", "", nil, 400, "22003", ""},
+		{"an offset beyond bigint", "GET", "/items?offset=9223372036854775808", "", nil, 400, "22003", ""},
+		{"a range beyond bigint", "GET", "/items", "", []string{"Range: 0-99999999999999999999"}, 400, "22003", ""},
+		{"the greatest offset", "GET", "/items?offset=9223372036854775807", "", nil, 200, "", `[]`},
+		{"a write limited beyond bigint", "DELETE", "/items?order=id&limit=9223372036854775808", "", nil, 400, "22003", ""},
 		{"limited", "DELETE", "/items?order=id&limit=1", "", []string{full}, 200, "", `[{"id":1,"name":"uno","n":1}]`},
 		{"deleted", "DELETE", "/items?id=eq.2", "", nil, 204, "", ""},
 		{"strict about the unknown", "DELETE", "/items?id=eq.3", "", []string{"Prefer: handling=strict, nonsense"}, 400, "PGRST122", ""},
@@ -460,5 +465,20 @@ func TestPreparedStatementsMayVanish(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestLocationIsPercentEncoded(t *testing.T) {
+	t.Parallel()
+	s := start(t, `
+CREATE TABLE odd ("a key" text, "ü" text, PRIMARY KEY ("a key", "ü"));
+GRANT ALL ON odd TO anon;`)
+	r := s.do("POST", "/odd", `{"a key":"x y+z","ü":"*/%&=é"}`, "Prefer: return=headers-only")
+	const want = "/odd?a%20key=eq.x%20y%2Bz&%C3%BC=eq.%2A%2F%25%26%3D%C3%A9"
+	if got := r.header.Get("Location"); r.status != http.StatusCreated || got != want {
+		t.Errorf("got %d %s %s, want %s", r.status, got, r.body, want)
+	}
+	if got := s.do("GET", r.header.Get("Location"), ""); got.body != `[{"a key":"x y+z","ü":"*/%&=é"}]` {
+		t.Errorf("what Location names is %d %s", got.status, got.body)
 	}
 }

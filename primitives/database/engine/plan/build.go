@@ -90,6 +90,9 @@ func (b *builder) mutation(p *Plan, read *Read) (*Mutation, *request.Error) {
 	if limited && len(m.Order) == 0 {
 		return nil, request.LimitWithoutOrder()
 	}
+	if number, beyond := b.r.Range.Beyond(); limited && beyond {
+		return nil, request.BeyondBigint(number)
+	}
 	if b.r.Kind == request.Delete {
 		m.Kind, m.Range = Delete, b.r.Range
 		return m, nil

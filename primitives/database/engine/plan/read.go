@@ -36,7 +36,7 @@ func (b *builder) read(source schema.Name) (*Read, *request.Error) {
 	if b.o.MaxRows > 0 && (b.r.Kind == request.Read || b.r.Kind == request.Call) {
 		restrict(root, b.o.MaxRows)
 	}
-	return root, nil
+	return root, checkRanges(root)
 }
 
 // initialize makes the nodes of the select list. Fields are resolved later,
@@ -272,4 +272,12 @@ func restrict(node *Read, rows int64) {
 	for _, c := range node.Children {
 		restrict(c, rows)
 	}
+}
+
+// checkRanges refuses limits and offsets that no bigint holds.
+func checkRanges(node *Read) *request.Error {
+	if number, beyond := node.Range.Beyond(); beyond {
+		return request.BeyondBigint(number)
+	}
+	return each(node.Children, checkRanges)
 }

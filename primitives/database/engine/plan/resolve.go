@@ -39,12 +39,14 @@ func (b *builder) filter(table schema.Name, f request.Filter) *Filter {
 	return b.resolveFilter(table, &Filter{Field: Field{Name: f.Field.Name, Path: f.Field.Path}, Op: f.Op})
 }
 
-// resolveFilter resolves the field of a filter. Text and tsvector are searched
-// as they are; what Postgres would refuse to search is made a tsvector.
+// resolveFilter resolves the field of a filter. A full-text search makes a
+// tsvector, in the language of the search, of what is known to be none, as
+// PostgREST 13 does: Postgres itself would take the database's own language for
+// text, and search nothing else.
 func (b *builder) resolveFilter(table schema.Name, f *Filter) *Filter {
+	c := b.s.Table(table).Column(f.Field.Name)
 	f.Field = b.input(b.field(table, f.Field.Name, f.Field.Path))
-	f.Field.ToText = f.Op.Kind == request.OpFullText && len(f.Field.Path) == 0 &&
-		(f.Field.Type == "json" || f.Field.Type == "jsonb")
+	f.Field.ToVector = f.Op.Kind == request.OpFullText && c != nil && c.Type != "tsvector"
 	return f
 }
 

@@ -25,8 +25,8 @@ type Field struct {
 	Transform string
 	// Default is the column's default expression.
 	Default string
-	// ToText tells that a full-text search must make a tsvector of it first.
-	ToText bool
+	// ToVector is set where a full-text search must make a tsvector of it first.
+	ToVector bool
 	// FullRow stands for the whole row, for count() in a spread.
 	FullRow bool
 }

@@ -69,6 +69,11 @@ func RangeOutOfBounds(offset, total int64) *Error {
 		WithDetails(fmt.Sprintf("An offset of %d was requested, but there are only %d rows.", offset, total))
 }
 
+// BeyondBigint is what Postgres says of a number that its bigint cannot hold.
+func BeyondBigint(number string) *Error {
+	return NewError(http.StatusBadRequest, "22003", `value "`+number+`" is out of range for type bigint`)
+}
+
 // LimitWithoutOrder is PGRST109: a limited write that does not say which rows.
 func LimitWithoutOrder() *Error {
 	return NewError(http.StatusBadRequest, "PGRST109", "A 'limit' was applied without an explicit 'order'").

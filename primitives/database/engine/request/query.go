@@ -2,7 +2,6 @@ package request
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -108,14 +107,16 @@ func canonical(pairs []pair) string {
 		if i > 0 {
 			b.WriteByte('&')
 		}
-		escape(&b, p.key)
+		Escape(&b, p.key)
 		b.WriteByte('=')
-		escape(&b, p.value)
+		Escape(&b, p.value)
 	}
 	return b.String()
 }
 
-func escape(b *strings.Builder, s string) {
+// Escape writes s percent-encoded, for a name or a value of a query string.
+// RFC 3986 §2.3.
+func Escape(b *strings.Builder, s string) {
 	const hex = "0123456789ABCDEF"
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -159,9 +160,8 @@ type queryParser struct {
 }
 
 type keyedRange struct {
-	path             []string
-	limit, offset    int64
-	hasLimit, hasOff bool
+	path          []string
+	limit, offset number
 }
 
 // parseQuery parses the raw query string. isCall is true for a function
@@ -329,13 +329,11 @@ func (p *queryParser) addRange(q pair) *Error {
 		p.rangeOf[embed] = i
 		p.ranges = append(p.ranges, keyedRange{path: path})
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(q.value), 10, 64)
-	isNumber := err == nil && n <= maxRange && n >= -maxRange
-	k := &p.ranges[i]
-	if lastWord(q.key) == "limit" {
-		k.limit, k.hasLimit = n, isNumber
+	n := parseNumber(strings.TrimSpace(q.value))
+	if k := &p.ranges[i]; lastWord(q.key) == "limit" {
+		k.limit = n
 	} else {
-		k.offset, k.hasOff = n, isNumber
+		k.offset = n
 	}
 	return nil
 }

@@ -1,19 +1,22 @@
 package request
 
 import (
+	"cmp"
+	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
 )
-
-// maxRange keeps sums of bounds inside int64.
-const maxRange = 1 << 60
 
 // Range is a window of rows: First and Last are zero-based and inclusive;
 // Last counts only unless Open.
 type Range struct {
 	First, Last int64
 	Open        bool
+	// OffsetBeyond and LimitBeyond are the offset and the limit where no bigint
+	// holds them, and else empty. See Beyond.
+	OffsetBeyond, LimitBeyond string
 }
 
 // AllRows is the range without limit and offset.
@@ -25,6 +28,12 @@ func (r Range) IsAll() bool { return r.Open && r.First == 0 }
 // Limit is the number of rows of the range; ok is false without a limit.
 func (r Range) Limit() (rows int64, ok bool) { return 1 + r.Last - r.First, !r.Open }
 
+// Beyond is the limit or the offset of the range that no bigint holds.
+func (r Range) Beyond() (number string, ok bool) {
+	number = cmp.Or(r.LimitBeyond, r.OffsetBeyond)
+	return number, number != ""
+}
+
 func (r Range) empty() bool     { return !r.Open && r.Last < r.First }
 func (r Range) limitZero() bool { return !r.Open && r.Last == -1 && r.First == 0 }
 
@@ -34,14 +43,15 @@ func (r Range) intersect(o Range) Range {
 	if r.empty() || o.empty() {
 		return Range{First: 1, Last: 0}
 	}
-	out := Range{First: max(r.First, o.First), Open: r.Open && o.Open}
+	out := Range{First: r.First, OffsetBeyond: r.OffsetBeyond, Open: r.Open && o.Open}
+	if o.First > r.First {
+		out.First, out.OffsetBeyond = o.First, o.OffsetBeyond
+	}
 	switch {
-	case r.Open:
-		out.Last = o.Last
-	case o.Open:
-		out.Last = r.Last
+	case r.Open, !o.Open && o.Last < r.Last:
+		out.Last, out.LimitBeyond = o.Last, o.LimitBeyond
 	default:
-		out.Last = min(r.Last, o.Last)
+		out.Last, out.LimitBeyond = r.Last, r.LimitBeyond
 	}
 	return out
 }
@@ -52,19 +62,51 @@ func (r Range) Restrict(rows int64) Range {
 	if r.limitZero() {
 		return r
 	}
-	return r.intersect(Range{First: 0, Last: r.First + rows - 1})
+	return r.intersect(Range{First: 0, Last: lastOf(r.First, rows)})
+}
+
+// lastOf is the last of so many rows from first, and no more than a bigint.
+func lastOf(first, rows int64) int64 {
+	if first > 0 && rows > math.MaxInt64-first {
+		return math.MaxInt64
+	}
+	return first + rows - 1
+}
+
+// number is an integer of the request. beyond is its text if it is greater than
+// a bigint or less, and n the bigint next to it.
+type number struct {
+	n      int64
+	beyond string
+	given  bool
+}
+
+// parseNumber reads an integer of any length; anything else is not given.
+func parseNumber(text string) number {
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err == nil:
+		return number{n: n, given: true}
+	case errors.Is(err, strconv.ErrRange):
+		if digits, negative := strings.CutPrefix(text, "-"); negative {
+			return number{n, "-" + strings.TrimLeft(digits, "0"), true}
+		}
+		return number{n, strings.TrimLeft(text, "+0"), true}
+	}
+	return number{}
 }
 
 func (k keyedRange) window() Range {
-	switch {
-	case k.hasLimit && k.hasOff:
-		return Range{First: k.offset, Last: k.offset + k.limit - 1}
-	case k.hasLimit:
-		return Range{First: 0, Last: k.limit - 1}
-	case k.hasOff:
-		return Range{First: k.offset, Open: true}
+	out := AllRows()
+	if k.offset.given {
+		out.First, out.OffsetBeyond = k.offset.n, k.offset.beyond
 	}
-	return AllRows()
+	if k.limit.given {
+		out.Open = false
+		// Below zero, every limit is as wrong as any other.
+		out.Last, out.LimitBeyond = lastOf(out.First, max(k.limit.n, -1)), k.limit.beyond
+	}
+	return out
 }
 
 // headerRange reads "first-last" or "first-"; anything else is all rows.
@@ -74,18 +116,16 @@ func headerRange(h http.Header) Range {
 	if !ok || !digits(first) || (last != "" && !digits(last)) {
 		return AllRows()
 	}
-	from, err := strconv.ParseInt(first, 10, 64)
-	if err != nil || from > maxRange {
-		return AllRows()
-	}
+	from := parseNumber(first)
 	if last == "" {
-		return Range{First: from, Open: true}
+		return Range{First: from.n, OffsetBeyond: from.beyond, Open: true}
 	}
-	to, err := strconv.ParseInt(last, 10, 64)
-	if err != nil || to > maxRange {
-		return Range{First: from, Open: true}
+	to := parseNumber(last)
+	out := Range{First: from.n, OffsetBeyond: from.beyond, Last: to.n, LimitBeyond: to.beyond}
+	if from.n == 0 && to.n == math.MaxInt64 {
+		out.LimitBeyond = cmp.Or(to.beyond, "9223372036854775808") // one more than last
 	}
-	return Range{First: from, Last: to}
+	return out
 }
 
 func digits(s string) bool {

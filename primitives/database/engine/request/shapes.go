@@ -91,7 +91,7 @@ func (s Shapes) WithValues(r *Request, values []string) *Request {
 		if !found {
 			break
 		}
-		escape(&b, values[after[0]-'A'])
+		Escape(&b, values[after[0]-'A'])
 		rest = after[1:]
 	}
 	own := *r

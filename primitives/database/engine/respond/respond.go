@@ -3,7 +3,6 @@ package respond
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -182,7 +181,9 @@ func location(name string, key []KeyValue) string {
 		if k.Null {
 			value = "is.null"
 		}
-		b.WriteString(url.QueryEscape(k.Column) + "=" + strings.ReplaceAll(url.QueryEscape(value), "+", "%20"))
+		request.Escape(&b, k.Column)
+		b.WriteByte('=')
+		request.Escape(&b, value)
 	}
 	return b.String()
 }

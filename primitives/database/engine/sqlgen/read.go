@@ -41,11 +41,16 @@ func (w *writer) from(r *plan.Read) {
 	}
 }
 
-// read writes the query of a node and its embeds.
-func (w *writer) read(r *plan.Read) { w.node(r, false) }
+// read writes the query of a plan's resource and its embeds. Where the text of
+// an embed is seen, its blanks and the order of its members are those of jsonb,
+// as PostgREST has them; a JSON answer does without the cost.
+func (w *writer) read(p *plan.Plan) {
+	w.node(p.Read, p.Rendering == plan.RenderCSV || p.Rendering == plan.RenderCustom)
+}
 
-// node writes the query of a node. comparable tells that somebody above groups
-// by its columns, which JSON must be jsonb for.
+// node writes the query of a node and its embeds, which are jsonb where
+// comparable is set: somebody above groups by its columns, which json does not
+// allow, or shows them as text.
 func (w *writer) node(r *plan.Read, comparable bool) {
 	ref := reference(r)
 	w.s("SELECT ")
@@ -168,7 +173,7 @@ func (w *writer) lateral(c *plan.Read, e plan.EmbedSelect, comparable bool) {
 	}
 	w.as(c.Alias)
 	w.s(" FROM ( ")
-	w.read(c)
+	w.node(c, false)
 	w.s(" ) AS ")
 	w.ident(c.Alias)
 	w.s(" ) AS ")

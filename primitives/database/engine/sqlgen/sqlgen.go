@@ -98,12 +98,12 @@ func read(p *plan.Plan, o Options) Query {
 	case Columns:
 		w.columns(p)
 	case Rows:
-		w.rows(p, func() { w.read(p.Read) })
+		w.rows(p, func() { w.read(p) })
 	case Records:
-		w.read(p.Read)
+		w.read(p)
 	default:
 		w.s("WITH pgrst_result AS ( ")
-		w.read(p.Read)
+		w.read(p)
 		w.s(" ) ")
 		w.body(p, nil)
 	}
@@ -316,16 +316,16 @@ func call(p *plan.Plan, o Options) Query {
 	w.s(") ")
 	switch q.Output {
 	case Rows:
-		w.rows(p, func() { w.read(p.Read) })
+		w.rows(p, func() { w.read(p) })
 		q.Main = w.statement()
 		return q
 	case Records:
-		w.read(p.Read)
+		w.read(p)
 		q.Main = w.statement()
 		return q
 	}
 	w.s(", pgrst_result AS ( ")
-	w.read(p.Read)
+	w.read(p)
 	w.s(" ) ")
 	var total func()
 	if o.Count {
@@ -410,10 +410,10 @@ func (w *writer) returned(p *plan.Plan, out Output) {
 	w.s(") ")
 	switch out {
 	case Rows:
-		w.rows(p, func() { w.read(p.Read) })
+		w.rows(p, func() { w.read(p) })
 		return
 	case Records:
-		w.read(p.Read)
+		w.read(p)
 		return
 	}
 	w.s(", pgrst_result AS ( ")
@@ -421,7 +421,7 @@ func (w *writer) returned(p *plan.Plan, out Output) {
 		// What the caller selects may not be among what is returned.
 		w.s("SELECT * FROM ", plan.SourceName)
 	} else {
-		w.read(p.Read)
+		w.read(p)
 	}
 	w.s(" ) ")
 	w.body(p, nil)

@@ -231,7 +231,7 @@ func (w *writer) filter(table schema.Name, f *plan.Filter) {
 		w.s("NOT ")
 	}
 	// Only the bare column is compared: the cast is applied to the value.
-	if f.Field.ToText {
+	if f.Field.ToVector {
 		w.s("to_tsvector(")
 		if op.Language != "" {
 			w.text(op.Language)
