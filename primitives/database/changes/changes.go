@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/insforge/insforge-go/primitives/database/session"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
@@ -143,39 +145,47 @@ func (s *Service) Apply(ctx context.Context, version, name, sql string) (Migrati
 		return Migration{}, noStatement()
 	}
 	m := Migration{Version: version, Name: name, Statements: texts(statements)}
-	err = s.alone(ctx, s.limits.Migration, func(ctx context.Context, x *work) error {
-		if err := s.record(ctx, x, &m); err != nil {
-			return err
-		}
-		if err := x.run(ctx, statements); err != nil {
-			return err
-		}
-		return x.commit(ctx)
+	err = s.alone(ctx, s.limits.Migration, func(ctx context.Context, x *session.Session) error {
+		return x.Run(ctx, session.Work{
+			Before: func(ctx context.Context, tx pg.Tx) error {
+				tx.OnCommit(func() { s.announce(statements) })
+				return s.record(ctx, tx, &m)
+			},
+			SQL:  func(ctx context.Context, tx pg.Tx) error { return run(ctx, tx, statements) },
+			Name: "the migration", Look: "GET /api/database/migrations lists it if it was applied, which is whole or not at all.",
+		})
 	})
 	if err != nil {
 		return Migration{}, err
 	}
+	return m, nil
+}
+
+func (s *Service) announce(statements []sqltext.Statement) {
 	s.events.Publish(events.DataUpdate{
 		Resource: events.Database,
 		Changes:  append([]events.Change{{Type: "migration"}}, sqltext.Changes(statements)...),
 	})
-	return m, nil
 }
 
-// record writes what must exist if the migration does.
-func (s *Service) record(ctx context.Context, x *work, m *Migration) error {
+// record writes what must exist if the migration does, once other migrations
+// have ended.
+func (s *Service) record(ctx context.Context, tx pg.Tx, m *Migration) error {
+	if _, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL lock_timeout = %d`, s.limits.Turn.Milliseconds())); err != nil {
+		return err
+	}
 	var at *time.Time
-	err := x.tx.QueryRow(ctx, `SELECT system.record_migration($1, $2, $3, $4)`, s.token, m.Version, m.Name, m.Statements).Scan(&at)
+	err := tx.QueryRow(ctx, `SELECT system.record_migration($1, $2, $3, $4)`, s.token, m.Version, m.Name, m.Statements).Scan(&at)
 	switch {
 	case pg.State(err) == pgerrcode.LockNotAvailable:
 		return s.busy().Because(err)
 	case err != nil:
 		return err
 	case at == nil:
-		return s.notNewer(ctx, x, m.Version)
+		return notNewer(ctx, tx, m.Version)
 	}
 	m.CreatedAt = rest.Time(*at)
-	err = s.audit.Record(ctx, x.tx, audit.Entry{Module: audit.Database, Action: "CREATE_CUSTOM_MIGRATION", Details: struct {
+	err = s.audit.Record(ctx, tx, audit.Entry{Module: audit.Database, Action: "CREATE_CUSTOM_MIGRATION", Details: struct {
 		Name           string `json:"name"`
 		Version        string `json:"version"`
 		StatementCount int    `json:"statementCount"`
@@ -183,14 +193,14 @@ func (s *Service) record(ctx context.Context, x *work, m *Migration) error {
 	if err != nil {
 		return err
 	}
-	_, err = x.tx.Exec(ctx, `NOTIFY pgrst, 'reload schema'`)
+	_, err = tx.Exec(ctx, `NOTIFY pgrst, 'reload schema'`)
 	return err
 }
 
 // notNewer is the refusal of a version that came too late.
-func (s *Service) notNewer(ctx context.Context, x *work, version string) error {
+func notNewer(ctx context.Context, tx pg.Tx, version string) error {
 	var newest string
-	err := x.tx.QueryRow(ctx, `
+	err := tx.QueryRow(ctx, `
 		SELECT version
 		  FROM system.custom_migrations
 		 ORDER BY version::numeric DESC

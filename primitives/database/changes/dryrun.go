@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/insforge/insforge-go/primitives/database/session"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
@@ -75,12 +76,8 @@ func (s *Service) DryRun(ctx context.Context, sql string) (Report, error) {
 	for _, f := range risks(statements) {
 		r.add(f)
 	}
-	err = s.alone(ctx, s.limits.DryRun, func(ctx context.Context, x *work) error {
-		if err := x.run(ctx, statements); err != nil {
-			return err
-		}
-		_, err := x.tx.Exec(ctx, `SET CONSTRAINTS ALL IMMEDIATE`)
-		return deferred(err)
+	err = s.alone(ctx, s.limits.DryRun, func(ctx context.Context, x *session.Session) error {
+		return x.Try(ctx, session.Work{SQL: func(ctx context.Context, tx pg.Tx) error { return run(ctx, tx, statements) }})
 	})
 	return r, r.execution(err)
 }

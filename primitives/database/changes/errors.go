@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/refusal"
+	"github.com/insforge/insforge-go/primitives/database/session"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
@@ -25,12 +26,13 @@ type failure struct {
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// deferred marks an error that no single statement made.
-func deferred(err error) error {
-	if pg.State(err) == "" {
-		return err
+// atEnd is the answer when no single statement failed, but the end of them.
+func atEnd(err error) error {
+	var deferred *session.Deferred
+	if errors.As(err, &deferred) {
+		return answer(&failure{err: err})
 	}
-	return &failure{err: err}
+	return err
 }
 
 // where says which statement failed, for people.
@@ -102,16 +104,4 @@ func tookTooLong(limit time.Duration, cause error) *fault.Error {
 	return fault.New(http.StatusInternalServerError, fault.InternalError,
 		fmt.Sprintf("The SQL took longer than %s and was rolled back", limit)).
 		Next("Divide it into several migrations, or change large tables in smaller steps.").Because(errors.Join(errTooSlow, cause))
-}
-
-func connectionLost(cause error) *fault.Error {
-	return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure,
-		"The connection to the database was lost; nothing was changed").
-		Next("Try again; insforge doctor tells why if it happens again.").Because(cause)
-}
-
-func unknownOutcome(cause error) *fault.Error {
-	return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure,
-		"The connection to the database was lost while the migration was being committed").
-		Next("GET /api/database/migrations tells whether it was applied, which is whole or not at all.").Because(cause)
 }

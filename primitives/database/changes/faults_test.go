@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,6 +114,18 @@ func TestTimeIsLimited(t *testing.T) {
 	}
 }
 
+func TestLimitsOfAMigrationAreItsOwn(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	p.Refused(p.apply("1", dbtest.LimitsItself), http.StatusBadRequest, fault.DatabaseValidationError, "statement timeout")
+	report := p.OK(p.dryRun(dbtest.LimitsItself), http.StatusOK).Body
+	if text, _ := dbtest.Member(report, "error").(string); !strings.Contains(text, "statement timeout") {
+		t.Errorf("got %v, want a report of the timeout", report)
+	}
+	p.untouched("a migration that ends itself")
+	p.OK(p.apply("1", dbtest.LeavesLimits), http.StatusCreated)
+}
+
 func TestNobodyWaitsLongForOthers(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -213,7 +226,7 @@ func pgQuote(sql string) string {
 const leavings = `
 	CREATE TEMP TABLE pg_class (n int); CREATE TEMP TABLE custom_migrations (n int);
 	PREPARE mine AS SELECT 1; LISTEN mine; SELECT pg_advisory_lock(42); SET work_mem = '1MB'; DECLARE c CURSOR WITH HOLD FOR SELECT 1;
-	DO $$ BEGIN EXECUTE 'SET search_' || 'path = evil, pg_catalog'; EXECUTE 'SET RO' || 'LE anon'; EXECUTE 'SET statement_' || 'timeout = 1'; END $$`
+	DO $$ BEGIN EXECUTE 'SET search_' || 'path = evil, pg_catalog'; EXECUTE 'SET RO' || 'LE anon'; EXECUTE 'SET statement_' || 'timeout = ''1h'''; END $$`
 
 func TestNothingOfASessionReachesTheNext(t *testing.T) {
 	t.Parallel()
@@ -241,8 +254,8 @@ func TestAMigrationBeginsInACleanSession(t *testing.T) {
 		p.ExecAdmin(`CREATE TEMP TABLE IF NOT EXISTS pg_stat_activity (pid int, backend_start timestamptz); SET search_path = evil, pg_catalog;
 			SET standard_conforming_strings = off`)
 	}
-	p.ExecAdmin(`SET statement_timeout = 1; SET default_transaction_read_only = on`)
-	p.OK(p.apply("1", `CREATE TABLE plain (t text); INSERT INTO plain VALUES ('a\'); SELECT pg_sleep(0.05)`), http.StatusCreated)
+	p.ExecAdmin(`SET statement_timeout = '1h'; SET default_transaction_read_only = on`)
+	p.OK(p.apply("1", `CREATE TABLE plain (t text); INSERT INTO plain VALUES ('a\'); DO $$ BEGIN ASSERT current_setting('statement_timeout') <> '1h'; END $$`), http.StatusCreated)
 	if got := dbtest.Value[string](p.Product, `SELECT t FROM public.plain`); got != `a\` {
 		t.Errorf("got %q, want one backslash", got)
 	}

@@ -83,6 +83,29 @@ func WriteError(err error, c rest.Context) {
 	_ = c.JSON(f.Status, map[string]any{"error": f.Code, "message": f.Message, "nextActions": f.NextActions})
 }
 
+// LeavesLimits is SQL that leaves limits of time and other settings, and fails
+// if they are in force at the commit, when it can look: in code that was
+// deferred once more.
+const LeavesLimits = `
+	CREATE TABLE public.late (n int);
+	CREATE FUNCTION public.late() RETURNS trigger LANGUAGE plpgsql AS $f$
+	BEGIN
+	  IF NEW.n = 1 THEN
+	    SET CONSTRAINTS ALL DEFERRED;
+	    INSERT INTO public.late VALUES (2);
+	    EXECUTE 'SET statement_timeout = ''1h''';
+	  ELSIF current_setting('statement_timeout') = '1h' OR current_setting('lock_timeout') = '1h' OR current_setting('work_mem') = '77MB' THEN
+	    RAISE EXCEPTION 'the commit has the settings of the SQL';
+	  END IF;
+	  RETURN NULL;
+	END $f$;
+	CREATE CONSTRAINT TRIGGER late AFTER INSERT ON public.late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.late();
+	INSERT INTO public.late VALUES (1);
+	SET lock_timeout = '1h'; SET work_mem = '77MB'`
+
+// LimitsItself is SQL that a limit of its own ends.
+const LimitsItself = `DO $$ BEGIN EXECUTE 'SET statement_timeout = 1'; END $$; SELECT pg_sleep(600)`
+
 // Product is mounted routes on a database of their own.
 type Product struct {
 	T       *testing.T

@@ -72,17 +72,6 @@ func (s *Service) resultTooLarge() *fault.Error {
 		Next("Select fewer rows or columns, or page with LIMIT and a condition on the key.")
 }
 
-// known reports whether err is an answer already.
-func known(err error) bool {
-	var f *fault.Error
-	return errors.As(err, &f)
-}
-
-func connectionLost(cause error) *fault.Error {
-	return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure, "The connection to the database was lost while the SQL ran").
-		Next("See whether it took effect before you send it again.").Because(cause)
-}
-
 func (s *Service) textTooLong() *fault.Error {
 	return fault.New(http.StatusRequestEntityTooLarge, fault.InvalidInput, fmt.Sprintf("The SQL is longer than %d bytes", s.limits.TextBytes)).
 		Next("Send it in parts, or upload it with POST /api/database/advance/import.")

@@ -3,6 +3,7 @@ package rawsql
 import (
 	"context"
 
+	"github.com/insforge/insforge-go/primitives/database/session"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/database/values"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -13,6 +14,16 @@ const explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
 
 // pipelined is how many statements are sent before an answer is read.
 const pipelined = 256
+
+// connection is the session of one request.
+type connection struct {
+	*session.Session
+	s        *Service
+	prepared int // statements, so far
+}
+
+// raw is the connection below pgx, for statements whose results are streamed.
+func (x *connection) raw() *pgconn.PgConn { return x.PgConn() }
 
 // execute runs the statements by the extended protocol, so that the server
 // makes sure that each is one command. The result is that of a single

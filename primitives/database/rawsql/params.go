@@ -85,8 +85,8 @@ func whole(raw json.RawMessage) json.RawMessage {
 // prepare prepares a statement and returns its name and the types of its
 // parameters.
 func (x *connection) prepare(ctx context.Context, sql string) (name string, types []values.Type, err error) {
-	x.statements++
-	name = fmt.Sprintf("insforge raw sql %d", x.statements)
+	x.prepared++
+	name = fmt.Sprintf("insforge raw sql %d", x.prepared)
 	statement, err := x.raw().Prepare(ctx, name, sql, nil)
 	if err != nil {
 		return "", nil, err

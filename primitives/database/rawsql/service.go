@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
+	"github.com/insforge/insforge-go/primitives/database/session"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
@@ -43,6 +44,10 @@ func (l Limits) orDefault() Limits {
 		Queue:     cmp.Or(l.Queue, 10*time.Second),
 	}
 }
+
+// rowShare is which part of a result one row may be: as JSON it may grow to
+// several times its size, in memory.
+const rowShare = 4
 
 // Deps are what rawsql needs from the rest of the product.
 type Deps struct {
@@ -111,26 +116,18 @@ func (s *Service) Run(ctx context.Context, q Query) (*Result, error) {
 	defer release()
 	limited, cancel := context.WithTimeout(ctx, s.limits.Request)
 	defer cancel()
-	x, err := s.open(limited, q.Root)
+	x, err := session.Open(limited, s.db, session.Options{
+		Root: q.Root, MaxRow: int(s.limits.Bytes / rowShare), Statement: s.limits.Statement,
+	})
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.run(limited, x, job{Query: q, statements: statements})
-	broken := x.IsClosed()
-	x.Close(limited)
-	switch {
-	case err == nil:
-		return result, nil
-	case ctx.Err() != nil:
-		return nil, err
-	case limited.Err() != nil:
+	defer x.Close(limited)
+	result, err := s.run(limited, &connection{Session: x, s: s}, job{Query: q, statements: statements})
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
 		return nil, s.tookTooLong(err)
-	case known(err):
-		return nil, err
-	case broken || pg.Gone(err):
-		return nil, connectionLost(err)
 	}
-	return nil, err
+	return result, err
 }
 
 // read splits and judges the text.

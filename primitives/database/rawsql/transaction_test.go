@@ -47,7 +47,7 @@ func TestWhatTheSQLLeavesBehindHasNoSayInTheEnd(t *testing.T) {
 		`DO $$ BEGIN SET search_path = trap, public; END $$; INSERT INTO public.t VALUES (1)`,
 		`DO $$ BEGIN EXECUTE 'RESET ROLE'; END $$`,
 		`DO $$ BEGIN EXECUTE 'SET ROLE anon'; END $$`,
-		`DO $$ BEGIN EXECUTE 'SET statement_timeout = 1'; END $$`,
+		`DO $$ BEGIN EXECUTE 'SET statement_timeout = ''1h'''; END $$`,
 		`CREATE TEMP TABLE jsonb (a int); CREATE DOMAIN pg_temp.inet AS text CHECK (value = 'never')`,
 	} {
 		p.OK(p.run(sql), 200)
@@ -61,6 +61,15 @@ func TestWhatTheSQLLeavesBehindHasNoSayInTheEnd(t *testing.T) {
 		t.Errorf("got %s, want an error", a.Text)
 	}
 	p.Equal(p.rows(p.run(`SELECT count(*)::int FROM t WHERE a = 2`)), `[{"count":0}]`)
+}
+
+func TestLimitsOfTheSQLAreItsOwn(t *testing.T) {
+	t.Parallel()
+	p := start(t, rawsql.Limits{})
+	for _, run := range []func(string, ...any) dbtest.Answer{p.run, p.root} {
+		p.Refused(run(dbtest.LimitsItself), 400, fault.DatabaseValidationError, "statement timeout")
+	}
+	p.OK(p.run(dbtest.LeavesLimits), 200)
 }
 
 func TestWhatCannotRunInATransactionRunsAlone(t *testing.T) {

@@ -1,19 +1,29 @@
-// Package session opens connections for SQL that callers bring. Such SQL may
-// leave settings, temporary tables, prepared statements and locks behind, and
-// code in it may leave the role it was given. So nobody uses its connection
-// before or after, and what it did is sealed before it is committed.
+// Package session runs SQL that callers bring.
+//
+// Such SQL may leave settings, temporary tables, prepared statements and locks
+// behind, and code in it may leave the role it was given. So it has a
+// connection that nobody uses before or after, and one way through it:
+//
+//	enter    begin, do what must be done before the SQL, take over its settings
+//	run      the caller's SQL
+//	settle   check deferred constraints while the caller's role is in force
+//	seal     put our own settings in place, record what happened, refuse a
+//	         transaction that changed roles, allow no more writes
+//	commit
+//
+// Raw SQL, migrations, imports and bulk upserts all go that way (Session.Run);
+// a dry run turns back after settle (Session.Try).
 package session
 
 import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
-	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -21,25 +31,35 @@ import (
 // goodbye bounds what is done for a session after its request.
 const goodbye = 5 * time.Second
 
-// Options say what kind of session it is.
+// Options describe a session.
 type Options struct {
 	// Root connects as the database owner, instead of as callers do.
 	Root bool
-	// MaxRow bounds a row of a result, in bytes; one that is larger breaks the
-	// connection before it is read. Zero does not.
+	// MaxRow bounds a row of a result, in bytes; a larger one breaks the
+	// connection before it is read. Zero is no bound.
 	MaxRow int
+	// SearchPath is a schema, the only one that the SQL finds unqualified names
+	// in. Empty means the database's own search path.
+	SearchPath string
+	// Lock and Statement are how long a statement may wait for a lock and run,
+	// ours as well as the caller's; zero is no limit.
+	Lock, Statement time.Duration
 }
 
 // Session is a connection for one request.
 type Session struct {
 	*pgx.Conn
-	db     *pg.DB
-	opened time.Time
+	db      *pg.DB
+	options Options
+	role    string // that the SQL runs as; NONE is the login's own
+	opened  time.Time
 }
 
-// Open connects. The session has no role yet but its login's, which as
-// callers do may do nothing but take a role of callers. Whoever opens a
-// Session closes it.
+// Open connects as callers do and takes the role of the caller in ctx, or
+// connects as the owner. The caller closes the Session.
+//
+// Role and limits are set outside of transactions, so that they stay when the
+// first one is rolled back.
 func Open(ctx context.Context, db *pg.DB, o Options) (*Session, error) {
 	config := db.ConnConfig(o.Root)
 	if name := identity.CallFrom(ctx).ApplicationName(); name != "" {
@@ -56,11 +76,38 @@ func Open(ctx context.Context, db *pg.DB, o Options) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	return &Session{Conn: conn, db: db, opened: time.Now()}, nil
+	s := &Session{Conn: conn, db: db, options: o, role: "NONE", opened: time.Now()}
+	settings := s.settings("SET")
+	if o.SearchPath != "" {
+		settings += "; SET search_path = " + quote.Identifier(o.SearchPath)
+	}
+	if !o.Root {
+		p := identity.From(ctx)
+		s.role = string(p.Role())
+		settings += `; SET "request.jwt.claims" = ` + quote.Literal(p.Claims) + `; SET ROLE ` + s.role
+	}
+	if err := s.simple(ctx, settings); err != nil {
+		s.Close(ctx)
+		return nil, fmt.Errorf("prepare the session: %w", err)
+	}
+	return s, nil
+}
+
+// settings are statements that set how SQL is read and how long it may take.
+// verb is SET or SET LOCAL.
+func (s *Session) settings(verb string) string {
+	return fmt.Sprintf("%[1]s client_encoding = 'UTF8'; %[1]s standard_conforming_strings = on; %[1]s lock_timeout = %[2]d; %[1]s statement_timeout = %[3]d",
+		verb, s.options.Lock.Milliseconds(), s.options.Statement.Milliseconds())
+}
+
+// simple runs statements that return nothing, in one round trip.
+func (s *Session) simple(ctx context.Context, sql string) error {
+	_, err := s.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
+	return err
 }
 
 // Close ends the session, which rolls back what was not committed. When ctx
-// ended first, or nobody wants the rest of a result, a statement may still
+// ended first, or the rest of a result is not wanted, a statement may still
 // run: it was asked to stop, which SQL can ignore, so the server is told to
 // end it.
 func (s *Session) Close(ctx context.Context) {
@@ -79,34 +126,4 @@ func (s *Session) Close(ctx context.Context) {
 		})
 	}
 	_ = s.Conn.Close(ctx) // there is nothing to lose
-}
-
-// Seal is the last thing before the commit of SQL that ran as a caller, under
-// a search_path that begins with pg_catalog. It returns 403 FORBIDDEN for a
-// transaction that changed roles, which must then be rolled back, and keeps
-// the commit itself from changing anything.
-//
-// Every role may change its own password and settings, so code that leaves the
-// caller's role could lock the product out of its own login. The guards on
-// text do not see into code; the locks on the catalogs of roles, which last
-// until the commit, tell. Deferred code, which should have run by now, may
-// have deferred more of itself, to run at the commit, behind this check: from
-// here on it can only read.
-func Seal(ctx context.Context, tx pgx.Tx) error {
-	var changed bool
-	err := tx.QueryRow(ctx, `
-		SELECT EXISTS (
-		  SELECT FROM pg_catalog.pg_locks
-		   WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND mode <> 'AccessShareLock'
-		     AND relation IN ('pg_catalog.pg_authid'::regclass, 'pg_catalog.pg_auth_members'::regclass, 'pg_catalog.pg_db_role_setting'::regclass))`,
-		pgx.QueryExecModeSimpleProtocol).Scan(&changed)
-	if err != nil {
-		return err
-	}
-	if changed {
-		return fault.New(http.StatusForbidden, fault.Forbidden, "The SQL changes a role or its settings, which is not allowed").
-			Next("Leave that out, also of functions and DO blocks. Nothing was changed.")
-	}
-	_, err = tx.Exec(ctx, `SET TRANSACTION READ ONLY`)
-	return err
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/session"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
 	"github.com/jackc/pgx/v5"
@@ -72,30 +74,79 @@ func TestNothingIsChangedBehindTheSeal(t *testing.T) {
 	}
 }
 
-// inTransaction runs sql as an administrator, seals and commits.
+// inTransaction runs sql as an administrator.
 func inTransaction(t *testing.T, db *pg.DB, sql string) error {
 	t.Helper()
-	ctx := t.Context()
-	s, err := session.Open(ctx, db, session.Options{})
+	return withSession(t, db, session.Options{Statement: time.Minute}, func(ctx context.Context, s *session.Session) error {
+		return s.Run(ctx, session.Work{SQL: statements(sql)})
+	})
+}
+
+// withSession hands a session of an administrator to f.
+func withSession(t *testing.T, db *pg.DB, o session.Options, f func(context.Context, *session.Session) error) error {
+	t.Helper()
+	ctx := identity.With(t.Context(), identity.NewAdmin(identity.Admin, "local:admin"))
+	s, err := session.Open(ctx, db, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close(ctx)
-	tx, err := s.Begin(ctx)
+	return f(ctx, s)
+}
+
+func statements(sql string) func(context.Context, pg.Tx) error {
+	return func(ctx context.Context, tx pg.Tx) error {
+		_, err := tx.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
+		return err
+	}
+}
+
+// What the SQL sets has no say in what the product does before and after it.
+func TestTheProductsPartsHaveSettingsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	const settings = `SELECT current_user || ' ' || current_setting('search_path') || ' ' || current_setting('statement_timeout') || ' ' || current_setting('lock_timeout') ||
+		' ' || current_setting('client_encoding') || ' ' || current_setting('work_mem')`
+	look := func(into *string) func(context.Context, pg.Tx) error {
+		return func(ctx context.Context, tx pg.Tx) error { return tx.QueryRow(ctx, settings).Scan(into) }
+	}
+	var before, sql, after string
+	err := withSession(t, db, session.Options{SearchPath: "auth", Lock: time.Second, Statement: time.Minute}, func(ctx context.Context, s *session.Session) error {
+		return s.Run(ctx, session.Work{
+			Before: look(&before),
+			SQL: func(ctx context.Context, tx pg.Tx) error {
+				if err := look(&sql)(ctx, tx); err != nil {
+					return err
+				}
+				return statements(`SET work_mem = '77MB'; SET search_path = public; SET ROLE anon; SET statement_timeout = '1h'; SET lock_timeout = '1h'; SET client_encoding = 'LATIN1'`)(ctx, tx)
+			},
+			Record: look(&after),
+		})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, q := range []string{
-		`SET LOCAL ROLE project_admin`, sql, `SET CONSTRAINTS ALL IMMEDIATE`, `SET LOCAL search_path = pg_catalog, pg_temp`,
-	} {
-		if _, err := tx.Exec(ctx, q, pgx.QueryExecModeSimpleProtocol); err != nil {
-			t.Fatalf("%s: %v", q, err)
+	const ours = "project_admin pg_catalog, pg_temp 1min 1s UTF8 4MB"
+	if before != ours || after != ours {
+		t.Errorf("before and after the SQL got\n%s\n%s, want\n%s", before, after, ours)
+	}
+	if want := "project_admin auth 1min 1s UTF8 4MB"; sql != want {
+		t.Errorf("the SQL got %s, want %s", sql, want)
+	}
+}
+
+func TestALimitThatTheSQLSetsItselfIsItsOwnMistake(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for _, ours := range []time.Duration{0, time.Minute} {
+		err := withSession(t, db, session.Options{Statement: ours}, func(ctx context.Context, s *session.Session) error {
+			return s.Try(ctx, session.Work{SQL: statements(`SET statement_timeout = 1; SELECT pg_sleep(600)`)})
+		})
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Status != http.StatusBadRequest || !strings.Contains(f.NextActions, "statement_timeout") {
+			t.Errorf("within %v: got %v, want a 400 that says so", ours, err)
 		}
 	}
-	if err := session.Seal(ctx, tx); err != nil {
-		return err
-	}
-	return tx.Commit(ctx)
 }
 
 func TestCloseEndsWhatDoesNotLetItselfBeCancelled(t *testing.T) {

@@ -45,19 +45,6 @@ func busy(err error) *fault.Error {
 		Next("Try again once long-running queries and transactions on the tables have ended.").Because(err)
 }
 
-// gone is the answer when the connection broke under a transaction that was
-// not at its end.
-func gone(err error) *fault.Error {
-	return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure, "The connection to the database was lost; nothing was changed").
-		Next("Try again once the database answers.").Because(err)
-}
-
-// unknownOutcome is the answer when the connection broke during the commit.
-func unknownOutcome(err error) *fault.Error {
-	return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure, "The connection to the database was lost while the changes were committed").
-		Next("Look whether the rows are there before you try again: either all are, or none.").Because(err)
-}
-
 // diskFull returns the answer to an error of a full disk, or nil.
 func diskFull(err error) *fault.Error {
 	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) && pg.State(err) != pgerrcode.DiskFull {
@@ -83,8 +70,6 @@ func translateImport(err error) error {
 	switch {
 	case e.Code == pgerrcode.LockNotAvailable, e.Code == pgerrcode.DeadlockDetected:
 		return busy(err)
-	case strings.HasPrefix(e.Code, "57P"):
-		return gone(err)
 	case operational(e.Code):
 		return err
 	}
@@ -96,10 +81,10 @@ func translateImport(err error) error {
 	return fault.Invalid(message).Next(cmp.Or(e.Hint, "Correct the file and send it again. Nothing was imported.")).Because(err)
 }
 
-// operational reports SQLSTATEs that no file is to blame for: connections,
+// operational reports whether no file is to blame for a SQLSTATE: connections,
 // resources, the system.
 func operational(state string) bool {
-	for _, class := range []string{"08", "53", "58", "F0", "XX"} {
+	for _, class := range []string{"08", "53", "57P", "58", "F0", "XX"} {
 		if strings.HasPrefix(state, class) {
 			return true
 		}

@@ -50,15 +50,15 @@ func (s *Service) Import(ctx context.Context, file io.ReaderAt, size int64, name
 				return audit.Entry{}, err
 			}
 		}
+		tx.OnCommit(func() { s.deps.Events.Publish(events.DataUpdate{Resource: events.Database}) })
 		done.Rows, err = execute(ctx, tx, newScript(file, size))
 		return audit.Entry{Module: audit.Database, Action: "IMPORT_DATABASE", Details: map[string]any{
 			"truncate": truncate, "filename": name, "fileSize": size, "tablesAffected": done.Tables, "rowsImported": done.Rows,
-		}}, err
+		}}, translateImport(err)
 	})
 	if err != nil {
 		return Imported{}, translateImport(err)
 	}
-	s.deps.Events.Publish(events.DataUpdate{Resource: events.Database})
 	return done, nil
 }
 

@@ -223,6 +223,13 @@ func TestLeavingTheRoleGainsNothing(t *testing.T) {
 	}
 }
 
+func TestLimitsOfAFileAreItsOwn(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	p.Refused(p.importSQL(dbtest.LimitsItself), 400, fault.InvalidInput, "statement timeout")
+	p.OK(p.importSQL(dbtest.LeavesLimits), 200)
+}
+
 // waitFor waits for a condition of the database.
 func waitFor(t *testing.T, what string, condition func() bool) {
 	t.Helper()

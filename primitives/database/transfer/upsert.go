@@ -83,6 +83,11 @@ func (s *Service) Upsert(ctx context.Context, file io.Reader, u Upsert) (done Up
 	}
 	defer leave()
 	err = s.within(ctx, func(tx pg.Tx) (audit.Entry, error) {
+		tx.OnCommit(func() {
+			s.deps.Events.Publish(events.DataUpdate{Resource: events.Database, Changes: []events.Change{
+				{Type: "records", Name: string(u.Table.Schema) + "." + string(u.Table.Name)},
+			}})
+		})
 		done, err = upsert(ctx, tx, file, u)
 		var key *naming.Name
 		if u.Key != "" {
@@ -91,14 +96,11 @@ func (s *Service) Upsert(ctx context.Context, file io.Reader, u Upsert) (done Up
 		return audit.Entry{Module: audit.Database, Action: "BULK_UPSERT", Details: map[string]any{
 			"schemaName": u.Table.Schema, "table": u.Table.Name, "filename": u.Filename, "fileSize": u.Size,
 			"upsertKey": key, "rowsAffected": done.Affected, "totalRecords": done.Total,
-		}}, err
+		}}, translateUpsert(err)
 	})
 	if err != nil {
 		return Upserted{}, translateUpsert(err)
 	}
-	s.deps.Events.Publish(events.DataUpdate{Resource: events.Database, Changes: []events.Change{
-		{Type: "records", Name: string(u.Table.Schema) + "." + string(u.Table.Name)},
-	}})
 	return done, nil
 }
 
@@ -371,7 +373,7 @@ func translateUpsert(err error) error {
 	if f := diskFull(err); f != nil {
 		return f
 	}
-	if !errors.As(err, &e) || operational(e.Code) || strings.HasPrefix(e.Code, "57P") {
+	if !errors.As(err, &e) || operational(e.Code) {
 		return err
 	}
 	if e.Code == pgerrcode.LockNotAvailable || e.Code == pgerrcode.DeadlockDetected {

@@ -1,0 +1,93 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Deferred is an error of Postgres that no single statement made: what was
+// deferred to the end of the transaction failed.
+type Deferred struct{ err error }
+
+func (d *Deferred) Error() string { return d.err.Error() }
+func (d *Deferred) Unwrap() error { return d.err }
+
+func deferred(err error) error {
+	if pg.State(err) == "" {
+		return err
+	}
+	return &Deferred{err}
+}
+
+// explain turns what the SQL itself is not to blame for, and the limits that
+// it is, into the answer. begun is when the work began.
+func (s *Session) explain(ctx context.Context, begun time.Time, err error) error {
+	var known *fault.Error
+	switch {
+	case err == nil:
+		return nil
+	case s.limitedItself(begun, err):
+		return ownLimit(err)
+	case errors.As(err, &known):
+		return err
+	case ctx.Err() == nil && (pg.State(err) == "" && s.IsClosed() || pg.Gone(err)):
+		return connectionLost(err)
+	}
+	return err
+}
+
+// transactionTimeout is how Postgres 17 and later ends a transaction that is
+// open for too long.
+const transactionTimeout = "25P04"
+
+// limitedItself reports whether a limit of time ended the SQL before ours was
+// over: then the SQL set it.
+func (s *Session) limitedItself(begun time.Time, err error) bool {
+	switch pg.State(err) {
+	case pgerrcode.QueryCanceled, pgerrcode.IdleInTransactionSessionTimeout, transactionTimeout:
+		return s.options.Statement == 0 || time.Since(begun) < s.options.Statement
+	}
+	return false
+}
+
+func ownLimit(err error) error {
+	const next = "The SQL sets a limit of time for itself, such as statement_timeout: leave it out or make it longer."
+	var e *pgconn.PgError
+	errors.As(err, &e)
+	answer := fault.New(http.StatusBadRequest, fault.DatabaseValidationError, e.Message)
+	var known *fault.Error
+	if !errors.As(err, &known) {
+		return answer.Next(next).Because(err)
+	}
+	if known.Status < http.StatusInternalServerError {
+		answer = known
+	}
+	return answer.Next(strings.TrimSpace(known.NextActions + " " + next)).Because(err)
+}
+
+func changedRoles() *fault.Error {
+	return fault.New(http.StatusForbidden, fault.Forbidden, "The SQL changes a role or its settings, which is not allowed").
+		Next("Leave that out, also of functions and DO blocks. Nothing was changed.")
+}
+
+func connectionLost(cause error) *fault.Error {
+	return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure, "The connection to the database was lost; nothing was changed").
+		Next("Try again; if it happens again, insforge doctor says why.").Because(cause)
+}
+
+// outcomeUnknown is the answer when the connection broke while w.Name was
+// "being committed" or "running", so that what became of it cannot be known.
+func outcomeUnknown(w Work, while string, cause error) *fault.Error {
+	return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure,
+		fmt.Sprintf("The connection to the database was lost while %s was %s", w.Name, while)).
+		Next(w.Look).Because(cause)
+}
