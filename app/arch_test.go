@@ -96,10 +96,11 @@ func ours(pkg string) bool {
 }
 
 const (
-	kernel = "primitives/kernel"
-	pgtest = kernel + "/pg/pgtest"
-	quote  = kernel + "/quote"
-	engine = "primitives/database/engine"
+	kernel  = "primitives/kernel"
+	pgtest  = kernel + "/pg/pgtest"
+	quote   = kernel + "/quote"
+	engine  = "primitives/database/engine"
+	scratch = "embed/scratch"
 )
 
 // primitive returns the primitive that pkg belongs to, or "".
@@ -132,6 +133,10 @@ var arrows = []struct {
 		}},
 	{"pgtest is for tests: it starts servers.",
 		func(f goFile, to string) bool { return to == pgtest && !f.test }},
+	{"scratch is for tests: what it makes is deleted with the test binary.",
+		func(f goFile, to string) bool {
+			return to == scratch && !f.test && f.pkg != pgtest && f.pkg != "app/apptest"
+		}},
 	{"embed imports only embed: it knows how to run programs, not what the product does with them.",
 		func(f goFile, to string) bool { return within(f.pkg, "embed") && !within(to, "embed") }},
 	{"web and migrations import nothing of ours: they carry files into the executable.",
@@ -303,6 +308,8 @@ func TestTheArrowsCatchWhatTheyForbid(t *testing.T) {
 		{"primitives/kernel/pg/pgtest/x.go", "embed/postgres", false},
 		{"primitives/auth/x.go", pgtest, true},
 		{"primitives/auth/x_test.go", pgtest, false},
+		{"embed/postgres/x.go", scratch, true},
+		{"embed/postgres/x_test.go", scratch, false},
 		{"embed/postgres/x.go", "primitives/kernel/fault", true},
 		{"migrations/x.go", "primitives/kernel/pg", true},
 		{"web/x.go", "embed/bundle", true},

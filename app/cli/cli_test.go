@@ -21,6 +21,7 @@ import (
 	"github.com/insforge/insforge-go/app/cli"
 	"github.com/insforge/insforge-go/app/config"
 	"github.com/insforge/insforge-go/embed/bundle"
+	"github.com/insforge/insforge-go/embed/scratch"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -31,10 +32,15 @@ const nobody = 65534
 const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(inScratch{m}, map[string]func(){
 		"insforge": func() { os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr)) },
 	})
 }
+
+// inScratch runs the tests in a folder of their own.
+type inScratch struct{ *testing.M }
+
+func (m inScratch) Run() int { return scratch.Run(m.M.Run) }
 
 func TestHelpOfServeListsEverySetting(t *testing.T) {
 	t.Parallel()

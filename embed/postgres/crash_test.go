@@ -15,6 +15,7 @@ import (
 
 	"github.com/insforge/insforge-go/embed/bundle"
 	"github.com/insforge/insforge-go/embed/postgres"
+	"github.com/insforge/insforge-go/embed/scratch"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(scratch.Run(m.Run))
 }
 
 // writerProgram starts a server, prints its postmaster's number, then inserts

@@ -20,6 +20,7 @@ import (
 
 	"github.com/insforge/insforge-go/embed/bundle"
 	"github.com/insforge/insforge-go/embed/postgres"
+	"github.com/insforge/insforge-go/embed/scratch"
 	"github.com/insforge/insforge-go/migrations"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/jackc/pgx/v5"
@@ -42,7 +43,6 @@ var AuditToken = []byte("pgtest audit token")
 var server struct {
 	once sync.Once
 	*postgres.Server
-	dir string
 	err error
 }
 
@@ -55,19 +55,18 @@ var databases atomic.Int64
 // Main runs the tests of a package and stops the server they shared. It does
 // not return.
 func Main(m *testing.M) {
-	code := m.Run()
-	if server.Server != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-		if err := server.Stop(ctx); err != nil {
-			fmt.Fprintln(os.Stderr, "pgtest: stop Postgres:", err)
-			code = max(code, 1)
+	os.Exit(scratch.Run(func() int {
+		code := m.Run()
+		if server.Server != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+			defer cancel()
+			if err := server.Stop(ctx); err != nil {
+				fmt.Fprintln(os.Stderr, "pgtest: stop Postgres:", err)
+				code = max(code, 1)
+			}
 		}
-		cancel()
-	}
-	if server.dir != "" {
-		os.RemoveAll(server.dir)
-	}
-	os.Exit(code)
+		return code
+	}))
 }
 
 // New returns both pools on a fresh database with all migrations applied. It
@@ -79,7 +78,8 @@ func New(t testing.TB) *pg.DB {
 		t.Fatalf("pgtest: start Postgres: %v", server.err)
 	}
 	name := fmt.Sprintf("test_%d", databases.Add(1))
-	exec(t, fmt.Sprintf(`CREATE DATABASE %s TEMPLATE %s`, name, template))
+	// Copying files takes a third of the time of logging their pages.
+	exec(t, fmt.Sprintf(`CREATE DATABASE %s TEMPLATE %s STRATEGY FILE_COPY`, name, template))
 	db, err := pg.Open(t.Context(), pg.Config{OwnerDSN: dsn(name), AuthenticatorPassword: password})
 	if err != nil {
 		t.Fatalf("pgtest: open database: %v", err)
@@ -134,11 +134,8 @@ func start() error {
 	if err != nil {
 		return err
 	}
-	if server.dir, err = os.MkdirTemp("", "pgtest-"); err != nil {
-		return err
-	}
 	server.Server, err = postgres.Start(ctx, postgres.Options{
-		DataDir:     filepath.Join(server.dir, "data"),
+		DataDir:     filepath.Join(os.TempDir(), "pgtest"), // of scratch, which deletes it
 		Runtime:     runtime,
 		Password:    password,
 		MemoryBytes: 1 << 30,
