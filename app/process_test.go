@@ -34,8 +34,8 @@ type process struct {
 	*exec.Cmd
 	dir    string
 	url    string
-	out    string        // path of both its outputs
-	exited chan struct{} // closed when it is gone
+	out    string          // path of both its outputs
+	exited <-chan struct{} // closed when it is gone
 }
 
 // serving returns the command that serves a data directory, with environment
@@ -44,7 +44,7 @@ func serving(t *testing.T, dir string, env ...string) *process {
 	t.Helper()
 	cmd := apptest.Command(t, "serve", "--data-dir", dir, "--port", "0")
 	cmd.Env = append(cmd.Env, env...)
-	return &process{Cmd: cmd, dir: dir, out: filepath.Join(t.TempDir(), "out"), exited: make(chan struct{})}
+	return &process{Cmd: cmd, dir: dir, out: filepath.Join(t.TempDir(), "out")}
 }
 
 // start starts it. It is stopped when the test ends, and must leave no
@@ -57,13 +57,9 @@ func (p *process) start(t *testing.T) *process {
 	}
 	defer out.Close()
 	p.Stdout, p.Stderr = out, out
-	if err := p.Start(); err != nil {
+	if p.exited, err = apptest.Launch(p.Cmd); err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		defer close(p.exited)
-		_ = p.Wait() // its state is asked for in exitCode
-	}()
 	t.Cleanup(func() {
 		_ = p.Process.Signal(syscall.SIGTERM)
 		p.exitCode(t)
@@ -284,9 +280,6 @@ func (p *process) asNobody(t *testing.T) *process {
 	}
 	cache, err := bundle.CacheDir()
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Dir(p.Path), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	p.Dir = "/"

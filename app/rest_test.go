@@ -50,7 +50,7 @@ func (s *theirs) restURI(password string) string {
 type restProcess struct {
 	*exec.Cmd
 	address, out string
-	exited       chan struct{}
+	exited       <-chan struct{}
 }
 
 // startREST starts it on a free port and waits until it listens.
@@ -76,7 +76,7 @@ func startREST(t *testing.T, args []string, env ...string) *restProcess {
 
 func runREST(t *testing.T, args []string, env ...string) *restProcess {
 	t.Helper()
-	p := &restProcess{Cmd: apptest.Command(t, append([]string{"rest"}, args...)...), out: filepath.Join(t.TempDir(), "out"), exited: make(chan struct{})}
+	p := &restProcess{Cmd: apptest.Command(t, append([]string{"rest"}, args...)...), out: filepath.Join(t.TempDir(), "out")}
 	p.Env = append(append(p.Env, "PGRST_SERVER_HOST=127.0.0.1", "PGRST_SERVER_PORT=0", "PGRST_DB_SCHEMAS=api"), env...)
 	out, err := os.Create(p.out)
 	if err != nil {
@@ -84,13 +84,9 @@ func runREST(t *testing.T, args []string, env ...string) *restProcess {
 	}
 	defer out.Close()
 	p.Stdout, p.Stderr = out, out
-	if err := p.Start(); err != nil {
+	if p.exited, err = apptest.Launch(p.Cmd); err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		defer close(p.exited)
-		_ = p.Wait() // the state is asked for
-	}()
 	t.Cleanup(func() {
 		_ = p.Process.Kill() // gone already, mostly
 		<-p.exited

@@ -244,13 +244,9 @@ func TestTheReaderOfItsOutputMayGoAway(t *testing.T) {
 
 	p = serving(t, p.dir)
 	p.Stdout, p.Stderr = w, w
-	if err := p.Start(); err != nil {
+	if p.exited, err = apptest.Launch(p.Cmd); err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		defer close(p.exited)
-		_ = p.Wait()
-	}()
 	w.Close()
 	r.Close() // every line it writes is an error from now on
 	var note struct{ URL string }

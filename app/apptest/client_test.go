@@ -1,6 +1,7 @@
 package apptest_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -49,11 +50,23 @@ func runScript(t *testing.T, p *apptest.Product, script string, env ...string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", "--test-reporter=spec", script)
 	cmd.Env = append(append(os.Environ(), "NO_COLOR=1"), env...)
-	out, err := cmd.CombinedOutput()
+	drive(t, p, cmd)
+}
+
+// drive runs a program that uses the product and must succeed.
+func drive(t *testing.T, p *apptest.Product, cmd *exec.Cmd) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	exited, err := apptest.Launch(cmd)
 	if err != nil {
-		t.Fatalf("client: %v\n%s\nproduct:\n%s", err, out, p.Log())
+		t.Fatal(err)
 	}
-	t.Logf("%s", out)
+	<-exited
+	if !cmd.ProcessState.Success() {
+		t.Fatalf("%v: %v\n%s\nproduct:\n%s", cmd.Args, cmd.ProcessState, out.Bytes(), p.Log())
+	}
+	t.Logf("%s", out.Bytes())
 }
 
 // clientProject returns a folder with the client scripts beside their

@@ -53,10 +53,7 @@ func TestSignInAtAnotherProvider(t *testing.T) {
 	cmd.Env = append(os.Environ(), "NO_COLOR=1", "WEB_DIR="+web,
 		"BASE_URL="+proxy.URL, "API_KEY="+p.APIKey, "ANON_KEY="+p.AnonKey,
 		"ISSUER="+provider.Issuer, "CLIENT_ID="+client.ID, "CLIENT_SECRET="+client.Secret)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("browser: %v\n%s\nproduct:\n%s", err, out, p.Log())
-	}
+	drive(t, p, cmd)
 	p.Stop(t)
 }
 

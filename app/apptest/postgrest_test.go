@@ -84,15 +84,17 @@ func startAlone(t *testing.T, env ...string) string {
 	}
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
+	exited, err := apptest.Launch(cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Error(err)
 		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("insforge rest: %v\n%s", err, read(t, said))
+		<-exited
+		if !cmd.ProcessState.Success() {
+			t.Errorf("insforge rest: %v\n%s", cmd.ProcessState, read(t, said))
 		}
 	})
 	var url string

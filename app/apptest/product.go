@@ -44,8 +44,8 @@ type Product struct {
 	PostgresPort int
 
 	cmd    *exec.Cmd
-	exited chan struct{} // closed when the process is gone
-	stderr string        // path of its log
+	exited <-chan struct{} // closed when the process is gone
+	stderr string          // path of its log
 	client *http.Client
 }
 
@@ -55,7 +55,7 @@ type Product struct {
 func Start(t testing.TB, dir string, env ...string) *Product {
 	t.Helper()
 	p := &Product{
-		Dir: dir, exited: make(chan struct{}), stderr: filepath.Join(t.TempDir(), "stderr"),
+		Dir: dir, stderr: filepath.Join(t.TempDir(), "stderr"),
 		client: &http.Client{Timeout: startTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: 32}},
 	}
 	log, err := os.Create(p.stderr)
@@ -68,13 +68,9 @@ func Start(t testing.TB, dir string, env ...string) *Product {
 	p.cmd = Command(t, "serve", "--data-dir", dir, "--port", "0")
 	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	if err := p.cmd.Start(); err != nil {
+	if p.exited, err = Launch(p.cmd); err != nil {
 		t.Fatalf("apptest: start: %v", err)
 	}
-	go func() {
-		defer close(p.exited)
-		_ = p.cmd.Wait() // the state is asked for in Stop
-	}()
 	t.Cleanup(func() { p.cleanUp(t) })
 	p.awaitReady(t)
 	return p

@@ -1,0 +1,5 @@
+package apptest
+
+import "syscall"
+
+func endWithParent(*syscall.SysProcAttr) {}
