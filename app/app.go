@@ -22,7 +22,7 @@ import (
 // drainTimeout is how long requests in progress have after SIGTERM.
 const drainTimeout = 20 * time.Second
 
-// Console is how a process talks to whoever started it.
+// Console is how a process talks to the person or program that started it.
 type Console struct {
 	// Log gets the log lines as JSON.
 	Log io.Writer
@@ -30,7 +30,7 @@ type Console struct {
 	Ready func(Banner)
 }
 
-// Banner is what a start has to tell.
+// Banner is what a start prints.
 type Banner struct {
 	Version       string
 	URL           string
@@ -41,19 +41,19 @@ type Banner struct {
 	Database      string
 	PostgresPort  int // 0 with an external database
 	StartedIn     time.Duration
-	// Mail says where mails go when no mail server is set up; else it is empty.
+	// Mail says where mails go while no mail server is set up; otherwise it is empty.
 	Mail string
 }
 
 // mailboxPath is where the administrator reads mails that were kept.
 const mailboxPath = "/api/email/mailbox"
 
-// noMail is what to do when mails go nowhere.
+// noMail says what to do when mails go nowhere.
 const noMail = "not sent; set up SMTP with PUT /api/auth/smtp-config, or keep mails for the administrator with MAILBOX=true"
 
 // Run serves a project until ctx ends, then drains. It returns nil after a
-// graceful stop, also of a start. What it opened is closed in reverse, also
-// when a later step of the start fails.
+// graceful stop, even one that interrupts the start. It closes what it opened
+// in reverse order, also when a later step of the start fails.
 func Run(ctx context.Context, cfg config.Config, console Console) error {
 	err := run(ctx, cfg, console)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -90,13 +90,13 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 	}
 	defer logs.Close()
 
-	// The port first: it fails at once, and requests wait in its queue
-	// instead of being refused while the database starts.
+	// The port comes first: if it is taken, that shows at once. While the
+	// database starts, requests wait in its queue instead of being refused.
 	listener, err := listen(ctx, cfg.Server.Host, cfg.Server.Port)
 	if err != nil {
 		return err
 	}
-	defer listener.Close() // closed already after a served life
+	defer listener.Close() // Shutdown has closed it, unless the start fails
 
 	// A project that has a database has a key; for a new one it is made while
 	// Postgres starts.
@@ -169,8 +169,8 @@ func (p *product) serve(ctx context.Context, l net.Listener, ready func()) error
 	}
 	start("HTTP", func() error { return p.server.Serve(l) })
 	ready()
-	// Unpacking, migrating and loading left garbage that an idle process
-	// would keep for minutes.
+	// Starting leaves garbage behind that an idle process would keep for
+	// minutes.
 	debug.FreeOSMemory()
 
 	select {
@@ -204,8 +204,8 @@ func listen(ctx context.Context, host string, port int) (net.Listener, error) {
 	return nil, fmt.Errorf("listen on %s: %w", address, err)
 }
 
-// displayAddress is where a person finds the server: listening on every
-// address, that is localhost.
+// displayAddress is the address to show a person: localhost when the server
+// listens on every address.
 func displayAddress(host string, l net.Listener) string {
 	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	if ip := net.ParseIP(host); host == "" || (ip != nil && (ip.IsUnspecified() || ip.IsLoopback())) {

@@ -32,15 +32,15 @@ import (
 
 const stopPostgresTimeout = 60 * time.Second
 
-// database is the project's database, ready for use: the server where it is
-// ours to run, the migrated schema, and the pools.
+// database is the project's database, ready for use: the server if we run it,
+// the migrated schema and the pools.
 type database struct {
 	*pg.DB
 	server     *postgres.Server // nil with an external database
 	auditToken []byte
 }
 
-// openDatabase starts Postgres where it is ours, makes sure that the database
+// openDatabase starts Postgres if we run it, makes sure that the database
 // exists and is up to date, and opens the pools.
 func openDatabase(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) (_ *database, err error) {
 	d := &database{auditToken: deriveKey(secrets.EncryptionKey, "audit")}
@@ -71,7 +71,7 @@ func (d *database) openOwn(ctx context.Context, cfg config.Config, secrets confi
 	return err
 }
 
-// openExternal opens somebody else's database, after a look whether the
+// openExternal opens a database on an external server, after checking that the
 // product can work there.
 func (d *database) openExternal(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) error {
 	dsn := cfg.Postgres.DSN()
@@ -114,8 +114,8 @@ func (d *database) prepare(ctx context.Context, access pg.Config, secrets config
 	return nil
 }
 
-// authenticatorPassword follows from the encryption key, so that processes
-// that share a database and its key agree on it.
+// authenticatorPassword is derived from the encryption key, so that processes
+// that share a database and the key agree on it.
 func authenticatorPassword(secrets config.Secrets) string {
 	return hex.EncodeToString(deriveKey(secrets.EncryptionKey, "authenticator"))
 }
@@ -156,8 +156,8 @@ func (d *database) toolDSN(p config.Postgres, secrets config.Secrets) string {
 	return u.String()
 }
 
-// findPostgres returns the programs to run the data directory with: of its
-// major where they are here.
+// findPostgres returns the programs to run the data directory with, preferring
+// those of its major version.
 func findPostgres(ctx context.Context, cfg config.Config) (bundle.Runtime, error) {
 	return bundle.FindPostgres(ctx, bundle.Options{
 		FallbackDir: filepath.Join(cfg.DataDir, runtimeDir),
@@ -165,7 +165,8 @@ func findPostgres(ctx context.Context, cfg config.Config) (bundle.Runtime, error
 	})
 }
 
-// clusterMajor is the major of the existing data directory, 0 without one.
+// clusterMajor returns the major version of the data directory, or 0 when there
+// is none.
 func clusterMajor(cfg config.Config) int {
 	text, err := os.ReadFile(filepath.Join(cfg.DataDir, postgresDir, "PG_VERSION"))
 	if err != nil {
@@ -189,11 +190,11 @@ func startPostgres(ctx context.Context, cfg config.Config, secrets config.Secret
 	})
 }
 
-// disconnected is what Postgres says, as gravely as of a crash, when it stops
-// before a client has taken its leave.
+// disconnected is what Postgres logs, at the level of a crash, when it stops
+// while a client is still connected.
 const disconnected = "terminating connection due to administrator command"
 
-// logLine files a line of Postgres, and shows the grave ones in our own log.
+// logLine writes a line of Postgres to its log, and fatal ones to ours too.
 func logLine(logs *logging.Logs, l postgres.Line) {
 	write := func(to zerolog.Logger) {
 		to.WithLevel(level(l.Level)).Str("component", "postgres").Int("pid", l.PID).

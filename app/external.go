@@ -19,20 +19,20 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// externalTimeout bounds the look at somebody else's database server.
+// externalTimeout bounds the inspection of an external database server.
 const externalTimeout = 15 * time.Second
 
-// external is what must be known of a database that is somebody else's to run.
+// external is what we must know about a database that we do not run.
 type external struct {
 	version       int // major
 	authenticator string
-	// limited tells that project_admin exists and is subject to row-level
-	// security: the server did not let anybody here give it BYPASSRLS.
+	// limited reports whether project_admin exists and is subject to row-level
+	// security, because nobody here may give it BYPASSRLS.
 	limited bool
 }
 
-// inspectExternal connects to the database and makes sure that the product can
-// work there. The error says what is missing, with the statement that adds it.
+// inspectExternal connects to the database and checks that the product can work
+// there. The error says what is missing, with the statement that adds it.
 func inspectExternal(ctx context.Context, dsn string) (external, error) {
 	ctx, cancel := context.WithTimeout(ctx, externalTimeout)
 	defer cancel()
@@ -63,7 +63,7 @@ func inspectExternal(ctx context.Context, dsn string) (external, error) {
 	return x, rights.check(x.version)
 }
 
-// rights are those of the database user that the product needs to migrate.
+// rights are what the database user may do that the product needs to migrate.
 type rights struct {
 	user, database     string
 	readOnly           bool
@@ -72,7 +72,7 @@ type rights struct {
 	ownsDatabase       bool
 	ownsPublic         bool
 	// foreign are the product's roles that exist and that the user may not
-	// hand out, which matters from Postgres 16 on.
+	// grant, which matters from Postgres 16 on.
 	foreign []string
 }
 
@@ -96,8 +96,8 @@ func readExternal(ctx context.Context, conn *pgx.Conn) (x external, r rights, er
 		 WHERE d.datname = current_database() AND u.rolname = current_user`).
 		Scan(&x.version, &oid, &x.limited, &r.user, &r.database, &r.readOnly, &r.encoding,
 			&r.super, &r.createRoles, &r.ownsDatabase, &r.ownsPublic, &r.foreign)
-	// Logins belong to the whole cluster: each database has one of its own, so
-	// that two projects on one server do not change each other's password.
+	// Logins belong to the whole cluster. Each database gets its own, so that
+	// two projects on one server do not change each other's password.
 	x.authenticator = fmt.Sprintf("%s_%d", pg.Authenticator, oid)
 	return x, r, err
 }
@@ -128,7 +128,7 @@ func (r rights) check(version int) error {
 
 // checkSessions refuses a pooler that hands a connection to others between
 // transactions: locks, notifications and settings belong to a session. Behind
-// one, two clients that take turns meet on one server process.
+// such a pooler two clients that take turns share one server process.
 func checkSessions(ctx context.Context, settings *pgx.ConnConfig, first *pgx.Conn) error {
 	second, err := pgx.ConnectConfig(ctx, settings)
 	if err != nil {
@@ -148,11 +148,11 @@ func checkSessions(ctx context.Context, settings *pgx.ConnConfig, first *pgx.Con
 	return nil
 }
 
-// limitedHint is the warning for an external database that is limited.
+// limitedHint is the warning about a limited external database.
 const limitedHint = "the role project_admin is subject to row-level security on tables that were not made through the API; " +
 	"as an administrator of the server run: ALTER ROLE project_admin BYPASSRLS"
 
-// explain adds what only somebody else's server makes go wrong.
+// explain adds the causes that only an external server has.
 func (x external) explain(err error) error {
 	switch pg.State(err) {
 	case pgerrcode.InvalidPassword, pgerrcode.InvalidAuthorizationSpecification: // the owner could log in: it is about the authenticator

@@ -27,7 +27,7 @@ type theirs struct {
 	options postgres.Options
 }
 
-// startTheirs starts a server of somebody else's.
+// startTheirs starts a server that the product does not run.
 func startTheirs(t *testing.T, runtime bundle.Runtime) *theirs {
 	t.Helper()
 	s := &theirs{options: postgres.Options{

@@ -10,9 +10,9 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 )
 
-// RotateSigningKey makes a new key that signs access tokens, in a project that
-// no process serves. It starts the database where that is ours, and stops it
-// again. revoke is as in auth.Service.RotateSigningKey.
+// RotateSigningKey makes a new signing key for access tokens in a project that
+// no process serves. It starts the database if we run it, and stops it again.
+// revoke is as in auth.Service.RotateSigningKey.
 //
 // It returns ErrInUse while a process serves the project, and an error that
 // wraps fs.ErrNotExist when there is none.

@@ -110,7 +110,7 @@ func (p *pooler) transaction(client *pgproto3.Backend) bool {
 }
 
 // answer passes on what the server says until it waits for the client; idle
-// tells that no transaction is open then.
+// shows that no transaction is open then.
 func (p *pooler) answer(client *pgproto3.Backend) (idle bool, err error) {
 	if err := p.server.Flush(); err != nil {
 		return false, err

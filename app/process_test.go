@@ -271,7 +271,7 @@ func openFolder(t *testing.T) string {
 	return dir
 }
 
-// asNobody makes it run as somebody who is not root. Where the tests do not
+// asNobody makes it run as an unprivileged user. Where the tests do not
 // run as root there is nothing to do.
 func (p *process) asNobody(t *testing.T) *process {
 	t.Helper()

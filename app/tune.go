@@ -15,8 +15,8 @@ const gcPercent = 300
 // one that replaces it.
 const leastMemoryLimit = 256 << 20
 
-// tune sets the runtime up for serving. GOGC and GOMEMLIMIT, where they are
-// set, stay.
+// tune sets up the runtime for serving. It leaves GOGC and GOMEMLIMIT alone
+// where they are set.
 func tune() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -27,9 +27,9 @@ func tune() {
 	relaxTimers()
 }
 
-// memoryLimit is the size in bytes at which the process collects sooner than
-// gcPercent asks for: a live heap that is large for the machine, such as the
-// schema of very many tables, must not be multiplied. Three quarters of the
-// machine are for Postgres, its cache of files and everybody else. The limit is
-// soft: what is in use may pass it.
+// memoryLimit returns the size in bytes from which on the process collects
+// garbage more often than gcPercent asks for, so that a live heap that is large
+// for the machine, such as the schema of very many tables, is not multiplied.
+// Three quarters of the machine are left to Postgres, the file cache and other
+// programs. The limit is soft: memory in use may exceed it.
 func memoryLimit(machine int64) int64 { return max(machine/4, leastMemoryLimit) }

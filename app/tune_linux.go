@@ -10,11 +10,11 @@ import (
 // nanoseconds.
 const timerSlack = 300_000
 
-// relaxTimers lets the kernel gather sleeps. The scheduler of Go watches over a
-// busy process by naps of 20 microseconds; on a small machine they cost a
-// twentieth of all requests, and nothing here needs a clock that fine. Threads
-// made later, and child processes, take the value over. Where the kernel does
-// not allow it, nothing changes.
+// relaxTimers lets the kernel coalesce sleeps. The Go scheduler supervises a
+// busy process in naps of 20 microseconds; on a small machine they cost a
+// twentieth of the throughput, and nothing here needs a clock that fine. Later
+// threads and child processes inherit the value. Where the kernel does not
+// allow it, nothing changes.
 func relaxTimers() {
 	threads, _ := filepath.Glob("/proc/self/task/*")
 	for _, t := range threads {

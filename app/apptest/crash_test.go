@@ -29,8 +29,8 @@ type journal struct {
 	rows map[int64]bool
 }
 
-// write writes rows until ctx ends. Whether a row whose request failed is
-// there nobody knows, so it is not counted.
+// write writes rows until ctx ends. A row whose request failed may be there or
+// not, so it is not counted.
 func (j *journal) write(ctx context.Context, p *apptest.Product) {
 	for ctx.Err() == nil {
 		n := j.next.Add(1)
@@ -150,7 +150,7 @@ func TestKilledPostgresComesBackUnderTheProduct(t *testing.T) {
 		}
 		return nil
 	})
-	j.awaitMore(t, 100) // nobody told the clients, nobody restarted the product
+	j.awaitMore(t, 100) // neither the clients nor the product were restarted
 	stop()
 	onePostmaster(t, p)
 	j.check(t, p)
@@ -165,7 +165,7 @@ func TestProductAndPostgresKilledTogether(t *testing.T) {
 	stop := j.writing(t, p)
 	j.awaitMore(t, 100)
 	p.Kill(t)
-	for _, pid := range apptest.Postmasters(dir) { // nobody is left to put anything in order
+	for _, pid := range apptest.Postmasters(dir) { // so that nothing is left to clean up
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}

@@ -15,8 +15,7 @@ import (
 const browserTimeout = 3 * time.Minute
 
 // TestDashboard drives the embedded dashboard in Chromium, with the script
-// that stands beside its source. DASHBOARD_SCREENSHOTS names a folder for
-// what the browser saw.
+// beside its source. DASHBOARD_SCREENSHOTS names a folder for screenshots.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	needNode(t)

@@ -57,7 +57,8 @@ func TestSignInAtAnotherProvider(t *testing.T) {
 	p.Stop(t)
 }
 
-// TestPrivateProvidersAreRefusedUnlessAllowed starts the product as it comes.
+// TestPrivateProvidersAreRefusedUnlessAllowed starts the product with its
+// defaults.
 func TestPrivateProvidersAreRefusedUnlessAllowed(t *testing.T) {
 	t.Parallel()
 	p := apptest.Start(t, t.TempDir())

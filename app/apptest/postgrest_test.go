@@ -14,7 +14,7 @@ import (
 	"github.com/insforge/insforge-go/app/apptest"
 )
 
-// library is a small lending library, for whoever holds the API key.
+// library is a small lending library that the API key gives access to.
 const library = `
 CREATE TABLE authors (id int PRIMARY KEY, name text NOT NULL UNIQUE, born int);
 CREATE TABLE books (

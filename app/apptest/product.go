@@ -63,8 +63,8 @@ func Start(t testing.TB, dir string, env ...string) *Product {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	// A file, not a pipe: it stays writable and needs no reader whoever of
-	// the process's children outlives it.
+	// A file, not a pipe: it stays writable and needs no reader even if a
+	// child outlives the process.
 	p.cmd = Command(t, "serve", "--data-dir", dir, "--port", "0")
 	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
@@ -186,7 +186,7 @@ func (p *Product) awaitExit(t testing.TB) {
 	}
 }
 
-// cleanUp leaves nothing running, whatever the test did.
+// cleanUp ends everything that the test left running.
 func (p *Product) cleanUp(t testing.TB) {
 	select {
 	case <-p.exited:
@@ -205,7 +205,7 @@ func (p *Product) cleanUp(t testing.TB) {
 }
 
 // Postmasters returns the process numbers of the servers that run on a data
-// directory: one at most, if the product is right.
+// directory: at most one, unless the product is at fault.
 func Postmasters(dir string) []int {
 	dir = filepath.Join(dir, "postgres")
 	if resolved, err := filepath.EvalSymlinks(dir); err == nil {

@@ -38,9 +38,9 @@ END $$;
 CREATE TABLE public.bench_copy (LIKE public.bench_items INCLUDING ALL);
 NOTIFY pgrst, 'reload schema';`
 
-// kind is one kind of request, and the statement that gives the same answer
-// to somebody who has nothing but the database: the values of the request are
-// its parameters, and it builds the whole body, as PostgREST does.
+// kind is one kind of request, and the statement that gives the same answer to
+// a client of the database: the values of the request are its parameters, and
+// it builds the whole body, as PostgREST does.
 type kind struct {
 	name      string
 	requests  func(url, token string) [][]byte

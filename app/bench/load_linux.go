@@ -146,7 +146,7 @@ func (l *loader) receive(c *client) error {
 	return l.send(c)
 }
 
-// complete tells whether b is a whole answer, which must be a success with a
+// complete reports whether b is a whole answer, which must be a success with a
 // Content-Length.
 func complete(b []byte) (bool, error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))

@@ -131,7 +131,7 @@ func connect(ctx context.Context, port int) (*pgx.Conn, error) {
 	return pgx.Connect(ctx, fmt.Sprintf("postgres://postgres:%s@127.0.0.1:%d/insforge", pgPassword, port))
 }
 
-// serverVersion tells which Postgres is measured: an executable without one
+// serverVersion returns which Postgres is measured: an executable without one
 // takes the machine's.
 func serverVersion(ctx context.Context, port int) (version string, err error) {
 	conn, err := connect(ctx, port)

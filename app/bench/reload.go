@@ -119,7 +119,7 @@ func (r *reloads) measure(ctx context.Context) error {
 
 // fresh makes a table and returns how long the first request for it takes.
 func (r *reloads) fresh(ctx context.Context, i int) (time.Duration, error) {
-	// Not of the table that is listed: the key would make Postgres plan anew.
+	// Not on the table that is listed: the key would make Postgres plan again.
 	q := fmt.Sprintf(`CREATE TABLE public.fresh_%d (id bigint REFERENCES public.many_1); GRANT SELECT ON public.fresh_%[1]d TO authenticated`, i)
 	if _, err := r.conn.Exec(ctx, q); err != nil {
 		return 0, err

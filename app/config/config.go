@@ -58,8 +58,8 @@ func (c *Config) settings() []Setting {
 	return append(all, elsewhere()...)
 }
 
-// elsewhere is what the packages that start programs, the runtime of Go and
-// the commands that ask a running project read by themselves.
+// elsewhere is what other parts read by themselves: the packages that start
+// programs, the Go runtime and the commands that talk to a running project.
 func elsewhere() []Setting {
 	folder, size := readElsewhere("a folder"), readElsewhere("a size such as 512MiB")
 	return []Setting{
@@ -75,7 +75,7 @@ func elsewhere() []Setting {
 func Settings() []Setting { return new(Config).settings() }
 
 // Check returns an error that says what the setting may be, unless text is.
-// Flags that stand for a setting are checked with it.
+// It is for flags that override a setting.
 func Check(name, text string) error {
 	for _, s := range Settings() {
 		if s.Name == name {
@@ -86,9 +86,8 @@ func Check(name, text string) error {
 }
 
 // Load reads environ, lines of the form NAME=value of which the last of a name
-// counts, so that flags can be put behind the environment. A blank value means
-// that the variable is not set. The error joins one for each setting that is
-// wrong.
+// counts, so that flags can be appended to the environment. A blank value means
+// that the variable is not set. The error joins one for each wrong setting.
 func Load(environ []string) (Config, error) {
 	values := map[string]string{}
 	for _, line := range environ {

@@ -42,8 +42,8 @@ func (g *Given) settings() []Setting {
 	}
 }
 
-// published are values that stand in public example files. A server that
-// starts with one has keys that everybody knows.
+// published are values from public example files. A server that starts with
+// one has keys that everybody knows.
 var published = map[string]bool{
 	"change-this-password":                                         true,
 	"your-secret-key-here-must-be-32-char-or-above":                true,
@@ -56,7 +56,7 @@ var published = map[string]bool{
 }
 
 func placeholderError(name string) error {
-	return fmt.Errorf("%s is the placeholder of a public example file, so everybody knows it; "+
+	return fmt.Errorf("%s is the placeholder from a public example file, so everybody knows it; "+
 		"unset it to have a random one generated, or set one of your own", name)
 }
 

@@ -51,7 +51,7 @@ func (p *Postgres) Validate() error {
 	return errors.Join(wrong...)
 }
 
-// External reports whether somebody else runs the database.
+// External reports whether the database is not the product's to run.
 func (p Postgres) External() bool { return p.URL != "" || p.Host != "" }
 
 // DSN is the connection string of an external database.

@@ -15,8 +15,8 @@ import (
 // SecretsFile is the name of the secrets file in the data directory.
 const SecretsFile = "secrets.json"
 
-// Secrets are the keys of one project. What the environment gives is used but
-// not stored.
+// Secrets are the keys of one project. Those that the environment gives are
+// used but not stored.
 type Secrets struct {
 	JWTSecret        string `json:"jwtSecret,omitempty"`
 	EncryptionKey    string `json:"encryptionKey,omitempty"`
@@ -32,8 +32,8 @@ type LoadedSecrets struct {
 	Secrets
 	// Path is the secrets file.
 	Path string
-	// NewAdminPassword reports that the password was generated just now, so
-	// that it is shown once.
+	// NewAdminPassword reports whether the password was generated just now and
+	// is to be shown once.
 	NewAdminPassword bool
 }
 
@@ -49,8 +49,8 @@ func ReadSecrets(c Config) (LoadedSecrets, error) {
 }
 
 // EnsureSecrets returns the secrets in force, generating and storing those
-// that neither the environment nor the file knows. The data directory must
-// exist and be this process's alone.
+// that neither the environment nor the file has. The data directory must exist
+// and be locked by this process.
 func EnsureSecrets(c Config) (LoadedSecrets, error) {
 	path := filepath.Join(c.DataDir, SecretsFile)
 	stored, err := readSecrets(path, c)
@@ -122,8 +122,8 @@ func overlay(s Secrets, c Config) Secrets {
 	return s
 }
 
-// refuseLostSecrets keeps a start from inventing new keys for data that the
-// old ones encrypted.
+// refuseLostSecrets keeps a start from generating new keys for data that was
+// encrypted with the old ones.
 func refuseLostSecrets(c Config) error {
 	if _, err := os.Stat(filepath.Join(c.DataDir, "postgres")); err != nil {
 		return nil
@@ -133,8 +133,8 @@ func refuseLostSecrets(c Config) error {
 		"(nothing was changed)", c.DataDir, SecretsFile)
 }
 
-// readSecrets returns what is stored. An empty file is damage, unless the
-// environment gave everything.
+// readSecrets returns what is stored. An empty file counts as damaged, unless
+// the environment gives a secret.
 func readSecrets(path string, c Config) (Secrets, error) {
 	var s Secrets
 	text, err := os.ReadFile(path)
@@ -152,8 +152,8 @@ func readSecrets(path string, c Config) (Secrets, error) {
 	return s, nil
 }
 
-// writeSecrets replaces the file in one step: after a crash there is the old
-// one or the new one.
+// writeSecrets replaces the file atomically: after a crash there is either the
+// old one or the new one.
 func writeSecrets(path string, s Secrets) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

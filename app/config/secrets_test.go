@@ -138,7 +138,7 @@ func TestADamagedFileIsRefusedAndKept(t *testing.T) {
 			write(t, secretsFile(dir), tt.text)
 			_, err := config.EnsureSecrets(in(dir))
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "backup") {
-				t.Errorf("got %v, want an error with %q that tells to restore a backup", err, tt.want)
+				t.Errorf("got %v, want an error with %q that asks to restore a backup", err, tt.want)
 			}
 			if err != nil && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("the error repeats what the file holds: %v", err)
@@ -157,7 +157,7 @@ func TestALostFileBesideADatabaseIsNotReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := config.EnsureSecrets(in(dir)); err == nil || !strings.Contains(err.Error(), "backup") {
-		t.Errorf("got %v, want an error that tells to restore a backup", err)
+		t.Errorf("got %v, want an error that asks to restore a backup", err)
 	}
 	if _, err := os.Stat(secretsFile(dir)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want no secrets file", err)

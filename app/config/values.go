@@ -48,8 +48,8 @@ func (m *Milliseconds) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// TrustProxy says whose X-Forwarded-For is believed. The zero value believes
-// nobody, so the client is whoever opened the connection.
+// TrustProxy says whose X-Forwarded-For is trusted. The zero value trusts
+// nobody, so the client is the peer that opened the connection.
 type TrustProxy struct {
 	// Hops is the number of proxies in front, counted from this server; -1
 	// trusts every hop.
@@ -93,7 +93,7 @@ func (t *TrustProxy) UnmarshalText(text []byte) error {
 		for _, text := range texts {
 			p, err := prefix(text)
 			if err != nil {
-				return fmt.Errorf("%q is no address, network, loopback, linklocal or uniquelocal", item)
+				return fmt.Errorf("%q is not an address, a network, loopback, linklocal or uniquelocal", item)
 			}
 			ranges = append(ranges, p)
 		}
@@ -115,9 +115,9 @@ func prefix(text string) (netip.Prefix, error) {
 }
 
 // ClientIP returns the address of the client behind the trusted proxies. peer
-// is who opened the connection, forwarded the X-Forwarded-For lines, each a
+// opened the connection; forwarded holds the X-Forwarded-For lines, each a
 // comma-separated list. They are read from the right, up to the first address
-// that is not a trusted proxy's: whatever stands left of it is the client's
+// that is not a trusted proxy's: everything to the left of it is the client's
 // own claim.
 func (t TrustProxy) ClientIP(peer netip.Addr, forwarded []string) netip.Addr {
 	client := plain(peer)
@@ -143,8 +143,8 @@ func (t TrustProxy) ClientIP(peer netip.Addr, forwarded []string) netip.Addr {
 	return client
 }
 
-// plain returns an IPv4 address in its short form, and any without the zone,
-// with which it would be in no network.
+// plain returns an IPv4 address in its short form, and any address without its
+// zone, because no network contains an address with one.
 func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
 func (t TrustProxy) trusts(proxy netip.Addr, hop int) bool {

@@ -119,7 +119,7 @@ func FuzzClientIP(f *testing.F) {
 		if got == own {
 			return
 		}
-		// Whatever is believed stands among the last entries, one for each hop.
+		// A trusted address is among the last entries, one for each hop.
 		if hops >= 0 {
 			claimed = claimed[max(0, len(claimed)-hops):]
 		}

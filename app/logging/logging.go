@@ -1,7 +1,7 @@
 // Package logging writes the product's structured logs: to the terminal, and
 // as JSON lines to size-capped files in the form that the logs API reads.
-// Everything passes a redactor, so that a secret in a message stays out. Lines
-// are written in the background; Close writes the last ones.
+// Everything passes a redactor that removes secrets from messages. Lines are
+// written in the background; Close writes the last ones.
 package logging
 
 import (
@@ -62,7 +62,8 @@ func Open(o Options) (*Logs, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create log directory: %w", err)
 	}
-	// Files are opened by their first line, which has nobody to complain to.
+	// The writers open their files at the first line, when it is too late to
+	// report an error.
 	for _, name := range []string{backendFile, postgresFile} {
 		f, err := os.OpenFile(filepath.Join(o.Dir, name), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 		if err != nil {

@@ -42,7 +42,7 @@ func messageOf(t *testing.T, logs *logging.Logs, out *bytes.Buffer) string {
 	logs.Close()
 	var line struct{ Message string }
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
-		t.Fatalf("the line is no JSON any more: %v\n%s", err, out)
+		t.Fatalf("the line is no longer JSON: %v\n%s", err, out)
 	}
 	return line.Message
 }

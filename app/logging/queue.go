@@ -21,8 +21,8 @@ const (
 	keepSize = 1 << 20
 )
 
-// queue takes lines at the speed of memory and hands them on, cleaned, in the
-// background. A process that is killed loses those of the last moment.
+// queue accepts lines without waiting for I/O, and cleans and writes them in the
+// background. A process that is killed loses the last few.
 type queue struct {
 	clean func(lines []byte) []byte
 	sinks []io.Writer

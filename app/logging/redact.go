@@ -11,7 +11,7 @@ import (
 
 const blot = "[redacted]"
 
-// shape is a kind of secret that can be told by its form.
+// shape is a kind of secret that can be recognised by its form.
 type shape struct {
 	hints   []string // one must occur in the line before the pattern is tried
 	pattern *regexp.Regexp
@@ -78,7 +78,7 @@ func spellings(s string) []string {
 	}
 }
 
-// escape returns s as it stands between the quotes of a JSON string. The
+// escape returns s as it appears between the quotes of a JSON string. The
 // logger leaves &, < and > alone; encoding/json, which made the JSON within a
 // message, does not.
 func escape(s string, html bool) string {

@@ -10,10 +10,10 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// canonicalPaths makes routing forgive letter case in the fixed parts of a
-// path and one trailing slash. The text of parameters and wildcards stays as
-// it was sent. What matches no route is refused here: the framework would let
-// a parameter be empty, or hold slashes where it comes last.
+// canonicalPaths makes routing ignore letter case in the fixed parts of a path
+// and one trailing slash. Parameters and wildcards keep their text. A path that
+// matches no route is refused here: the framework would accept an empty
+// parameter, and slashes in one that comes last.
 type canonicalPaths struct{ root *segment }
 
 // segment is one step of the tree of registered paths.
@@ -84,7 +84,7 @@ func (p *canonicalPaths) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		if !ok {
 			return echo.ErrNotFound
 		}
-		// What was sent stays in RequestURI, which errors quote.
+		// RequestURI, which errors quote, keeps what was sent.
 		if u.RawPath == "" {
 			u.Path = path
 			return next(c)
@@ -121,8 +121,8 @@ func (p *canonicalPaths) canonical(method, path string) (_ string, ok bool) {
 }
 
 // match appends left, which is empty or starts with a slash, in the spelling
-// of the first route below s that it matches: fixed text is preferred to a
-// parameter, and that to a wildcard.
+// of the first route below s that it matches. Fixed text wins over a parameter,
+// and a parameter over a wildcard.
 func (s *segment) match(out []byte, method, left string) (_ []byte, ok bool) {
 	if (left == "" || left == "/") && s.ends[method] {
 		return out, true

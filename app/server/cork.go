@@ -16,18 +16,18 @@ import (
 // more than making it. A cork holds the pieces of one answer back until the
 // handler is done, and sends them together.
 //
-// Only answers to requests without a body are held: reading a body may have
-// to send "100 Continue" first. Flush and Hijack pull the cork, so streams
-// are not affected.
+// Only answers to requests without a body are held back, because reading a body
+// may first have to send "100 Continue". Flush and Hijack pull the cork, so
+// streams are not affected.
 
 // corkBytes is how much is held back; larger answers flow as they are made.
 const corkBytes = 64 << 10
 
-// corks lends the memory of held answers.
+// corks recycles the buffers of held answers.
 var corks = sync.Pool{New: func() any { b := make([]byte, 0, corkBytes); return &b }}
 
 // corkedConn is a connection that can hold an answer back. net/http uses it
-// from one goroutine at a time but for Read and Close.
+// from one goroutine at a time, except for Read and Close.
 type corkedConn struct {
 	patientConn
 	mu     sync.Mutex
@@ -90,7 +90,7 @@ func (c *corkedConn) pull() {
 	c.corked = false
 }
 
-// flush is pull, and sends what is held at once.
+// flush is like pull, but also sends at once what is held.
 func (c *corkedConn) flush() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,8 +98,8 @@ func (c *corkedConn) flush() error {
 	return c.release()
 }
 
-// Read implements net.Conn. Whoever reads the next request has sent the
-// answer to the last.
+// Read implements net.Conn. When the next request is read, the last answer is
+// complete and can be sent.
 func (c *corkedConn) Read(p []byte) (int, error) {
 	c.mu.Lock()
 	err := c.release()
@@ -139,8 +139,8 @@ func withCork(ctx context.Context, c net.Conn) context.Context {
 }
 
 // corked returns a writer that holds the answer to r back until the returned
-// function is called. Where nothing can be held that is w itself, and the
-// function does nothing.
+// function is called. When nothing can be held back, the writer is w itself and
+// the function does nothing.
 func corked(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, func()) {
 	conn, ok := r.Context().Value(corkKey{}).(*corkedConn)
 	if !ok || r.Body != http.NoBody {
@@ -150,7 +150,7 @@ func corked(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, func()
 	return corkedWriter{w, conn}, conn.pull
 }
 
-// corkedWriter pulls the cork for those who want to be heard at once.
+// corkedWriter pulls the cork when a handler flushes, hijacks or copies a file.
 type corkedWriter struct {
 	http.ResponseWriter
 	conn *corkedConn

@@ -104,7 +104,7 @@ func serveCorked(t *testing.T, proceed <-chan struct{}) (address string, writes 
 	return inner.Addr().String(), writes
 }
 
-// client is one connection that sends what it is told.
+// client is one connection, driven by the test.
 type client struct {
 	*testing.T
 	net.Conn

@@ -32,8 +32,8 @@ func (s *Server) mountDashboard(root rest.Router) {
 	root.GET(dashboardPath+"/*", rest.Public, s.handleDashboard)
 }
 
-// handleDashboard serves "GET /dashboard*": a built file where there is one,
-// else the page of the single-page application.
+// handleDashboard serves "GET /dashboard*": a built file if there is one, and
+// otherwise the page of the single-page application.
 func (s *Server) handleDashboard(c rest.Context) error {
 	h := c.Response().Header()
 	h.Set("Content-Security-Policy", dashboardPolicy)

@@ -29,8 +29,7 @@ type mcpConnected struct {
 	CreatedAt string `json:"createdAt"`
 }
 
-// wireEvent returns the JSON form of e, or nil for one that is not for the
-// dashboard.
+// wireEvent returns the JSON form of e, or nil if e is not for the dashboard.
 func wireEvent(e events.Event) any {
 	switch e := e.(type) {
 	case events.DataUpdate:

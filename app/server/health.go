@@ -15,27 +15,27 @@ const ContractVersion = "2.3.1"
 
 const (
 	healthTimeout = 2 * time.Second
-	// healthWindow is how long one look at the database answers for everybody:
-	// the route is public, and a flood of it must not take the connections.
+	// healthWindow is how long one check of the database is valid for every
+	// caller: the route is public, and a flood must not use up the connections.
 	healthWindow = 250 * time.Millisecond
 )
 
-// checkup is the last look at the database. The zero value is ready for use.
+// checkup is the last check of the database. The zero value is ready to use.
 type checkup struct {
 	mu  sync.Mutex
 	at  time.Time
 	err error
 }
 
-// ask returns what the database says now, or said a moment ago.
+// ask returns the result of look, or a recent one.
 func (k *checkup) ask(ctx context.Context, now func() time.Time, look func(context.Context) error) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !k.at.IsZero() && now().Sub(k.at) < healthWindow {
 		return k.err
 	}
-	// Not the caller's context: one who goes away must not spoil the answer
-	// of the others.
+	// Not the caller's context: a client that disconnects must not spoil the
+	// answer of the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout)
 	defer cancel()
 	k.err, k.at = look(ctx), now()
@@ -51,8 +51,8 @@ type health struct {
 	Build string `json:"build"`
 }
 
-// handleHealth serves "GET /api/health". It asks the database, so that "ok"
-// means that requests can be served.
+// handleHealth serves "GET /api/health". It checks the database, so "ok" means
+// that requests can be served.
 func (s *Server) handleHealth(c rest.Context) error {
 	answer := health{
 		Status:    "ok",

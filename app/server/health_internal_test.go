@@ -22,7 +22,7 @@ func TestHealthIsAskedOnceInAWindow(t *testing.T) {
 	leave()
 	for range 100 {
 		if err := k.ask(gone, clock, look); !errors.Is(err, down) || errors.Is(err, context.Canceled) {
-			t.Fatalf("got %v, want the database's own answer, whoever asks", err)
+			t.Fatalf("got %v, want the database's own answer for every caller", err)
 		}
 	}
 	if looks != 1 {

@@ -9,11 +9,12 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// secureHeaders are right for every answer. That no referrer is sent concerns
-// pages, which rows are not: with it their answers would have nine fields, and
-// the map that net/http makes and copies for each answer grows at the ninth.
+// secureHeaders sets what is right for every answer. Referrer-Policy matters
+// only to pages, so rows go without: it would be the ninth field of their
+// answers, and the map that net/http makes and copies for each answer grows at
+// the ninth.
 func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
-	// All answers share the values: nobody writes into a header's value.
+	// All answers share the values, since nothing writes into a header's value.
 	nosniff, noReferrer := []string{"nosniff"}, []string{"no-referrer"}
 	return func(c echo.Context) error {
 		h := c.Response().Header()
@@ -25,11 +26,11 @@ func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// cors lets any origin in, with credentials, as the contract has it: access
-// rests on tokens, and the two cookies are useless without a CSRF token. It
-// answers every OPTIONS itself.
+// cors allows any origin, with credentials, as the contract says: access
+// depends on tokens, and the two cookies are useless without a CSRF token. It
+// answers every OPTIONS request itself.
 func cors(next echo.HandlerFunc) echo.HandlerFunc {
-	varies := []string{"Origin"} // shared as it is; adding to it copies
+	varies := []string{"Origin"} // shared: appending to it copies
 	return func(c echo.Context) error {
 		r, h := c.Request(), c.Response().Header()
 		h["Vary"] = varies

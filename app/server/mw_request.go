@@ -18,7 +18,7 @@ import (
 const requestIDHeader = "X-Request-Id"
 
 // describeCall gives the request its id and its client address. A caller may
-// bring its own id, so that its log and ours can be joined.
+// send an id of its own to correlate its log with ours.
 func (s *Server) describeCall(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -60,7 +60,7 @@ func (s *Server) clientIP(r *http.Request) netip.Addr {
 	return s.deps.TrustProxy.ClientIP(peer.Addr(), r.Header["X-Forwarded-For"])
 }
 
-// accessLog writes one line a request, whatever becomes of it.
+// accessLog writes one line per request, even if it fails or panics.
 func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		defer s.logAccess(c, s.deps.Now())
@@ -71,22 +71,22 @@ func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 		started := c.Response().Committed
 		s.writeError(err, c)
 		if started {
-			// Half an answer is out. Cutting the connection is the only way
-			// left to tell the client that the rest is missing.
+			// Part of the answer has been sent. Cutting the connection is the
+			// only way left to show the client that the rest is missing.
 			panic(http.ErrAbortHandler)
 		}
 		return nil
 	}
 }
 
-// Bounds of what a client can make one line of the access log hold.
+// What a client can put into one line of the access log is bounded.
 const (
 	maxLoggedPath      = 1024
 	maxLoggedUserAgent = 256
 )
 
-// logAccess leaves out the query string, which may carry tokens. Reading the
-// log is not logged.
+// logAccess leaves out the query string, which may carry tokens. It does not
+// log the reading of logs.
 func (s *Server) logAccess(c echo.Context, start time.Time) {
 	r, w := c.Request(), c.Response()
 	if strings.Contains(r.URL.Path, "/logs/") {
@@ -114,7 +114,7 @@ func clip(s string, most int) string {
 }
 
 // recoverPanic turns a panic into a 500 and a log line with the stack.
-// http.ErrAbortHandler passes: it is how a handler cuts a broken stream.
+// It lets http.ErrAbortHandler through, with which handlers cut broken streams.
 func (s *Server) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {

@@ -98,8 +98,8 @@ func New(d Deps) *Server {
 	return s
 }
 
-// ServeHTTP serves one request. It stands in for the framework's own, which
-// builds the chain anew for every request.
+// ServeHTTP serves one request. It replaces the framework's own, which rebuilds
+// the chain for every request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w, pull := corked(w, r)
 	defer pull()
@@ -108,7 +108,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := s.chain(c); err != nil {
 		s.writeError(err, c)
 	}
-	s.echo.ReleaseContext(c) // not after a panic: who knows who still holds it
+	s.echo.ReleaseContext(c) // not after a panic: something may still hold it
 }
 
 // route hands the request to the handler of its route.

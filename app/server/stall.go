@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// A client that accepts no more of its answer, or sends no more of its body,
-// is gone or hostile; what it holds is let go after stallTimeout. A slow
-// client is fine: the time starts anew with every stallBytes taken, and with
-// every byte sent.
+// A client that stops reading its answer or sending its body is gone or
+// hostile, so its connection is cut after stallTimeout. A slow client is fine:
+// the time starts again with every stallBytes that it takes, and with every
+// byte that it sends.
 const (
 	stallTimeout = 30 * time.Second
 	stallBytes   = 64 << 10
 )
 
-// patientListener hands out connections that are cut when the client stalls.
+// patientListener accepts connections that are cut when the client stalls.
 type patientListener struct{ net.Listener }
 
 // Accept implements net.Listener.
@@ -57,16 +57,16 @@ func (c patientConn) CloseWrite() error {
 // patientBody is a request body whose reader fails when the client stalls.
 type patientBody struct {
 	io.ReadCloser
-	// deadline sets when reading fails; the zero time takes it back.
+	// deadline sets when reading fails; the zero time means never.
 	deadline func(time.Time) error
 }
 
 // Read implements io.Reader.
 func (b patientBody) Read(p []byte) (int, error) {
-	_ = b.deadline(time.Now().Add(stallTimeout)) // a recorder in a test has none
+	_ = b.deadline(time.Now().Add(stallTimeout)) // not supported by recorders in tests
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
-		// The server watches the connection from now on; it may be silent.
+		// From now on the server watches the connection, which may be silent.
 		_ = b.deadline(time.Time{})
 	}
 	return n, err
