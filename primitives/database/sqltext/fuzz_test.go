@@ -19,7 +19,7 @@ func FuzzSplit(f *testing.F) {
 		"", ";", "SELECT 1; SELECT 2", "/* /* */ */ SELECT 'a''b' -- x\n 'c'; SELECT E'\\'' \n 'd\\''", `SELECT "a""b", U&"\0061" UESCAPE '!'`,
 		"SELECT $a$ $$ ; $a$; DO $$ x $$", "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN 1 END; END; SELECT 1",
 		"CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2)", "COPY t FROM STDIN;\n1\n\\.", "SET \"role\" = x", "1e5e'\\''", "$1$$;$$",
-		"WITH a AS (INSERT INTO t VALUES (1)) DELETE FROM b", "SELECT 'a' --", "é;\xff\x00\\", "GRANT a TO b", "TRUNCATE a, b *", "U&\"a\" UESCAPE",
+		"WITH a AS (INSERT INTO t VALUES (1)) DELETE FROM b", "SELECT 'a' --", "é;\xff\x00\\", "GRANT a TO b", "TRUNCATE a, b *", "U&\"a\" UESCAPE", "\ufeff\ufeffSELECT \ufeff1; \ufeff",
 	} {
 		f.Add(text)
 	}

@@ -53,7 +53,7 @@ func TestWhatTheGuardsRefuse(t *testing.T) {
 		}},
 		{"DISCARD", []string{"DISCARD ALL", "DISCARD TEMP"}},
 		{"Transaction control", []string{
-			"BEGIN", "begin work", "START TRANSACTION", "COMMIT", "END", "END TRANSACTION", "ROLLBACK", "ABORT", "SAVEPOINT a", "RELEASE a",
+			"BEGIN", "begin work", "START TRANSACTION", "COMMIT", "\ufeffCOMMIT", ";\ufeff COMMIT", "END", "END TRANSACTION", "ROLLBACK", "ABORT", "SAVEPOINT a", "RELEASE a",
 			"ROLLBACK TO a", "PREPARE TRANSACTION 'x'", "COMMIT PREPARED 'x'", "ROLLBACK PREPARED 'x'", "COMMIT AND CHAIN",
 			"SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET LOCAL TRANSACTION READ ONLY", "SET TRANSACTION SNAPSHOT 'x'",
 			"SET transaction_read_only = on", "RESET TRANSACTION ISOLATION LEVEL", "RESET transaction_isolation",

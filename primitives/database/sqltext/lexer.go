@@ -79,10 +79,16 @@ const (
 type lexer struct {
 	src string
 	pos int
+	// marks says that byte order marks are white space: before a statement.
+	marks bool
 	// opened counts the comments that began in the run of operator characters
 	// at pos.
 	opened int
 }
+
+// byteOrderMark is what editors write at the beginning of a file, so it is
+// also where one file was put behind another. Postgres takes it for a letter.
+const byteOrderMark = "\ufeff"
 
 func isSpace(c byte) bool {
 	// Postgres 16 added the vertical tab; before, it is a syntax error.
@@ -129,6 +135,9 @@ func (l *lexer) skip() *SyntaxError {
 		case isSpace(rest[0]):
 			l.opened = 0
 			l.pos++
+		case l.marks && strings.HasPrefix(rest, byteOrderMark):
+			l.opened = 0
+			l.pos += len(byteOrderMark)
 		case strings.HasPrefix(rest, "--"):
 			l.pos += lineEnd(rest)
 		case strings.HasPrefix(rest, "/*"):

@@ -58,6 +58,15 @@ func unescape(s string, escape byte) (string, bool) {
 	return b.String(), true
 }
 
+// Constant returns the text of a plain string constant, '…'. ok is false for
+// all others.
+func (t Token) Constant() (text string, ok bool) {
+	if t.Kind != String || t.Text[0] != '\'' || strings.ContainsAny(t.Text, "\r\n") { // it may go on in the next line
+		return "", false
+	}
+	return strings.ReplaceAll(t.Text[1:len(t.Text)-1], "''", "'"), true
+}
+
 // qualified reads a name with its qualifiers from the front of tokens and
 // returns its last part, and what follows. ok is false when tokens begin with
 // anything else.

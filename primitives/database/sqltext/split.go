@@ -13,7 +13,7 @@ const MaxStatements = 10_000
 // Statement is one statement of a text.
 type Statement struct {
 	// Text is the statement as it was written, from its first token to its
-	// last: without the semicolon and the comments around it.
+	// last: without the semicolon, comments and byte order marks around it.
 	Text string
 	// Pos is the offset of Text in bytes, Line its line from 1.
 	Pos, Line int
@@ -74,7 +74,7 @@ const headTokens = 16
 // says that src is all there is; otherwise a statement whose semicolon is
 // missing is incomplete.
 func cut(src string, pos int, whole bool) (s Statement, end int, syntax *SyntaxError) {
-	l := lexer{src: src, pos: pos}
+	l := lexer{src: src, pos: pos, marks: true}
 	b := boundary{}
 	last := pos
 	for {
@@ -89,7 +89,7 @@ func cut(src string, pos int, whole bool) (s Statement, end int, syntax *SyntaxE
 			break
 		}
 		if len(s.head) == 0 {
-			s.Pos = t.Pos
+			s.Pos, l.marks = t.Pos, false
 		}
 		if len(s.head) < headTokens {
 			s.head = append(s.head, t)

@@ -70,6 +70,8 @@ func TestTextsAreSplitWhereTheServerSplitsThem(t *testing.T) {
 		{"a closing parenthesis too many", "SELECT 1); SELECT 2", []string{"SELECT 1)", "SELECT 2"}},
 		{"banners", "/" + strings.Repeat("*", 999) + "/ SELECT 1 --" + strings.Repeat("=", 999), []string{"SELECT 1"}},
 		{"many comments", strings.Repeat("/* a */ /**/\n", 999) + "SELECT 1", []string{"SELECT 1"}},
+		{"a byte order mark at the beginning, and where a file was appended", "\ufeffSELECT 1;\n\ufeff-- b\n\ufeff SELECT 2; \ufeff", []string{"SELECT 1", "SELECT 2"}},
+		{"within a statement it is a letter", "SELECT \ufeff1", []string{"SELECT \ufeff1"}},
 		{"letters beyond ASCII", "SELECT é;SELECT 名;", []string{"SELECT é", "SELECT 名"}},
 	} {
 		if diff := cmp.Diff(c.want, texts(split(t, c.text))); diff != "" {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -24,40 +25,71 @@ type failed struct {
 	err  error
 }
 
+// at says which line an error of Postgres is about; answers to the caller have
+// it in their text.
+func at(line int, err error) error {
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	return &failed{line: line, err: err}
+}
+
 func (f *failed) Error() string { return fmt.Sprintf("line %d: %v", f.line, f.err) }
 func (f *failed) Unwrap() error { return f.err }
 
 // runner sends statements in batches. Each is sent alone, by the extended
 // protocol: a text that turns out to be two commands is refused.
 type runner struct {
-	conn    *pgconn.PgConn
-	waiting []step
-	bytes   int
-	rows    int64
+	conn     *pgconn.PgConn
+	triggers triggers
+	waiting  []step
+	bytes    int
+	rows     int64
 }
 
-// execute runs a script and returns how many rows it added. Its statements
-// were inspected before.
-func execute(ctx context.Context, tx pg.Tx, s *script) (rows int64, err error) {
-	r := &runner{conn: tx.Conn().PgConn()}
+// execute runs a script and returns how many rows it added, and what was
+// passed over. Its statements were inspected before.
+func execute(ctx context.Context, tx pg.Tx, s *script, j judge) (rows int64, skipped Skipped, err error) {
+	r := &runner{conn: tx.Conn().PgConn(), triggers: triggers{tx: tx}}
 	for {
 		st, err := s.next()
 		if err == io.EOF {
-			return r.rows, r.flush(ctx)
+			break
 		}
 		if err != nil {
-			return 0, err
+			return 0, skipped, err
 		}
-		if ofADump(st.Statement) {
+		reason, err := j.pass(st)
+		if err != nil {
+			return 0, skipped, err
+		}
+		if reason != "" {
+			skipped.add(st, reason)
 			continue
 		}
 		if err := r.run(ctx, st); err != nil {
-			return 0, err
+			return 0, skipped, err
 		}
 	}
+	if err := r.flush(ctx); err != nil {
+		return 0, skipped, err
+	}
+	return r.rows, skipped, r.triggers.end(ctx)
 }
 
 func (r *runner) run(ctx context.Context, st step) error {
+	if task := r.triggers.before(st); task != nil {
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+		switch done, err := task(ctx); {
+		case err != nil:
+			return at(st.Line, err)
+		case done:
+			return nil
+		}
+	}
 	if st.rows != nil {
 		if err := r.flush(ctx); err != nil {
 			return err

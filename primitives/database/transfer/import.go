@@ -3,8 +3,8 @@ package transfer
 import (
 	"context"
 	"io"
-	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/insforge/insforge-go/primitives/database/naming"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
@@ -20,19 +20,57 @@ type Imported struct {
 	Tables []string
 	// Rows counts what INSERT and COPY added.
 	Rows int64
-	// Skipped counts statements of dumps that mean nothing here: owners, and
-	// settings that belong to the server.
-	Skipped int
+	// Skipped is what did not run.
+	Skipped Skipped
+}
+
+// maxSkips bounds how many of what was passed over are listed, and
+// maxSkipLetters how much of each.
+const (
+	maxSkips       = 100
+	maxSkipLetters = 200
+)
+
+// Skipped is what an import passed over, since it means nothing here.
+type Skipped struct {
+	// Statements and Lines count statements and lines for psql.
+	Statements, Lines int
+	// First lists the first of them.
+	First []Skip
+}
+
+// Skip is a statement, or a line for psql, that did not run, and why.
+type Skip struct {
+	Line      int    `json:"line"`
+	Statement string `json:"statement"`
+	Reason    string `json:"reason"`
+}
+
+func (s *Skipped) add(st step, reason string) {
+	if st.psql != "" {
+		s.Lines++
+	} else {
+		s.Statements++
+	}
+	if len(s.First) == maxSkips {
+		return
+	}
+	text := []rune(st.Text[:min(len(st.Text), utf8.UTFMax*maxSkipLetters)])
+	if len(text) > maxSkipLetters || len(st.Text) > utf8.UTFMax*maxSkipLetters {
+		text = append(text[:min(len(text), maxSkipLetters)-1], '…')
+	}
+	s.First = append(s.First, Skip{Line: st.Line, Statement: string(text), Reason: reason})
 }
 
 // Import runs a file of SQL as the caller in ctx, all of it or nothing; it
 // reads the file twice. With truncate, the tables that it names are emptied
 // first. name is for the audit log.
 //
-// It returns 403 FORBIDDEN for what is no SQL or is refused for everybody,
-// before anything ran, 400 INVALID_INPUT for a statement that fails, 503
-// DATABASE_INTERNAL_ERROR when another transaction is in the way or the
-// database goes away, and 507 when its disk is full.
+// It returns 403 FORBIDDEN for what is no SQL or is refused for everybody, and
+// 400 INVALID_INPUT for a file that needs roles or extensions that are not
+// there, both before anything ran; 400 INVALID_INPUT for a statement that
+// fails, 503 DATABASE_INTERNAL_ERROR when another transaction is in the way or
+// the database goes away, and 507 when its disk is full.
 func (s *Service) Import(ctx context.Context, file io.ReaderAt, size int64, name string, truncate bool) (Imported, error) {
 	leave, err := s.turn(ctx)
 	if err != nil {
@@ -43,15 +81,19 @@ func (s *Service) Import(ctx context.Context, file io.ReaderAt, size int64, name
 	if err != nil {
 		return Imported{}, err
 	}
-	done := Imported{Tables: plan.names(), Skipped: plan.skipped}
+	done := Imported{Tables: plan.names()}
 	err = s.within(ctx, func(tx pg.Tx) (audit.Entry, error) {
+		server, err := plan.needs.check(ctx, tx)
+		if err != nil {
+			return audit.Entry{}, err
+		}
 		if truncate {
 			if err := truncateTables(ctx, tx, plan.tables); err != nil {
 				return audit.Entry{}, err
 			}
 		}
 		tx.OnCommit(func() { s.deps.Events.Publish(events.DataUpdate{Resource: events.Database}) })
-		done.Rows, err = execute(ctx, tx, newScript(file, size))
+		done.Rows, done.Skipped, err = execute(ctx, tx, newScript(file, size), judge{belongs: server})
 		return audit.Entry{Module: audit.Database, Action: "IMPORT_DATABASE", Details: map[string]any{
 			"truncate": truncate, "filename": name, "fileSize": size, "tablesAffected": done.Tables, "rowsImported": done.Rows,
 		}}, translateImport(err)
@@ -64,28 +106,32 @@ func (s *Service) Import(ctx context.Context, file io.ReaderAt, size int64, name
 
 // plan is what is known of a file before it runs.
 type plan struct {
-	tables  []naming.Table
-	skipped int
+	tables []naming.Table
+	needs  needs
 }
 
 // inspect reads a whole file and refuses it when one of its statements is.
 func inspect(s *script) (p plan, err error) {
+	p.needs = newNeeds()
 	seen := map[naming.Table]bool{}
+	// Whose the extensions are is not known yet. Nothing of an extension that
+	// is the server's runs.
+	j := judge{belongs: func(string) bool { return true }}
 	for {
 		st, err := s.next()
 		if err == io.EOF {
-			return p, nil
+			return p, j.end()
 		}
 		if err != nil {
 			return p, err
 		}
-		if ofADump(st.Statement) {
-			p.skipped++
+		switch reason, err := j.pass(st); {
+		case err != nil:
+			return p, err
+		case reason != "":
 			continue
 		}
-		if err := sqltext.Guard([]sqltext.Statement{st.Statement}); err != nil {
-			return p, err
-		}
+		p.needs.read(st.Statement)
 		if t, ok := target(st.Statement); ok && !seen[t] {
 			seen[t] = true
 			p.tables = append(p.tables, t)
@@ -106,68 +152,23 @@ func (p plan) names() []string {
 	return names
 }
 
-// ofADump reports a statement that dumps have and that must not run: who owns
-// an object is the project's admin whatever the file says, and some settings
-// are the server's.
-func ofADump(s sqltext.Statement) bool {
-	switch command := s.Command(); {
-	case command == "SELECT":
-		return s.Text == `SELECT pg_catalog.set_config('search_path', '', false)`
-	case command == "SET":
-		return slices.Contains([]string{
-			"SET statement_timeout = 0", "SET lock_timeout = 0", "SET idle_in_transaction_session_timeout = 0", "SET transaction_timeout = 0",
-		}, s.Text)
-	case strings.HasPrefix(command, "ALTER "):
-		return setsOwner(s)
-	}
-	return false
-}
-
-// setsOwner reports ALTER … OWNER TO role, with nothing else in it.
-func setsOwner(s sqltext.Statement) bool {
-	var last [3]sqltext.Token
-	for t := range s.Tokens() {
-		last = [3]sqltext.Token{last[1], last[2], t}
-	}
-	_, named := last[2].Name()
-	return named && last[0].Is("owner") && last[1].Is("to")
-}
-
 // target returns the table that a statement makes or fills. It is sure: its
 // rows may be about to go.
 func target(s sqltext.Statement) (t naming.Table, ok bool) {
-	var tokens []sqltext.Token
-	for token := range s.Tokens() {
-		if tokens = append(tokens, token); len(tokens) == 9 { // CREATE UNLOGGED TABLE IF NOT EXISTS a . b
-			break
-		}
-	}
-	pass := func(words ...string) bool {
-		for i, w := range words {
-			if i >= len(tokens) || !tokens[i].Is(w) {
-				return false
-			}
-		}
-		tokens = tokens[len(words):]
-		return true
-	}
-	switch {
-	case pass("insert", "into"), pass("copy"):
-	case pass("create", "table"), pass("create", "unlogged", "table"):
-		pass("if", "not", "exists")
+	switch s.Command() {
+	case "INSERT", "COPY", "CREATE TABLE":
 	default:
 		return t, false
 	}
-	if len(tokens) == 0 {
+	c := firstOf(s, headTokens)
+	switch {
+	case c.pass("insert", "into"), c.pass("copy"):
+	case c.pass("create", "table"), c.pass("create", "unlogged", "table"):
+		c.pass("if", "not", "exists")
+	default:
 		return t, false
 	}
-	name, ok := tokens[0].Name()
-	if !ok || len(tokens) < 3 || tokens[1].Text != "." {
-		return naming.Table{Schema: naming.Public, Name: naming.Name(name)}, ok
-	}
-	schema := name
-	name, ok = tokens[2].Name()
-	return naming.Table{Schema: naming.Name(schema), Name: naming.Name(name)}, ok
+	return c.table()
 }
 
 // truncateTables empties those tables that exist, together: then it does not

@@ -81,6 +81,9 @@ type imported struct {
 	Tables   []string `json:"tables"`
 	Rows     int64    `json:"rowsImported"`
 	FileSize int64    `json:"fileSize"`
+	// Skipped lists what was passed over, SkippedTotal counts all of it.
+	Skipped      []Skip `json:"skipped,omitempty"`
+	SkippedTotal int    `json:"skippedTotal,omitempty"`
 }
 
 // handleImport serves "POST /api/database/advance/import".
@@ -99,11 +102,12 @@ func (s *Service) handleImport(c rest.Context) error {
 		return err
 	}
 	message := fmt.Sprintf("SQL file imported successfully: %d rows", done.Rows)
-	if done.Skipped > 0 {
-		message += fmt.Sprintf("; %d statements about owners and the server's settings were passed over", done.Skipped)
+	if n := done.Skipped.Statements; n > 0 {
+		message += fmt.Sprintf("; %d statements about owners, settings and other things of the server were passed over", n)
 	}
 	return c.JSON(http.StatusOK, imported{
 		Success: true, Message: message, Filename: u.name, Tables: done.Tables, Rows: done.Rows, FileSize: u.size,
+		Skipped: done.Skipped.First, SkippedTotal: done.Skipped.Statements + done.Skipped.Lines,
 	})
 }
 

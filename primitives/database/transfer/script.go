@@ -18,8 +18,8 @@ const (
 	maxCopyBytes      = 256 << 10 // of a COPY statement without its rows
 )
 
-// script reads a file of SQL step by step, also one of pg_dump: COPY with its
-// rows behind it, and the two commands of psql that such a file may have.
+// script reads a file of SQL step by step, also one for psql: COPY with its
+// rows behind it, and backslash commands on lines of their own.
 type script struct {
 	file io.ReaderAt
 	size int64
@@ -32,15 +32,18 @@ type script struct {
 	unfinished *copyRows
 }
 
-// step is one statement. rows are what follows it, for COPY … FROM stdin.
+// step is one statement, or a line for psql.
 type step struct {
 	sqltext.Statement
+	// rows are what follows COPY … FROM stdin.
 	rows *copyRows
+	// psql is the command of a line for psql, such as \connect; the line is Text.
+	psql string
 }
 
 func newScript(file io.ReaderAt, size int64) *script {
 	s := &script{file: file, size: size}
-	s.resume(textStart(file), 1)
+	s.resume(0, 1)
 	return s
 }
 
@@ -64,66 +67,66 @@ func (s *script) next() (step, error) {
 		}
 		s.resume(r.offset, r.line)
 	}
-	for {
-		found, err := s.scanner.Next()
-		if err == nil {
-			found.Line += s.line - 1
-			s.end = s.start + int64(found.Pos+len(found.Text))
-			s.endLine = found.Line + strings.Count(found.Text, "\n")
-			return step{Statement: found}, nil
-		}
-		var syntax *sqltext.SyntaxError
-		if !errors.As(err, &syntax) {
-			return step{}, err
-		}
-		at := s.start + int64(syntax.Pos)
-		switch word := s.wordAt(at); {
-		case strings.EqualFold(word, "stdin"):
-			found, from, err := s.copy(at)
-			if err != nil || from {
-				return found, err
-			}
-		case word == `\restrict` || word == `\unrestrict`:
-			passed, err := s.passLine(at)
-			if err != nil {
-				return step{}, err
-			}
-			if passed {
-				continue
-			}
-		}
-		syntax.Line += s.line - 1
-		return step{}, syntax
+	statement, err := s.scanner.Next()
+	if err == nil {
+		statement.Line += s.line - 1
+		s.end = s.start + int64(statement.Pos+len(statement.Text))
+		s.endLine = statement.Line + strings.Count(statement.Text, "\n")
+		return step{Statement: statement}, nil
 	}
+	var syntax *sqltext.SyntaxError
+	if !errors.As(err, &syntax) {
+		return step{}, err
+	}
+	at := s.start + int64(syntax.Pos)
+	var found step
+	ok := false
+	switch word := s.wordAt(at); {
+	case strings.EqualFold(word, "stdin"):
+		found, ok, err = s.copy(at)
+	case strings.HasPrefix(word, `\`):
+		found, ok, err = s.command(at, word)
+	}
+	if ok || err != nil {
+		return found, err
+	}
+	syntax.Line += s.line - 1
+	return step{}, syntax
 }
 
-// wordAt returns the word at an offset.
+// wordAt returns the letters at an offset, with the character before them.
 func (s *script) wordAt(offset int64) string {
-	text := make([]byte, 16)
+	text := make([]byte, 24)
 	n, _ := s.file.ReadAt(text, offset)
-	word := text[:n]
-	if i := bytes.IndexFunc(word[min(1, n):], func(r rune) bool { return r < 'A' || r > 'z' }); i >= 0 {
-		word = word[:i+1]
+	for i, c := range text[:n] {
+		if i > 0 && c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return string(text[:i])
+		}
 	}
-	return string(word)
+	return string(text[:n])
 }
 
-// passLine goes on behind the line of a command of psql, if that stands
-// between statements.
-func (s *script) passLine(at int64) (bool, error) {
+// command reads the line of a command for psql; ok is false where one stands
+// within a statement.
+func (s *script) command(at int64, word string) (_ step, ok bool, err error) {
 	before, err := s.between(s.end, at)
 	if err != nil {
-		return false, err
+		return step{}, false, err
 	}
-	if rest, err := sqltext.Split(before); err != nil || len(rest) > 0 {
-		return false, nil
+	if !isBlank(before) {
+		return step{}, false, nil
 	}
-	next, err := bufio.NewReader(io.LimitReader(s.section(at), maxCopyBytes)).ReadString('\n')
+	text, err := bufio.NewReader(io.LimitReader(s.section(at), maxCopyBytes)).ReadString('\n')
 	if err != nil && err != io.EOF {
-		return false, err
+		return step{}, false, err
 	}
-	s.resume(at+int64(len(next)), s.endLine+strings.Count(before, "\n")+1)
-	return true, nil
+	line := s.endLine + strings.Count(before, "\n")
+	s.resume(at+int64(len(text)), line+1)
+	text = strings.TrimSpace(text)
+	if word == `\` {
+		word = text[:min(len(text), 2)]
+	}
+	return step{Statement: sqltext.Statement{Text: text, Pos: int(at), Line: line}, psql: word}, true, nil
 }
 
 // between returns the text between two offsets that are close.
@@ -162,11 +165,17 @@ func (s *script) copy(at int64) (_ step, from bool, err error) {
 		return step{}, false, err
 	}
 	line := found.Line + strings.Count(found.Text, "\n") + 1
-	if strings.TrimSpace(tail) != ";" {
+	if rest, semicolon := strings.CutPrefix(strings.TrimLeft(tail, " \t"), ";"); !semicolon || !isBlank(rest) {
 		return step{}, false, unreadable(line-1, "the rows of COPY begin on the line behind its semicolon")
 	}
 	s.unfinished = newCopyRows(s.section(end+int64(len(tail))), end+int64(len(tail)), line)
 	return step{Statement: found, rows: s.unfinished}, true, nil
+}
+
+// isBlank reports whether there is nothing but comments in a text.
+func isBlank(text string) bool {
+	statements, err := sqltext.Split(text)
+	return err == nil && len(statements) == 0
 }
 
 // copiesFrom reports whether a statement is COPY … FROM what is at pos.

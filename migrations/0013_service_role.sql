@@ -1,0 +1,23 @@
+-- The role that projects of Supabase grant to and name in policies, so that
+-- their files run here: an alias of project_admin's rights. Nobody can become
+-- it: it does not log in, no login is a member of it, and no request names it.
+-- Nothing belongs to it either, since only its members could give it anything.
+
+-- +goose Up
+-- +goose StatementBegin
+DO $$
+BEGIN
+  -- Roles belong to the whole cluster. One that somebody else made may have
+  -- members, who must not become project_admin by it: that one stays as it is.
+  IF to_regrole('service_role') IS NOT NULL THEN
+    RETURN;
+  END IF;
+  CREATE ROLE service_role NOLOGIN INHERIT;
+  IF current_setting('server_version_num')::int >= 160000 THEN
+    EXECUTE 'GRANT project_admin TO service_role WITH INHERIT TRUE, SET FALSE, ADMIN FALSE';
+  ELSE
+    GRANT project_admin TO service_role;
+  END IF;
+END
+$$;
+-- +goose StatementEnd

@@ -1,0 +1,3 @@
+-- want: 403 FORBIDDEN line 3: \copy reads a file beside psql
+CREATE TABLE spoon (id int, name text);
+\copy spoon FROM 'spoon.csv' CSV HEADER

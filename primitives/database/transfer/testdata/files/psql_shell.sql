@@ -1,0 +1,2 @@
+-- want: 403 FORBIDDEN line 2: \! is a command of psql, not SQL
+\! id

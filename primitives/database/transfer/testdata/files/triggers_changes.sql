@@ -1,0 +1,5 @@
+-- Deleting would take other rows along here, and not in psql.
+-- setup: CREATE TABLE authors (id int PRIMARY KEY); CREATE TABLE posts (author int REFERENCES authors ON DELETE CASCADE)
+-- want: 400 INVALID_INPUT Line 5: DELETE of rows whose triggers are switched off is not supported
+SET session_replication_role = 'replica';
+DELETE FROM authors;

@@ -1,0 +1,357 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/insforge/insforge-go/primitives/database/naming"
+	"github.com/insforge/insforge-go/primitives/database/sqltext"
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// triggers are those that a file switches off around its rows, as dumps of
+// data do: ALTER TABLE … DISABLE TRIGGER ALL, or session_replication_role.
+// Both take a superuser, since the triggers of foreign keys are among them,
+// and what those let through is never checked.
+//
+// Here they run with the rights that the owner of the tables has anyway. Its
+// own triggers are switched off; foreign keys become deferred, so that rows
+// may come before those they refer to, and Postgres checks them all before the
+// commit. A table with checks waiting cannot be altered, so triggers come back
+// when something asks for them, or at the end.
+type triggers struct {
+	tx      pg.Tx
+	replica bool // session_replication_role is replica
+	tables  map[naming.Table]*quiet
+	keys    []foreignKeyCheck // deferred ones
+}
+
+// quiet is a table whose triggers were switched off.
+type quiet struct {
+	off      bool     // for now
+	deferred bool     // its foreign keys are in keys
+	restore  []string // what switches its triggers on again, once off is false
+}
+
+// foreignKeyCheck is a foreign key that was made deferred, and how it was.
+type foreignKeyCheck struct{ table, constraint, name, was string }
+
+// task is what must happen before a statement runs; done says that it must
+// not run any more.
+type task func(ctx context.Context) (done bool, err error)
+
+// quietKinds are statements that have nothing to do with rows that wait to be
+// checked.
+var quietKinds = []string{"SET", "RESET", "COMMENT", "GRANT", "REVOKE", "ANALYZE", "VACUUM", "LOCK"}
+
+// before returns what must happen before a statement, or nil.
+func (t *triggers) before(st step) task {
+	if to, ok := switchesTriggers(st.Statement); ok {
+		return func(ctx context.Context) (bool, error) { return true, t.alter(ctx, to) }
+	}
+	if role, ok := replicationRole(st.Statement); ok {
+		return func(ctx context.Context) (bool, error) { return true, t.setReplica(ctx, role) }
+	}
+	if !t.replica && len(t.tables) == 0 {
+		return nil
+	}
+	command := st.Command()
+	table, filled := target(st.Statement)
+	switch {
+	case strings.HasPrefix(command, "CREATE ") || slices.Contains(quietKinds, command) || setsSequence(st.Statement):
+		return nil
+	case filled && t.ready(table):
+		return nil
+	case filled:
+		return func(ctx context.Context) (bool, error) { return false, t.fill(ctx, table) }
+	case t.changes(st.Statement):
+		return func(context.Context) (bool, error) {
+			return true, fault.Invalid(fmt.Sprintf("Line %d: %s of rows whose triggers are switched off is not supported", st.Line, command)).
+				Next("Only INSERT and COPY may stand between switching triggers off and on. Move the statement. Nothing was imported.")
+		}
+	}
+	return func(ctx context.Context) (bool, error) { return false, t.settle(ctx) }
+}
+
+// changes reports whether a statement writes rows, other than by filling one
+// table, whose triggers are off.
+func (t *triggers) changes(s sqltext.Statement) bool {
+	for _, c := range sqltext.Changes([]sqltext.Statement{s}) {
+		if c.Type != "records" || s.Command() == "TRUNCATE" {
+			continue
+		}
+		if t.replica {
+			return true
+		}
+		for table, q := range t.tables {
+			if q.off && string(table.Name) == c.Name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ready reports whether fill would do nothing.
+func (t *triggers) ready(table naming.Table) bool {
+	q := t.tables[table]
+	return q == nil && !t.replica || q != nil && q.off && q.deferred
+}
+
+// fill prepares a table for rows.
+func (t *triggers) fill(ctx context.Context, table naming.Table) error {
+	q := t.tables[table]
+	switch {
+	case q != nil && q.off:
+		return t.postpone(ctx, table, q)
+	case t.replica:
+		return t.silence(ctx, table)
+	}
+	return t.settle(ctx)
+}
+
+// alter does what ALTER TABLE … TRIGGER ALL wants.
+func (t *triggers) alter(ctx context.Context, to switching) error {
+	q := t.tables[to.table]
+	if !to.on {
+		if q != nil && q.deferred { // it may have rows that wait
+			if err := t.settle(ctx); err != nil {
+				return err
+			}
+		}
+		if _, err := t.tx.Exec(ctx, "ALTER TABLE "+to.table.SQL()+" DISABLE TRIGGER USER", pgx.QueryExecModeExec); err != nil {
+			return err
+		}
+		return t.postpone(ctx, to.table, t.note(to.table, &quiet{off: true}))
+	}
+	if q == nil {
+		q = t.note(to.table, &quiet{})
+	}
+	q.off, q.restore = false, []string{"ALTER TABLE " + to.table.SQL() + " ENABLE TRIGGER USER"}
+	if !q.deferred {
+		return t.settle(ctx)
+	}
+	return nil
+}
+
+// setReplica does what SET session_replication_role wants.
+func (t *triggers) setReplica(ctx context.Context, replica bool) error {
+	t.replica = replica
+	if replica {
+		return nil
+	}
+	for _, q := range t.tables {
+		q.off = q.off && len(q.restore) == 0
+	}
+	return t.settle(ctx)
+}
+
+// note keeps what was done to a table.
+func (t *triggers) note(table naming.Table, q *quiet) *quiet {
+	if t.tables == nil {
+		t.tables = map[naming.Table]*quiet{}
+	}
+	t.tables[table] = q
+	return q
+}
+
+// partsOf is the table $1 with its partitions.
+const partsOf = `
+	WITH RECURSIVE part AS (
+	  SELECT pg_catalog.to_regclass($1)::oid AS oid
+	  UNION
+	  SELECT i.inhrelid
+	    FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid
+	    JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
+	)`
+
+// silence switches the triggers of a table off that session_replication_role
+// would.
+func (t *triggers) silence(ctx context.Context, table naming.Table) error {
+	var off, on []string
+	err := t.tx.QueryRow(ctx, partsOf+`, own AS (
+		  SELECT n.nspname, c.relname, g.tgname
+		    FROM part JOIN pg_catalog.pg_trigger g ON g.tgrelid = part.oid
+		    JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid
+		    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		    LEFT JOIN pg_catalog.pg_trigger p ON p.oid = g.tgparentid
+		   WHERE NOT g.tgisinternal AND g.tgenabled = 'O'
+		     AND (p.oid IS NULL OR p.tgrelid NOT IN (SELECT oid FROM part WHERE oid IS NOT NULL))
+		)
+		SELECT ARRAY(SELECT pg_catalog.format('ALTER TABLE %I.%I DISABLE TRIGGER %I', nspname, relname, tgname) FROM own),
+		       ARRAY(SELECT pg_catalog.format('ALTER TABLE %I.%I ENABLE TRIGGER %I', nspname, relname, tgname) FROM own)`,
+		pgx.QueryExecModeExec, table.SQL()).Scan(&off, &on)
+	if err != nil {
+		return err
+	}
+	for _, sql := range off {
+		if _, err := t.tx.Exec(ctx, sql, pgx.QueryExecModeExec); err != nil {
+			return err
+		}
+	}
+	return t.postpone(ctx, table, t.note(table, &quiet{off: true, restore: on}))
+}
+
+// postpone makes the foreign keys of a table deferred. Those of partitions are
+// altered where they come from.
+func (t *triggers) postpone(ctx context.Context, table naming.Table, q *quiet) error {
+	if q.deferred {
+		return nil
+	}
+	rows, err := t.tx.Query(ctx, partsOf+`, key AS (
+		  SELECT k.oid, k.conparentid FROM part JOIN pg_catalog.pg_constraint k ON k.conrelid = part.oid WHERE k.contype = 'f'
+		  UNION
+		  SELECT p.oid, p.conparentid FROM key JOIN pg_catalog.pg_constraint p ON p.oid = key.conparentid
+		)
+		SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.format('%I.%I', n.nspname, k.conname), pg_catalog.quote_ident(k.conname),
+		       CASE WHEN k.condeferrable THEN 'DEFERRABLE' ELSE 'NOT DEFERRABLE' END
+		  FROM key JOIN pg_catalog.pg_constraint k USING (oid)
+		  JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+		  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		 WHERE k.conparentid = 0 AND NOT k.condeferred`, pgx.QueryExecModeExec, table.SQL())
+	if err != nil {
+		return err
+	}
+	keys, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k foreignKeyCheck, err error) {
+		return k, row.Scan(&k.table, &k.constraint, &k.name, &k.was)
+	})
+	if err != nil {
+		return err
+	}
+	q.deferred = true
+	for _, k := range keys {
+		// The constraint may have been asked to check at once before.
+		sql := "ALTER TABLE " + k.table + " ALTER CONSTRAINT " + k.name + " DEFERRABLE INITIALLY DEFERRED"
+		if _, err := t.tx.Exec(ctx, sql, pgx.QueryExecModeExec); err != nil {
+			return err
+		}
+		if _, err := t.tx.Exec(ctx, "SET CONSTRAINTS "+k.constraint+" DEFERRED", pgx.QueryExecModeExec); err != nil {
+			return err
+		}
+		t.keys = append(t.keys, k)
+	}
+	return nil
+}
+
+// end brings all back that only the session switched off.
+func (t *triggers) end(ctx context.Context) error { return t.setReplica(ctx, false) }
+
+// settle checks the foreign keys whose checks wait, makes them what they were,
+// and switches the triggers on that are to be.
+func (t *triggers) settle(ctx context.Context) error {
+	if len(t.keys) > 0 {
+		names := make([]string, len(t.keys))
+		for i, k := range t.keys {
+			names[i] = k.constraint
+		}
+		if _, err := t.tx.Exec(ctx, "SET CONSTRAINTS "+strings.Join(names, ", ")+" IMMEDIATE", pgx.QueryExecModeExec); err != nil {
+			return unsound(err)
+		}
+	}
+	for _, k := range t.keys {
+		if _, err := t.tx.Exec(ctx, "ALTER TABLE "+k.table+" ALTER CONSTRAINT "+k.name+" "+k.was, pgx.QueryExecModeExec); err != nil {
+			return err
+		}
+	}
+	t.keys = nil
+	for table, q := range t.tables {
+		q.deferred = false
+		if q.off {
+			continue
+		}
+		for _, sql := range q.restore {
+			if _, err := t.tx.Exec(ctx, sql, pgx.QueryExecModeExec); err != nil {
+				return err
+			}
+		}
+		delete(t.tables, table)
+	}
+	return nil
+}
+
+// unsound is the answer to rows that do not agree with a foreign key.
+func unsound(err error) error {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) || e.Code != "23503" {
+		return err
+	}
+	text := e.Message
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	return fault.Invalid("The rows that came while triggers were off break a foreign key: " + text).
+		Next("Add the rows that are referred to, or leave out those that refer to them. Nothing was imported.").Because(err)
+}
+
+// switching is ALTER TABLE … DISABLE or ENABLE TRIGGER ALL.
+type switching struct {
+	table naming.Table
+	on    bool
+}
+
+func switchesTriggers(s sqltext.Statement) (to switching, ok bool) {
+	if s.Command() != "ALTER TABLE" {
+		return to, false
+	}
+	c := startOf(s)
+	c.pass("alter", "table")
+	c.pass("if", "exists")
+	c.pass("only")
+	if to.table, ok = c.table(); !ok {
+		return to, false
+	}
+	to.on = c.pass("enable")
+	if !to.on && !c.pass("disable") {
+		return to, false
+	}
+	return to, c.pass("trigger", "all") && c.end()
+}
+
+const replicaSetting = "session_replication_role"
+
+// replicationRole recognises SET and RESET of session_replication_role, to
+// replica or to what it is otherwise.
+func replicationRole(s sqltext.Statement) (replica, ok bool) {
+	command := s.Command()
+	if command != "SET" && command != "RESET" {
+		return false, false
+	}
+	c := startOf(s)
+	if c.pass("reset") {
+		return false, strings.ToLower(c.name()) == replicaSetting && c.end()
+	}
+	c.pass("set")
+	if !c.pass("local") {
+		c.pass("session")
+	}
+	if strings.ToLower(c.name()) != replicaSetting || !c.pass("to") && !c.punct("=") {
+		return false, false
+	}
+	switch value := strings.ToLower(strings.Trim(c.value(), "'")); {
+	case !c.end():
+	case value == "replica":
+		return true, true
+	case value == "origin", value == "default", value == "local":
+		return false, true
+	}
+	return false, false
+}
+
+// setsSequence recognises SELECT setval(…), which dumps have behind rows.
+func setsSequence(s sqltext.Statement) bool {
+	if s.Command() != "SELECT" {
+		return false
+	}
+	c := startOf(s)
+	c.pass("select")
+	if c.pass("pg_catalog") {
+		c.punct(".")
+	}
+	return c.pass("setval")
+}
