@@ -1,7 +1,7 @@
 -- The role that projects of Supabase grant to and name in policies, so that
 -- their files run here: an alias of project_admin's rights. Nobody can become
--- it: it does not log in, no login is a member of it, and no request names it.
--- Nothing belongs to it either, since only its members could give it anything.
+-- it: it does not log in, has no members, and no request names it. Nothing
+-- belongs to it either, since only a member could give it an object.
 
 -- +goose Up
 -- +goose StatementBegin

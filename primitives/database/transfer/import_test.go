@@ -14,6 +14,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
 func (p product) importSQL(sql string, fields ...string) dbtest.Answer {
@@ -389,4 +390,24 @@ func TestRowsOfCopyAreReadToTheirEnd(t *testing.T) {
 			t.Errorf("%s: got %d %s (-want +got):\n%s", name, a.Status, a.Text, diff)
 		}
 	}
+}
+
+func TestServiceRoleIsAnAliasThatNobodyBecomes(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	p.OK(p.importSQL(`CREATE TABLE t (id int); ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t TO service_role USING (true)`), 200)
+	for _, check := range []string{
+		`NOT (rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)`,
+		`NOT EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = r.oid AND NOT m.admin_option)`,
+		`NOT pg_has_role('project_admin', oid, 'MEMBER') AND NOT pg_has_role($1::name, oid, 'MEMBER')`,
+		`has_table_privilege(oid, 'public.t', 'INSERT') AND has_schema_privilege(oid, 'public', 'CREATE')`,
+		`NOT has_table_privilege(oid, 'system.secrets', 'INSERT')`,
+	} {
+		if !dbtest.Value[bool](p.Product, `SELECT `+check+` FROM pg_roles r WHERE rolname = 'service_role' AND $1 <> ''`, pg.Authenticator) {
+			t.Errorf("this is not so: %s", check)
+		}
+	}
+	p.Refused(p.importSQL(`ALTER TABLE t OWNER TO anon; DO $$ BEGIN EXECUTE 'SET ROLE service_role'; END $$`), 400, fault.InvalidInput, `permission denied to set role "service_role"`)
+	p.Refused(p.importSQL(`DO $$ BEGIN EXECUTE 'ALTER TABLE t OWNER TO service_role'; END $$`), 400, fault.InvalidInput, `service_role`)
+	p.Refused(p.importSQL(`DO $$ BEGIN EXECUTE 'RESET ROLE'; EXECUTE 'SET ROLE service_role'; END $$`), 400, fault.InvalidInput, `permission denied to set role "service_role"`)
 }

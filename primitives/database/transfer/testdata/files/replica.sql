@@ -8,7 +8,7 @@
 -- rows: 5
 -- skips: RESET ALL
 -- check: (SELECT count(*) FROM posts) = 3
--- check: (SELECT string_agg(concat(tgname, tgenabled), ' ' ORDER BY tgname, tgrelid) FROM pg_trigger WHERE NOT tgisinternal) = 'loudO loudO loudO of_a_partO offD offD offD'
+-- check: (SELECT string_agg(concat(tgname, tgenabled), $$ $$ ORDER BY tgname, tgrelid) FROM pg_trigger WHERE tgname IN ($$loud$$, $$of_a_part$$, $$off$$)) = $$loudO loudO loudO of_a_partO offD offD offD$$
 -- check: (SELECT bool_and(NOT condeferrable) FROM pg_constraint WHERE contype = 'f')
 SET session_replication_role = replica;
 COPY "public"."posts_2" ("id", "author", "at") FROM stdin;
