@@ -18,15 +18,15 @@ import (
 )
 
 // onSmallDisk makes a command run where dir, which must exist, is a disk of a
-// few megabytes that nobody else sees.
+// few megabytes that no other process sees.
 func onSmallDisk(t *testing.T, cmd *exec.Cmd, dir string, megabytes int) {
 	t.Helper()
 	onDisk(t, cmd, dir, fmt.Sprintf("mode=0777,size=%dm", megabytes))
 }
 
-// onDisk mounts a disk with these options on dir. That needs root, who gets a
-// mount namespace of its own, or a user namespace in which one is root; there
-// the product runs as an ordinary user again.
+// onDisk mounts a disk with these options on dir. Root gets a mount namespace
+// for that, and other users a user namespace in which they are root; there the
+// product runs as an ordinary user again.
 func onDisk(t *testing.T, cmd *exec.Cmd, dir, options string) {
 	t.Helper()
 	unshare, err := exec.LookPath("unshare")
@@ -183,7 +183,7 @@ func TestADiskThatFillsUpLosesNothing(t *testing.T) {
 			for n := 0; create(fmt.Sprintf("full_%d", n)).Status == http.StatusCreated; n++ {
 			}
 		}, []string{"No space left on device", "Check free disk space"}},
-		// Without a place for its log Postgres has to stop.
+		// Without room for its log Postgres has to stop.
 		{"with the write-ahead log", func(t *testing.T, p *process, create func(string) answer) {
 			q := *p
 			q.dir = p.inside(p.dir)

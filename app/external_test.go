@@ -66,8 +66,8 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// servers are the Postgres programs to test with: our own always, the ones
-// that are installed on the machine too.
+// servers are the Postgres programs to test with: our own, and those that are
+// installed on the machine.
 func servers(t *testing.T) []bundle.Runtime {
 	t.Helper()
 	own, err := bundle.FindPostgres(t.Context(), bundle.Options{})
@@ -135,8 +135,8 @@ func (s *theirs) managed(t *testing.T, name string) string {
 	return s.URL(name, "managed", name)
 }
 
-// works makes sure that the product does its work: definition of tables,
-// sign-up, and nothing of the owner's rights in the hands of a caller.
+// works checks that the product works: tables can be defined, users can sign up,
+// and callers have none of the owner's rights.
 func (p *process) works(t *testing.T, table string) {
 	t.Helper()
 	if a := p.createTable(t, table); a.Status != http.StatusCreated {
@@ -245,7 +245,7 @@ func TestAnExternalDatabaseByAnOwnerWithoutSuperuserRights(t *testing.T) {
 		s.exec(t, "tenant", remedy)
 		p = serving(t, dir, "DATABASE_URL="+dsn).start(t).ready(t)
 		if strings.Contains(p.output(), remedy) {
-			t.Errorf("got %q, want nothing about BYPASSRLS any more", p.output())
+			t.Errorf("got %q, want BYPASSRLS to be mentioned no longer", p.output())
 		}
 		if got := doctor(t, "DATABASE_URL="+dsn); !strings.Contains(got, "ok    database") {
 			t.Errorf("got %q from doctor, want ok", got)
@@ -293,14 +293,14 @@ func TestAnExternalDatabaseThatCannotWorkIsExplained(t *testing.T) {
 			{"a user who may not create roles", s.URL("plain", "p", "plain"), []string{"may not create roles", `ALTER ROLE "plain" CREATEROLE`}},
 			{"a database of another user", s.URL("guest", "p", "foreign_db"), []string{`ALTER DATABASE "foreign_db" OWNER TO "guest"`}},
 			{"a schema public of another user", s.URL("heir", "p", "heir"), []string{`ALTER SCHEMA public OWNER TO "heir"`}},
-			{"an encoding without the world's letters", admin("latin"), []string{"encoding is SQL_ASCII", "CREATE DATABASE"}},
+			{"an encoding other than UTF-8", admin("latin"), []string{"encoding is SQL_ASCII", "CREATE DATABASE"}},
 			{"a database that takes no writes", admin("frozen"), []string{"read-only", "primary"}},
-			{"a server of a major that is too old", admin("old"), []string{"Postgres 14", "15 to 18"}},
+			{"a server whose major version is too old", admin("old"), []string{"Postgres 14", "15 to 18"}},
 			{"a schema auth of something else", admin("alien"), []string{"auth.sessions, auth.uid()", "nothing was changed"}},
 			{"a database of a newer release", admin("newer"), []string{"newer release", "9999", "nothing was changed"}},
-			{"a server that is not there", "postgres://127.0.0.1:1/x", []string{"127.0.0.1:1 refuses connections"}},
-			{"a name that nobody knows", "postgres://database.invalid/x", []string{"database.invalid:5432 cannot be found"}},
-			{"a port that speaks something else", "postgres://" + silent(t) + "/x?connect_timeout=1", []string{"does not answer"}},
+			{"a port where no server listens", "postgres://127.0.0.1:1/x", []string{"127.0.0.1:1 refuses connections"}},
+			{"an unknown host name", "postgres://database.invalid/x", []string{"database.invalid:5432 cannot be found"}},
+			{"a server that never answers", "postgres://" + silent(t) + "/x?connect_timeout=1", []string{"does not answer"}},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				dir := t.TempDir()
@@ -412,7 +412,7 @@ func TestProcessesThatShareADatabase(t *testing.T) {
 		if a := send(t, http.MethodPost, all[0].url+"/api/database/tables", sharedKey, table); a.Status != http.StatusCreated {
 			t.Fatalf("got %+v, want 201", a)
 		}
-		for _, p := range all { // what one makes the others serve
+		for _, p := range all { // the others serve what one has made
 			apptest.Eventually(t, patience, "the table is served", func() error {
 				if a := send(t, http.MethodGet, p.url+"/api/database/records/seen", sharedKey, nil); a.Status != http.StatusOK {
 					return fmt.Errorf("%+v", a)
@@ -508,7 +508,7 @@ func TestTheLoginOfCallersIsChangedByOthers(t *testing.T) {
 	p.works(t, "after")
 	p.stop(t)
 
-	// A server that lets nobody but the owner in.
+	// A server that lets only the owner log in.
 	s.exec(t, "tenant", `ALTER ROLE `+login+` CONNECTION LIMIT 0`)
 	serving(t, dir, "DATABASE_URL="+dsn).start(t).refused(t, login)
 }

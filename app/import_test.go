@@ -72,7 +72,7 @@ func TestAnImportThatFillsTheDiskLeavesNothing(t *testing.T) {
 			p.start(t).ready(t)
 			filler := p.fill(t, disk, tt.room)
 			a := upload(t, p.url, p.keyInside(t), "half.sql", strings.NewReader(tt.sql))
-			// Without a place for its log Postgres has to stop.
+			// Without room for its log Postgres has to stop.
 			full := a.Status == http.StatusInsufficientStorage || a.Status >= 400 && strings.Contains(a.Body, "No space left on device")
 			stopped := a.Status == http.StatusServiceUnavailable && strings.Contains(a.Body, "nothing was changed")
 			if !full && !stopped {
@@ -140,7 +140,7 @@ func TestAKilledProductLeavesNoHalfWork(t *testing.T) {
 			if a := p.call(t, http.MethodGet, "/api/database/migrations", nil); a.Body != `{"migrations":[]}` && strings.TrimSpace(a.Body) != `{"migrations":[]}` {
 				t.Errorf("got %+v, want no migration", a)
 			}
-			// Nothing is in the way of the same work done whole.
+			// Nothing prevents the same work from being done completely.
 			a := p.call(t, http.MethodPost, "/api/database/migrations", map[string]string{"version": "1", "name": "half", "sql": "CREATE TABLE half (n int)"})
 			if a.Status != http.StatusCreated {
 				t.Errorf("got %+v, want 201", a)

@@ -38,7 +38,7 @@ func TestServesAndRestartsAsAnUnprivilegedUser(t *testing.T) {
 	}
 	p.stop(t)
 	if os.Geteuid() == 0 {
-		// Root may look after the project of another user and leaves its owner.
+		// Root may serve the project of another user, and its owner stays.
 		p = serving(t, dir).start(t).ready(t)
 		p.stop(t)
 		serving(t, dir).asNobody(t).start(t).ready(t).stop(t)
@@ -50,7 +50,7 @@ func TestServesWhereverTheDataDirectoryIs(t *testing.T) {
 	for _, tt := range []struct{ name, folder string }{
 		{"a path longer than a socket's address", strings.Repeat("long folder/", 12)},
 		{"spaces and quotes", `it's "my" folder`},
-		{"letters of the world", "проект 项目 é"},
+		{"letters beyond ASCII", "проект 项目 é"},
 		{"a backslash and a percent sign", `a\b%41 $HOME ; & * ? #`},
 		{"a newline", "two\nlines"},
 		{"a leading dash", "-rf"},
@@ -124,7 +124,7 @@ func TestOneOfManyStartsOnAFolderServes(t *testing.T) {
 		}
 	}
 	if served != 1 {
-		t.Fatalf("got %d that serve, want one", served)
+		t.Fatalf("got %d serving processes, want one", served)
 	}
 	for _, p := range all {
 		if p.url == "" {
@@ -133,8 +133,8 @@ func TestOneOfManyStartsOnAFolderServes(t *testing.T) {
 	}
 }
 
-// A project made with a Postgres of the machine goes on with that major, also
-// once there is a newer one.
+// A project made with an installed Postgres keeps that major version, even when
+// there is a newer one.
 func TestAProjectKeepsItsMajor(t *testing.T) {
 	t.Parallel()
 	for _, rt := range servers(t) {

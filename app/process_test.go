@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { apptest.Main(m) }
 
 const (
 	patience = 2 * time.Minute
-	// nobody is who the product runs as where it must not be root.
+	// nobody is the user that the product runs as where it must not be root.
 	nobody = 65534
 )
 
@@ -149,7 +149,7 @@ func (p *process) refused(t *testing.T, parts ...string) {
 	}
 	var complaints []string
 	for line := range strings.Lines(p.output()) {
-		// A log file on a full disk is complained about too.
+		// A log file on a full disk causes a complaint too.
 		if !strings.HasPrefix(line, `{"level"`) && !strings.HasPrefix(line, "zerolog:") {
 			complaints = append(complaints, line)
 		}

@@ -41,7 +41,7 @@ var restSetup = []string{
 	`CREATE FUNCTION api.nap() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 1 FROM (SELECT pg_sleep(1)) s'`,
 }
 
-// restURI is the database of somebody else's server for PGRST_DB_URI.
+// restURI is the address of an external database for PGRST_DB_URI.
 func (s *theirs) restURI(password string) string {
 	return fmt.Sprintf("postgres://authenticator:%s@127.0.0.1:%d/postgres", password, s.Port)
 }
@@ -88,7 +88,7 @@ func runREST(t *testing.T, args []string, env ...string) *restProcess {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = p.Process.Kill() // gone already, mostly
+		_ = p.Process.Kill() // usually it has ended already
 		<-p.exited
 	})
 	return p
@@ -102,7 +102,7 @@ func (p *restProcess) exitCode(t *testing.T) int {
 	select {
 	case <-p.exited:
 	case <-time.After(patience):
-		p.signal(t, syscall.SIGQUIT) // for the stacks of what it waits for
+		p.signal(t, syscall.SIGQUIT) // prints the stacks
 		<-p.exited
 		t.Fatalf("it still ran\n%s", p.output(t))
 	}
@@ -235,8 +235,8 @@ func TestRESTStandsInForPostgREST(t *testing.T) {
 		t.Errorf("/metrics: got %d %s", code, body)
 	}
 
-	// What changes is seen: the schema after SIGUSR1, the settings after
-	// SIGUSR2 or a notification, and bad settings never.
+	// The schema is reloaded after SIGUSR1, the settings after SIGUSR2 or a
+	// notification, and wrong settings never take effect.
 	s.exec(t, "postgres", `ALTER TABLE api.films ADD COLUMN year int DEFAULT 1999`)
 	p.signal(t, syscall.SIGUSR1)
 	p.becomes(t, "/films?select=year&id=eq.1", "", 200, `[{"year":1999}]`)
@@ -315,7 +315,7 @@ func (p *restProcess) signal(t *testing.T, s syscall.Signal) {
 	}
 }
 
-// pipe is the path of a file whose text can be read once, as that of standard
+// pipe returns the path of a file that can be read only once, like standard
 // input.
 func pipe(t *testing.T, text string) string {
 	t.Helper()
@@ -374,7 +374,7 @@ func TestRESTWithoutAnAnonymousRoleOnASocket(t *testing.T) {
 	s.up(t)
 	p.becomes(t, "/films?select=id&id=eq.2", person, 200, `[{"id":2}]`)
 
-	// The pipe is not waited for again.
+	// The pipe is not read again.
 	p.signal(t, syscall.SIGUSR2)
 	apptest.Eventually(t, patience, "the settings are read again", func() error {
 		if !strings.Contains(p.output(t), "settings reloaded") {
@@ -397,7 +397,7 @@ func TestRESTStartsBeforeItsDatabaseButNotWithAWrongPassword(t *testing.T) {
 	if code := p.exitCode(t); code != 1 || !strings.Contains(p.output(t), "refuses the login") || strings.Contains(p.output(t), "hunter2") {
 		t.Errorf("a wrong password: got exit code %d, want 1 and the reason\n%s", code, p.output(t))
 	}
-	// What the database says of its schemas holds from the first answer on.
+	// The schemas that the database names are in force from the first answer on.
 	s.exec(t, "postgres", `CREATE TABLE public.films (id int)`, `GRANT SELECT ON public.films TO web_anon`,
 		`ALTER ROLE authenticator SET pgrst.db_schemas = 'api'`)
 	s.down(t)

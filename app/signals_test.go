@@ -113,7 +113,7 @@ func TestSignalsDrain(t *testing.T) {
 			if left := apptest.Postmasters(p.dir); len(left) > 0 {
 				t.Errorf("got Postgres %v, want none", left)
 			}
-			// A regular end needs no recovery.
+			// After a graceful stop no recovery is needed.
 			again := serving(t, p.dir).start(t).ready(t)
 			if got := again.rows(t, "slow"); got != 1 {
 				t.Errorf("got %d rows, want the one of the request in progress", got)
@@ -124,7 +124,7 @@ func TestSignalsDrain(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.Contains(string(log), "database system is ready") {
-				t.Error("Postgres's log does not tell of its start")
+				t.Error("Postgres's log does not mention its start")
 			}
 			for _, trace := range []string{"not properly shut down", "was interrupted", "redo starts"} {
 				if strings.Contains(string(log), trace) {
@@ -135,8 +135,8 @@ func TestSignalsDrain(t *testing.T) {
 	}
 }
 
-// heedHangup gives the product the usual SIGHUP, even where the tests
-// themselves are to survive it.
+// heedHangup restores the usual effect of SIGHUP for the product, even where the
+// tests themselves were started to survive it.
 func heedHangup(t *testing.T) {
 	t.Helper()
 	c := make(chan os.Signal, 1)
@@ -182,7 +182,7 @@ func TestASecondSignalEndsItAtOnce(t *testing.T) {
 	}
 	p.awaitNoPostgres(t)
 	again := serving(t, p.dir).start(t).ready(t)
-	// Whether the row of the request that was cut off is there nobody knows.
+	// The row of the request that was cut off may be there or not.
 	if got := again.rows(t, "kept"); got != 1 && got != 2 {
 		t.Errorf("got %d rows, want the one that was acknowledged", got)
 	}
@@ -209,7 +209,7 @@ func TestASignalDuringTheStartLeavesNothingBehind(t *testing.T) {
 			})
 			p.signal(t, syscall.SIGTERM)
 			code := p.exitCode(t)
-			// Before the command line has taken over its signals it dies of them.
+			// Until the command line handles signals, it dies of them.
 			if code != 0 && (name != "at once" || code != -1) {
 				t.Errorf("got exit code %d, want 0", code)
 			}

@@ -19,9 +19,9 @@ const (
 	bcryptCost    = 10 // as in primitives/auth
 )
 
-// measureAuth prints what checking a token costs, how fast a session is looked
-// up, and how close sign-ins come to what their hash allows, with what becomes
-// of other requests meanwhile.
+// measureAuth prints how fast tokens are checked and sessions are looked up, how
+// close sign-ins come to what their hash allows, and what other requests take
+// meanwhile.
 func measureAuth(ctx context.Context, binary, dir string, rounds int, span time.Duration) error {
 	p, err := startFilled(ctx, binary, filepath.Join(dir, "auth"))
 	if err != nil {
@@ -57,8 +57,8 @@ func measureAuth(ctx context.Context, binary, dir string, rounds int, span time.
 	return measureFlood(p.product, rounds, span, kinds()[0].requests(p.url, session.AccessToken), signIn)
 }
 
-// measureTokens checks access tokens on one core, in this process, without the
-// cache that the product has in front of it.
+// measureTokens checks access tokens on one core, in this process and without
+// the product's cache.
 func measureTokens(rounds int, span time.Duration) error {
 	pair, err := tokens.GenerateKey()
 	if err != nil {
@@ -94,7 +94,7 @@ func measureTokens(rounds int, span time.Duration) error {
 	return nil
 }
 
-// repeat runs f on n goroutines for span and returns how often a second.
+// repeat runs f on n goroutines for span and returns the calls per second.
 func repeat(n int, span time.Duration, f func() error) (float64, error) {
 	var group sync.WaitGroup
 	counts, errs := make([]int, n), make([]error, n)
@@ -132,15 +132,15 @@ func printLoad(p *product, name string, clients, rounds int, span time.Duration,
 	return nil
 }
 
-// compareSignIns prints sign-ins beside the bare comparison of the hash, in
-// turn, on as many cores as the product gives to hashes: all but one. One
-// client keeps one of them busy.
+// compareSignIns prints sign-ins beside the bare comparison of the hash. The two
+// take turns, and the comparison runs on as many cores as the product gives to
+// hashes: all but one. One client keeps one of them busy.
 func compareSignIns(clients, rounds int, span time.Duration, signIn func() error) error {
 	hash, err := bcrypt.GenerateFromPassword([]byte(benchPassword), bcryptCost)
 	if err != nil {
 		return err
 	}
-	const slices = 4 // of a round: short ones see the same noise
+	const slices = 4 // of a round: in short ones both sides see the same noise
 	cores := min(clients, max(1, runtime.GOMAXPROCS(0)-1))
 	var ours, bare, ratios []float64
 	for range rounds * slices {

@@ -89,8 +89,8 @@ func (l *loader) run(address *net.TCPAddr, n int, span time.Duration) (err error
 	return nil
 }
 
-// wait is epoll_wait without telling Go's scheduler, which would do much more
-// than wait.
+// wait is epoll_wait without Go's scheduler, which would do much more than
+// wait.
 func wait(epoll int, events []unix.EpollEvent) int {
 	const milliseconds = 100
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), milliseconds, 0, 0)
@@ -125,7 +125,8 @@ func (l *loader) send(c *client) error {
 	return nil
 }
 
-// receive reads what has come, and sends the next request after a whole answer.
+// receive reads what has arrived, and sends the next request after a complete
+// answer.
 func (l *loader) receive(c *client) error {
 	if c.used == len(c.in) {
 		return errors.New("an answer is longer than the generator's buffer")
@@ -146,7 +147,7 @@ func (l *loader) receive(c *client) error {
 	return l.send(c)
 }
 
-// complete reports whether b is a whole answer, which must be a success with a
+// complete reports whether b is a complete answer, which must be a success with a
 // Content-Length.
 func complete(b []byte) (bool, error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))

@@ -1,7 +1,8 @@
 // Command bench measures the product on this machine and prints its figures:
-// start-up, idle memory, the record layer beside pgbench on the same server,
-// interleaved, so that ratios hold on a noisy machine, and sign-ins beside
-// their bare hash; with -only reload, requests beside reloads of a large schema.
+// start-up, idle memory, the record layer beside pgbench on the same server, and
+// sign-ins beside their bare hash; with -only reload, requests during reloads of
+// a large schema. Both sides of a comparison take turns, so that ratios hold on
+// a noisy machine.
 //
 //	go run ./app/bench
 //

@@ -54,15 +54,16 @@ func start(ctx context.Context, binary, dir string) (*product, error) {
 		"ROOT_ADMIN_PASSWORD="+adminPassword, "LOG_LEVEL=info",
 		// A cache of its own: the first start pays for unpacking Postgres.
 		"INSFORGE_CACHE_DIR="+dir+"-cache")
-	// A file, as a service has: a pipe would make us work for each of its lines.
+	// A file, as for a service: with a pipe this process would have to read
+	// each line.
 	output, err := os.Create(dir + ".out")
 	if err != nil {
 		return nil, err
 	}
 	defer output.Close()
 	p.cmd.Stdout = output
-	// A session of its own, as a service has: Linux shares the cores out among
-	// sessions, and Postgres gives one to each of its processes.
+	// A session of its own, as for a service: Linux divides the cores among
+	// sessions, and every Postgres process has its own.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	began := time.Now()

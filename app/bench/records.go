@@ -29,7 +29,7 @@ func measureRecords(ctx context.Context, binary, dir string, rounds int, span ti
 		return err
 	}
 	defer p.stop()
-	// pgbench has the shorter way: the unix socket the product itself uses.
+	// pgbench has the advantage of the unix socket that the product uses.
 	bench := pgbenchRun{program: pgbench, dir: dir, host: socketDir(p.dir), port: p.port, span: span}
 	version, err := serverVersion(ctx, p.port)
 	if err != nil {
@@ -50,7 +50,7 @@ func measureRecords(ctx context.Context, binary, dir string, rounds int, span ti
 	return nil
 }
 
-// compare runs both sides in turn and prints the medians.
+// compare lets both sides take turns and prints the medians.
 func compare(ctx context.Context, p *filled, bench pgbenchRun, k kind, bound float64, rounds int) error {
 	var ours, theirs, ratios, four, goCPU, pgCPU, p50, p99 []float64
 	isList := k.name == kinds()[0].name
@@ -90,8 +90,8 @@ func compare(ctx context.Context, p *filled, bench pgbenchRun, k kind, bound flo
 	return nil
 }
 
-// filled is a product with the tables of the measurement, where its Postgres
-// listens, and the access token of a user.
+// filled is a product with the tables of the measurement, the address of its
+// Postgres, and the access token of a user.
 type filled struct {
 	*product
 	port  int

@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The load beside a reload is what a small project has: few clients that wait
-// a little, so that what a request takes is its own time and not a queue's.
+// The load during a reload is that of a small project: few clients that pause
+// between requests, so that the time of a request is its own and not a queue's.
 const (
 	reloadClients = 4
 	reloadPause   = 5 * time.Millisecond
@@ -35,10 +35,9 @@ DO $$ BEGIN
 	END LOOP;
 END $$`
 
-// measureReload makes a database of many tables and prints how long requests
-// for one small table take without a reload of the schema, during reloads one
-// after the other, and how long a request for a table takes that was made a
-// moment ago.
+// measureReload makes a database of many tables and prints how long requests for
+// one small table take without a reload of the schema and during one reload
+// after the other, and how long the first request for a new table takes.
 func measureReload(ctx context.Context, binary, dir string, tables int) error {
 	p, err := startFilled(ctx, binary, filepath.Join(dir, "reload"))
 	if err != nil {
@@ -51,7 +50,7 @@ func measureReload(ctx context.Context, binary, dir string, tables int) error {
 	}
 	defer conn.Close(ctx)
 	began := time.Now()
-	// Without the event triggers, so that the making is not measured.
+	// Without the event triggers, so that creating the tables causes no reloads.
 	if _, err := conn.Exec(ctx, "SET session_replication_role = replica"); err != nil {
 		return err
 	}
@@ -85,7 +84,7 @@ func (r *reloads) measure(ctx context.Context) error {
 		return err
 	}
 	own, _ := memory(r.tree()[:1])
-	fmt.Printf("a reload takes %.0f ms at rest, until the table it is for is served; the executable has %.0f MB\n", ms(alone), own)
+	fmt.Printf("a reload at rest takes %.0f ms until the new table is served; the executable uses %.0f MB\n", ms(alone), own)
 	normal, err := r.during(ctx, func(ctx context.Context) error { <-ctx.Done(); return nil })
 	if err != nil {
 		return err
@@ -125,7 +124,7 @@ func (r *reloads) fresh(ctx context.Context, i int) (time.Duration, error) {
 		return 0, err
 	}
 	began := time.Now()
-	// Only a schema that has the table can tell how it is related.
+	// Only a schema that has the table knows how it is related.
 	err := r.get(ctx, http.DefaultClient, fmt.Sprintf("/api/database/records/fresh_%d?select=id,many_1()", i))
 	return time.Since(began), err
 }

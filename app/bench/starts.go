@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// settle is how long an idle process gets to give memory back.
+// settle is how long an idle process has to return memory.
 const settle = 5 * time.Second
 
 func measureStarts(ctx context.Context, binary, dir string, rounds int) error {

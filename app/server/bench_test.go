@@ -16,14 +16,14 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// nowhere is a response whose body is thrown away.
+// nowhere is a response whose body is discarded.
 type nowhere struct{ header http.Header }
 
 func (w nowhere) Header() http.Header         { return w.header }
 func (w nowhere) Write(p []byte) (int, error) { return len(p), nil }
 func (w nowhere) WriteHeader(int)             {}
 
-// remembered knows every token, as an authenticator does that saw it before.
+// remembered accepts every token, like an authenticator that has seen it before.
 type remembered struct {
 	accounts
 	principal identity.Principal

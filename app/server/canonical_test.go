@@ -58,7 +58,7 @@ func TestWhatNoRouteMatchesIsAJSON404ThatQuotesTheRequest(t *testing.T) {
 		{"an unknown path with a query", "GET", "/api/nothing?a=b"},
 		{"an unknown path outside the API", "GET", "/nothing"},
 		{"a wrong method", "DELETE", "/api/things"},
-		{"a method nobody knows", "BREW", "/api/things"},
+		{"an unknown method", "BREW", "/api/things"},
 		{"TRACE", "TRACE", "/api/things"},
 		{"two trailing slashes", "GET", "/api/things//"},
 		{"a double slash", "GET", "/api//things"},

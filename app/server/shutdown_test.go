@@ -15,7 +15,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// roomy lifts the limits of the tests' server to the product's.
+// roomy raises the limits of the tests' server to those of the product.
 func roomy(d *server.Deps) { d.MaxJSONBody, d.MaxURLEncodedBody = 100<<20, 10<<20 }
 
 func TestADrainFinishesRequestsEndsStreamsAndTakesNoMore(t *testing.T) {
