@@ -29,6 +29,9 @@ const slow = `CREATE TABLE half (n int); INSERT INTO half VALUES (1); SELECT pg_
 
 const asleep = `EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')`
 
+// migrating reports whether a session holds the lock of migrations.
+const migrating = `EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
+
 func TestAServerProcessThatDiesLeavesNothing(t *testing.T) {
 	t.Parallel()
 	p := start(t)
@@ -143,6 +146,7 @@ func TestNobodyWaitsLongForOthers(t *testing.T) {
 	first.Refused(first.dryRun(`SELECT 1`), http.StatusConflict, fault.DatabaseConstraintViolation, "Other migrations")
 	first.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`)
 	<-done
+	first.WaitFor(`SELECT NOT ` + migrating)
 
 	first.ExecAdmin(`CREATE TABLE held (n int)`)
 	err := db.AsOwner(t.Context(), func(tx pg.Tx) error {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/insforge/insforge-go/primitives/database/dbtest"
@@ -268,7 +269,7 @@ func TestChangesNotifyTheRecordLayer(t *testing.T) {
 
 func TestAChangeDoesNotQueueBehindALongTransaction(t *testing.T) {
 	t.Parallel()
-	p := start(t)
+	p := startHasty(t, 50*time.Millisecond)
 	p.create("busy", text("a"))
 	// A reader that stays in its transaction holds the table's weakest lock.
 	ctx := identity.With(t.Context(), identity.NewAdmin(identity.APIKey, ""))

@@ -28,8 +28,14 @@ type product struct {
 
 func start(t *testing.T) product {
 	t.Helper()
+	return startHasty(t, 0)
+}
+
+// startHasty is start with another bound on waiting for locks.
+func startHasty(t *testing.T, lockWait time.Duration) product {
+	t.Helper()
 	db, bus := pgtest.New(t), &events.Bus{}
-	service := tables.New(tables.Deps{DB: db, Audit: audit.NewRecorder(pgtest.AuditToken), Events: bus, LockWait: 50 * time.Millisecond})
+	service := tables.New(tables.Deps{DB: db, Audit: audit.NewRecorder(pgtest.AuditToken), Events: bus, LockWait: lockWait})
 	e := echo.New()
 	e.HTTPErrorHandler = dbtest.WriteError
 	service.Mount(rest.NewRouter(e.Group(dbtest.Prefix), dbtest.Callers{}))

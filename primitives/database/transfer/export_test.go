@@ -213,7 +213,7 @@ func TestExportRefuses(t *testing.T) {
 
 func TestAnExportWaitsForNobodyForLong(t *testing.T) {
 	t.Parallel()
-	p := start(t)
+	p := start(t, hasty)
 	p.ExecAdmin(`CREATE TABLE t (id int)`)
 	err := p.DB.AsOwner(t.Context(), func(tx pg.Tx) error {
 		if _, err := tx.Exec(t.Context(), `LOCK TABLE t IN ACCESS EXCLUSIVE MODE`); err != nil {

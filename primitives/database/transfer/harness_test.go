@@ -34,13 +34,16 @@ const maxImport = 8 << 20
 
 var now = time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
 
+// hasty bounds the wait for locks to what a test can sit through.
+func hasty(d *transfer.Deps) { d.LockWait = 100 * time.Millisecond }
+
 func start(t *testing.T, change ...func(*transfer.Deps)) product {
 	t.Helper()
 	db := pgtest.New(t)
 	bus := &events.Bus{}
 	d := transfer.Deps{
 		DB: db, Audit: audit.NewRecorder(pgtest.AuditToken), Events: bus, TempDir: t.TempDir(), MaxImportBytes: maxImport,
-		LockWait: 100 * time.Millisecond, Now: func() time.Time { return now },
+		Now: func() time.Time { return now },
 	}
 	for _, f := range change {
 		f(&d)

@@ -292,7 +292,7 @@ func TestABrokenImportLeavesNothing(t *testing.T) {
 
 func TestAnImportWaitsForNobodyForLong(t *testing.T) {
 	t.Parallel()
-	p := start(t)
+	p := start(t, hasty)
 	p.ExecAdmin(`CREATE TABLE t (id int)`)
 	holder, err := p.DB.AcquireCaller(t.Context())
 	if err != nil {
