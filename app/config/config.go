@@ -129,8 +129,8 @@ func (c *Config) complete() error {
 func (c Config) Secrets() []string {
 	all := []string{c.Postgres.Secret()}
 	for _, s := range c.settings() {
-		if s.Secret != nil && *s.Secret != "" {
-			all = append(all, *s.Secret)
+		if s.Secret && *s.kept != "" {
+			all = append(all, *s.kept)
 		}
 	}
 	return all

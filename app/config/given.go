@@ -66,7 +66,7 @@ func (g *Given) Validate() error {
 	g.AnonKey = withPrefix(strings.TrimSpace(g.AnonKey), anonKeyPrefix)
 	var wrong []error
 	for _, s := range g.settings() {
-		if s.Secret != nil && published[strings.TrimSpace(*s.Secret)] {
+		if s.Secret && published[strings.TrimSpace(*s.kept)] {
 			wrong = append(wrong, placeholderError(s.Name))
 		}
 	}

@@ -24,8 +24,10 @@ type Setting struct {
 type value struct {
 	// Allowed says in words what the text may be, to follow "want"; "" is any.
 	Allowed string
-	// Secret is not nil for what neither errors nor logs may show.
-	Secret *string
+	// Secret reports whether neither errors nor logs may show the text, which
+	// is at kept.
+	Secret bool
+	kept   *string
 	// set stores the text, or reports false and stores nothing. It is nil for
 	// what a part of the product other than this package reads.
 	set func(text string) bool
@@ -72,7 +74,7 @@ func (s Setting) load(values map[string]string) error {
 	switch {
 	case err == nil:
 		return nil
-	case s.Secret != nil:
+	case s.Secret:
 		return fmt.Errorf("%s is not allowed: %w", name, err)
 	}
 	return fmt.Errorf("%s is %q: %w", name, text, err)
@@ -84,7 +86,7 @@ func text(to *string) value {
 
 func secret(to *string) value {
 	v := text(to)
-	v.Secret = to
+	v.Secret, v.kept = true, to
 	return v
 }
 

@@ -134,7 +134,7 @@ func TestNoSecretOfTheEnvironmentIsLogged(t *testing.T) {
 	var environ []string
 	secrets := []string{"the-password"}
 	for _, s := range config.Settings() {
-		if s.Secret != nil && s.Name != "DATABASE_URL" {
+		if s.Secret && s.Name != "DATABASE_URL" {
 			value := strings.ToLower(s.Name)
 			environ, secrets = append(environ, s.Name+"="+value), append(secrets, value)
 		}
