@@ -96,11 +96,12 @@ func ours(pkg string) bool {
 }
 
 const (
-	kernel  = "primitives/kernel"
-	pgtest  = kernel + "/pg/pgtest"
-	quote   = kernel + "/quote"
-	engine  = "primitives/database/engine"
-	scratch = "embed/scratch"
+	kernel   = "primitives/kernel"
+	pgtest   = kernel + "/pg/pgtest"
+	quote    = kernel + "/quote"
+	database = "primitives/database"
+	engine   = database + "/engine"
+	scratch  = "embed/scratch"
 )
 
 // primitive returns the primitive that pkg belongs to, or "".
@@ -182,6 +183,28 @@ var arrows = []struct {
 			}[path.Base(f.pkg)]
 			return stage && !(path.Dir(to) == engine && slices.Contains(allowed, path.Base(to)))
 		}},
+	{"The packages of the database know only what they share: naming, refusal, session, sqltext, values and the engine. Package database is the one door to them, except for engine/standalone and typegen, which commands use without a product.",
+		func(f goFile, to string) bool {
+			if !within(to, database) || to == database || f.pkg == database {
+				return false
+			}
+			from, other := part(f.pkg), part(to)
+			if from == "" {
+				return !within(to, engine+"/standalone") && other != "typegen"
+			}
+			shared := []string{"naming", "refusal", "session", "sqltext", "values", "engine"}
+			return from != other && !slices.Contains(shared, other) && !(f.test && other == "dbtest")
+		}},
+}
+
+// part is the folder of the database's that pkg belongs to, or "".
+func part(pkg string) string {
+	below, ok := strings.CutPrefix(pkg, database+"/")
+	if !ok {
+		return ""
+	}
+	first, _, _ := strings.Cut(below, "/")
+	return first
 }
 
 func TestImportsFollowTheArrows(t *testing.T) {
@@ -342,6 +365,16 @@ func TestTheArrowsCatchWhatTheyForbid(t *testing.T) {
 		{"primitives/kernel/fault/x.go", "primitives/kernel/identity", true},
 		{"primitives/kernel/pg/x.go", quote, false},
 		{quote + "/x.go", "primitives/kernel/pg", true},
+		{"primitives/database/changes/x.go", "primitives/database/session", false},
+		{"primitives/database/changes/x.go", "primitives/database/rawsql", true},
+		{"primitives/database/session/x.go", "primitives/database/tables", true},
+		{"primitives/database/tables/x_test.go", "primitives/database/dbtest", false},
+		{"primitives/database/tables/x.go", "primitives/database/dbtest", true},
+		{"primitives/database/rawsql/x.go", engine + "/respond", false},
+		{"primitives/database/database.go", "primitives/database/rawsql", false},
+		{"app/wire_database.go", "primitives/database", false},
+		{"app/wire_database.go", "primitives/database/rawsql", true},
+		{"app/rest.go", engine + "/standalone", false},
 		{engine + "/plan/x.go", engine + "/request", false},
 		{engine + "/request/x.go", engine + "/plan", true},
 		{engine + "/sqlgen/x.go", "primitives/kernel/pg", true},

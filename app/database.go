@@ -32,9 +32,9 @@ import (
 
 const stopPostgresTimeout = 60 * time.Second
 
-// database is the project's database, ready for use: the server if we run it,
+// store is the project's database, ready for use: the server if we run it,
 // the migrated schema and the pools.
-type database struct {
+type store struct {
 	*pg.DB
 	server     *postgres.Server // nil with an external database
 	auditToken []byte
@@ -42,8 +42,8 @@ type database struct {
 
 // openDatabase starts Postgres if we run it, makes sure that the database
 // exists and is up to date, and opens the pools.
-func openDatabase(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) (_ *database, err error) {
-	d := &database{auditToken: deriveKey(secrets.EncryptionKey, "audit")}
+func openDatabase(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) (_ *store, err error) {
+	d := &store{auditToken: deriveKey(secrets.EncryptionKey, "audit")}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Close())
@@ -59,7 +59,7 @@ func openDatabase(ctx context.Context, cfg config.Config, secrets config.Secrets
 }
 
 // openOwn opens the project's database in our own server.
-func (d *database) openOwn(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) error {
+func (d *store) openOwn(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) error {
 	dsn := func(name string) string { return d.server.DSN(postgres.Superuser, secrets.PostgresPassword, name) }
 	err := createDatabase(ctx, dsn("postgres"), cfg.Postgres.Database)
 	if err == nil {
@@ -73,7 +73,7 @@ func (d *database) openOwn(ctx context.Context, cfg config.Config, secrets confi
 
 // openExternal opens a database on an external server, after checking that the
 // product can work there.
-func (d *database) openExternal(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) error {
+func (d *store) openExternal(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) error {
 	dsn := cfg.Postgres.DSN()
 	x, err := inspectExternal(ctx, dsn)
 	if err != nil {
@@ -92,7 +92,7 @@ func (d *database) openExternal(ctx context.Context, cfg config.Config, secrets 
 }
 
 // prepare migrates the database and opens the pools on it.
-func (d *database) prepare(ctx context.Context, access pg.Config, secrets config.Secrets, logs *logging.Logs) (err error) {
+func (d *store) prepare(ctx context.Context, access pg.Config, secrets config.Secrets, logs *logging.Logs) (err error) {
 	if err := migrate(ctx, access.OwnerDSN, logs.Product); err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func authenticatorPassword(secrets config.Secrets) string {
 }
 
 // Close closes the pools and stops our Postgres.
-func (d *database) Close() error {
+func (d *store) Close() error {
 	if d.DB != nil {
 		d.DB.Close()
 	}
@@ -134,7 +134,7 @@ func (d *database) Close() error {
 }
 
 // port is the TCP port for tools; 0 with an external database.
-func (d *database) port() int {
+func (d *store) port() int {
 	if d.server == nil {
 		return 0
 	}
@@ -142,7 +142,7 @@ func (d *database) port() int {
 }
 
 // toolDSN is the owner's connection string for tools and ORMs.
-func (d *database) toolDSN(p config.Postgres, secrets config.Secrets) string {
+func (d *store) toolDSN(p config.Postgres, secrets config.Secrets) string {
 	if d.server == nil {
 		return p.DSN()
 	}

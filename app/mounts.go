@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/insforge/insforge-go/primitives/auth"
+	"github.com/insforge/insforge-go/primitives/database"
 	"github.com/insforge/insforge-go/primitives/email"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 	"github.com/insforge/insforge-go/primitives/metadata"
@@ -16,7 +17,7 @@ const plainMount = "/rest/v1"
 type services struct {
 	auth     *auth.Service
 	email    *email.Service
-	database databaseServices
+	database *database.Service
 	metadata *metadata.Service
 }
 
@@ -37,21 +38,13 @@ type mount struct {
 // components is the product as one list. Each mount leads to the routes.go of
 // a primitive.
 func (s services) components() []component {
-	db := s.database
 	return []component{
 		{"auth", []mount{{"", s.auth.MountJWKS}, {"/api/auth", s.auth.Mount}}, s.auth.Run},
 		{"email", []mount{{"/api/auth", s.email.MountAuth}, {"/api/email", s.email.Mount}}, s.email.Run},
 		{"metadata", []mount{{"/api/metadata", s.metadata.Mount}}, nil},
-		{"tables", []mount{{"/api/database", db.tables.Mount}}, nil},
-		{"catalog", []mount{{"/api/database", db.catalog.Mount}}, nil},
-		{"rows", []mount{{"/api/database", db.rows.Mount}}, nil},
-		{"rawsql", []mount{{"/api/database", db.rawsql.Mount}}, nil},
-		{"changes", []mount{{"/api/database", db.changes.Mount}}, nil},
-		{"transfer", []mount{{"/api/database", db.transfer.Mount}}, nil},
-		{"records", []mount{{"/api/database", db.records.Mount}, {plainMount, db.records.MountPlain}}, nil},
-		{"advisor", []mount{{"/api/advisor", db.advisor.Mount}}, db.advisor.Run},
-		{"engine", nil, db.engine.Run},
-		{"listener", nil, db.listener.Run},
+		{"database", []mount{
+			{"/api/database", s.database.Mount}, {"/api/advisor", s.database.MountAdvisor}, {plainMount, s.database.MountPlain},
+		}, s.database.Run},
 	}
 }
 
@@ -60,20 +53,5 @@ func mountAll(root rest.Router, components []component) {
 		for _, m := range c.mounts {
 			m.routes(root.Group(m.path))
 		}
-	}
-}
-
-// formOverhead is what a form may hold beside its file.
-const formOverhead = 1 << 20
-
-// bodyLimit is how large the bodies of a path may be where files are sent; 0
-// leaves it to the limit of all others. maxFile is the largest file.
-func bodyLimit(maxFile int64) func(path string) int64 {
-	return func(path string) int64 {
-		switch path {
-		case "/api/database/advance/import", "/api/database/advance/bulk-upsert":
-			return maxFile + formOverhead
-		}
-		return 0
 	}
 }

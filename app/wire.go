@@ -22,7 +22,7 @@ import (
 type parts struct {
 	config  config.Config
 	secrets config.Secrets
-	db      *database
+	db      *store
 	// signingKey waits for the first key pair; nil makes it when one is needed.
 	signingKey func() (tokens.KeyPair, error)
 	log        zerolog.Logger
@@ -106,7 +106,6 @@ func newServer(b base, auth rest.Authenticator, components []component) *server.
 		TrustProxy:        b.config.Server.TrustProxy,
 		MaxJSONBody:       int64(b.config.Limits.JSONBody),
 		MaxURLEncodedBody: int64(b.config.Limits.FormBody),
-		BodyLimit:         bodyLimit(int64(b.config.Limits.File)),
 		KeepAlive:         time.Duration(b.config.Server.KeepAlive),
 		Log:               b.log,
 		Now:               time.Now,

@@ -13,7 +13,7 @@ import (
 // that it asks must be there.
 func wireMetadata(b base, s services) (*metadata.Service, error) {
 	return metadata.New(metadata.Deps{
-		Secrets: b.vault, Auth: signIn{s.auth, s.email}, Database: s.database.transfer,
+		Secrets: b.vault, Auth: signIn{s.auth, s.email}, Database: s.database,
 		DatabaseURL: b.db.toolDSN(b.config.Postgres, b.secrets),
 		ProjectID:   b.config.ProjectID, Version: Version(), Now: time.Now,
 	})

@@ -180,20 +180,13 @@ func TestBodiesOverTheLimitAreRefused(t *testing.T) {
 			return c.NoContent(204)
 		}, rest.MaxBody(16))
 		r.POST("/ignore", rest.Public, func(c rest.Context) error { return c.NoContent(204) })
-		r.POST("/files", rest.Public, func(c rest.Context) error {
+		r.Uploads(1<<12).POST("/files", rest.Public, func(c rest.Context) error {
 			n, err := io.Copy(io.Discard, c.Request().Body)
 			if err != nil {
 				return rest.TooLarge(err)
 			}
 			return c.JSON(200, n)
 		})
-	}, func(d *server.Deps) {
-		d.BodyLimit = func(path string) int64 {
-			if path == "/files" {
-				return 1 << 12
-			}
-			return 0
-		}
 	})
 	for _, tt := range []struct {
 		name, path, media string

@@ -53,32 +53,26 @@ func cors(next echo.HandlerFunc) echo.HandlerFunc {
 
 // limitBody bounds what a handler can read, and how long it waits for a client
 // that sends nothing. A declared length over the bound is refused before
-// anything is read, except on routes with a bound of their own: they refuse in
-// their own words.
-func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r := c.Request()
-		if r.Body == nil || r.Body == http.NoBody {
-			return next(c)
-		}
-		limit := s.deps.MaxJSONBody
+// anything is read, except on routes for uploads: they refuse in their own words.
+func (s *Server) limitBody(c echo.Context) error {
+	r := c.Request()
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	limit := s.routes.UploadLimit(c)
+	if limit == 0 {
+		limit = s.deps.MaxJSONBody
 		if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == "application/x-www-form-urlencoded" {
 			limit = s.deps.MaxURLEncodedBody
 		}
-		own := int64(0)
-		if s.deps.BodyLimit != nil {
-			own = s.deps.BodyLimit(r.URL.Path)
-		}
-		if own > 0 {
-			limit = own
-		} else if r.ContentLength > limit {
+		if r.ContentLength > limit {
 			return rest.TooLarge(&http.MaxBytesError{Limit: limit})
 		}
-		w := c.Response().Writer
-		r.Body = patientBody{
-			ReadCloser: http.MaxBytesReader(w, r.Body, limit),
-			deadline:   http.NewResponseController(w).SetReadDeadline,
-		}
-		return next(c)
 	}
+	w := c.Response().Writer
+	r.Body = patientBody{
+		ReadCloser: http.MaxBytesReader(w, r.Body, limit),
+		deadline:   http.NewResponseController(w).SetReadDeadline,
+	}
+	return nil
 }

@@ -42,10 +42,7 @@ type Deps struct {
 	TrustProxy        config.TrustProxy
 	MaxJSONBody       int64
 	MaxURLEncodedBody int64
-	// BodyLimit is the limit of routes that have their own, by their path; 0
-	// is none of them. It may be nil.
-	BodyLimit func(path string) int64
-	KeepAlive time.Duration
+	KeepAlive         time.Duration
 
 	Log zerolog.Logger
 	Now func() time.Time
@@ -60,6 +57,7 @@ type Server struct {
 	checkup checkup
 	closing chan struct{} // closed when the drain begins; streams end then
 	drain   func()        // closes closing, once
+	routes  rest.Router
 }
 
 // New assembles the server; nothing listens yet.
@@ -69,6 +67,7 @@ func New(d Deps) *Server {
 	s.drain = sync.OnceFunc(func() { close(s.closing) })
 
 	root := rest.NewRouter(e.Group(""), d.Auth)
+	s.routes = root
 	root.GET("/api/health", rest.Public, s.handleHealth)
 	root.GET("/api/dashboard/events", rest.Admin, s.handleEvents)
 	d.Routes(root)
@@ -82,7 +81,6 @@ func New(d Deps) *Server {
 		secureHeaders,
 		cors,
 		newCanonicalPaths(e).middleware,
-		s.limitBody,
 	}) {
 		s.chain = wrap(s.chain)
 	}
@@ -115,6 +113,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) route(c echo.Context) error {
 	r := c.Request()
 	s.echo.Router().Find(r.Method, echo.GetPath(r), c)
+	if err := s.limitBody(c); err != nil {
+		return err
+	}
 	return c.Handler()(c)
 }
 

@@ -7,12 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/insforge/insforge-go/primitives/database/changes"
+	"github.com/insforge/insforge-go/primitives/database"
 	"github.com/insforge/insforge-go/primitives/database/dbtest"
-	"github.com/insforge/insforge-go/primitives/database/engine"
-	"github.com/insforge/insforge-go/primitives/database/rawsql"
-	"github.com/insforge/insforge-go/primitives/database/records"
-	"github.com/insforge/insforge-go/primitives/database/tables"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -26,33 +22,20 @@ import (
 // serve mounts what the project reaches its database through.
 func serve(t *testing.T, db *pg.DB) dbtest.Product {
 	t.Helper()
-	e, err := engine.New(engine.Deps{
-		Acquire: db.AcquireCaller, Log: zerolog.Nop(),
-		Options: engine.Options{Schemas: []string{"public"}, AnonRole: "anon", MaxBodyBytes: 1 << 16},
+	s, err := database.New(database.Deps{
+		DB: db, Audit: audit.NewRecorder(pgtest.AuditToken), Events: &events.Bus{}, Token: pgtest.AuditToken, TempDir: t.TempDir(),
+		MaxFileBytes: 1 << 20, MaxBodyBytes: 1 << 16, Log: zerolog.Nop(), Now: time.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = e.Run(ctx) })
+	running.Go(func() { _ = s.Run(ctx) })
 	t.Cleanup(func() { cancel(); running.Wait() })
-	bus, recorder := &events.Bus{}, audit.NewRecorder(pgtest.AuditToken)
-	rows, err := records.New(records.Deps{Engine: e, Events: bus})
-	if err != nil {
-		t.Fatal(err)
-	}
-	migrations, err := changes.New(changes.Deps{DB: db, Audit: recorder, Events: bus, Token: pgtest.AuditToken, Now: time.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
 	server := echo.New()
 	server.HTTPErrorHandler = dbtest.WriteError
-	router := rest.NewRouter(server.Group(dbtest.Prefix), dbtest.Callers{})
-	rows.Mount(router)
-	migrations.Mount(router)
-	tables.New(tables.Deps{DB: db, Audit: recorder, Events: bus}).Mount(router)
-	rawsql.New(rawsql.Deps{DB: db, Audit: recorder, Events: bus, TempDir: t.TempDir()}).Mount(router)
+	s.Mount(rest.NewRouter(server.Group(dbtest.Prefix), dbtest.Callers{}))
 	return dbtest.New(t, db, server)
 }
 

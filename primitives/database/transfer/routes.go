@@ -18,12 +18,16 @@ const (
 	maxRowLimit     = 10_000
 )
 
+// formOverhead is what a form may hold beside its file.
+const formOverhead = 1 << 20
+
 // Mount registers the routes; r is at /api/database.
 func (s *Service) Mount(r rest.Router) {
 	advance := r.Group("/advance")
 	advance.POST("/export", rest.Admin, s.handleExport)
-	advance.POST("/import", rest.Admin, s.handleImport)
-	advance.POST("/bulk-upsert", rest.Admin, s.handleUpsert)
+	files := advance.Uploads(s.deps.MaxImportBytes + formOverhead)
+	files.POST("/import", rest.Admin, s.handleImport)
+	files.POST("/bulk-upsert", rest.Admin, s.handleUpsert)
 }
 
 // handleExport serves "POST /api/database/advance/export".

@@ -27,18 +27,37 @@ type Middleware = echo.MiddlewareFunc
 // Router registers routes below one path. Every route states its gate, so
 // none can be left open by forgetting one.
 type Router struct {
-	group *echo.Group
-	auth  Authenticator
+	group   *echo.Group
+	auth    Authenticator
+	uploads map[route]int64 // largest bodies, of all Routers of a server
+	maxBody int64           // of routes that are registered here; 0 is the server's limit
 }
+
+// route is a method and a path with its parameters' names.
+type route struct{ method, path string }
 
 // NewRouter returns a Router on group whose gates ask auth.
 func NewRouter(group *echo.Group, auth Authenticator) Router {
-	return Router{group: group, auth: auth}
+	return Router{group: group, auth: auth, uploads: map[route]int64{}}
 }
 
 // Group returns a Router below prefix.
 func (r Router) Group(prefix string) Router {
-	return Router{group: r.group.Group(prefix), auth: r.auth}
+	r.group = r.group.Group(prefix)
+	return r
+}
+
+// Uploads returns a Router for routes whose bodies may be larger than others,
+// up to maxBytes. They refuse a longer one in their own words.
+func (r Router) Uploads(maxBytes int64) Router {
+	r.maxBody = maxBytes
+	return r
+}
+
+// UploadLimit is the largest body of the route that c was routed to, or 0 for
+// one that Uploads did not register.
+func (r Router) UploadLimit(c Context) int64 {
+	return r.uploads[route{c.Request().Method, c.Path()}]
 }
 
 // GET registers h for GET, and for HEAD, which net/http answers without body.
@@ -82,7 +101,10 @@ func (r Router) handle(method, path string, g Gate, h Handler, mw []Middleware) 
 	for _, wrap := range slices.Backward(mw) {
 		gated = wrap(gated)
 	}
-	r.group.Add(method, path, gated)
+	added := r.group.Add(method, path, gated)
+	if r.maxBody > 0 {
+		r.uploads[route{method, added.Path}] = r.maxBody
+	}
 }
 
 // Param returns a path parameter, percent-decoded once. An escaped slash

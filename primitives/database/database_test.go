@@ -1,0 +1,84 @@
+package database_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/insforge/insforge-go/primitives/database"
+	"github.com/insforge/insforge-go/primitives/database/dbtest"
+	"github.com/insforge/insforge-go/primitives/kernel/audit"
+	"github.com/insforge/insforge-go/primitives/kernel/events"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/labstack/echo/v4"
+	"github.com/rs/zerolog"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func build(t *testing.T, db *pg.DB) *database.Service {
+	t.Helper()
+	s, err := database.New(database.Deps{
+		DB: db, Audit: audit.NewRecorder(pgtest.AuditToken), Events: &events.Bus{}, Token: pgtest.AuditToken, TempDir: t.TempDir(),
+		MaxFileBytes: 1 << 20, MaxBodyBytes: 1 << 20, BaseURL: "https://api.example.com/base", PlainPath: "/rest/v1", Log: zerolog.Nop(), Now: time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// One door leads to all parts, and a change by one is seen by the others.
+func TestTheDoorLeadsToEveryPart(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	s := build(t, db)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the background work ended with %v, want nil", err)
+		}
+	})
+	e := echo.New()
+	e.HTTPErrorHandler = dbtest.WriteError
+	router := rest.NewRouter(e.Group(""), dbtest.Callers{})
+	s.Mount(router.Group(dbtest.Prefix))
+	s.MountPlain(router.Group(dbtest.Prefix + "/rest/v1"))
+	s.MountAdvisor(router.Group(dbtest.Prefix + "/advisor"))
+	p := dbtest.New(t, db, e)
+
+	p.OK(p.Call("POST", "/migrations", `{"version":"1","name":"a","sql":"CREATE TABLE todos (id int PRIMARY KEY, title text)"}`), http.StatusCreated)
+	for deadline := time.Now().Add(30 * time.Second); p.Call("GET", "/records/todos", "").Status != http.StatusOK; {
+		if time.Now().After(deadline) {
+			t.Fatal("the record layer does not see the table that a migration made")
+		}
+	}
+	p.OK(p.Call("POST", "/advance/rawsql", `{"query":"INSERT INTO todos VALUES (1, 'a')"}`), http.StatusOK)
+	p.Equal(p.OK(p.Call("GET", "/rest/v1/todos", ""), http.StatusOK).Body, `[{"id":1,"title":"a"}]`)
+	p.Equal(p.OK(p.Call("GET", "/tables", ""), http.StatusOK).Body, `["todos"]`)
+	p.OK(p.Call("GET", "/admin/tables/todos/records", ""), http.StatusOK)
+	p.OK(p.Call("GET", "/policies", ""), http.StatusOK)
+	p.OK(p.Call("POST", "/advance/export", `{}`), http.StatusOK)
+	p.OK(p.Call("GET", "/advisor/latest", ""), http.StatusOK)
+	if text := p.OK(p.Call("GET", "/rest/v1", ""), http.StatusOK).Text; !strings.Contains(text, `"basePath":"/base/rest/v1"`) {
+		t.Errorf("the description does not say where the API is: %.300s", text)
+	}
+	names, size, err := s.Tables(t.Context())
+	if err != nil || len(names) != 1 || size == 0 {
+		t.Errorf("got tables %v of %d bytes (%v), want one", names, size, err)
+	}
+}
+
+func TestNewSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	if _, err := database.New(database.Deps{}); err == nil || !strings.Contains(err.Error(), "are needed") {
+		t.Errorf("got %v, want that a dependency is missing", err)
+	}
+}
