@@ -99,6 +99,7 @@ const (
 	kernel   = "primitives/kernel"
 	pgtest   = kernel + "/pg/pgtest"
 	quote    = kernel + "/quote"
+	auth     = "primitives/auth"
 	database = "primitives/database"
 	engine   = database + "/engine"
 	scratch  = "embed/scratch"
@@ -194,6 +195,23 @@ var arrows = []struct {
 			}
 			shared := []string{"naming", "refusal", "session", "sqltext", "values", "engine"}
 			return from != other && !slices.Contains(shared, other) && !(f.test && other == "dbtest")
+		}},
+	{"The concerns of auth import only those below them: guard and redirect nothing of auth, and no database; credentials the keys and tokens that it keeps; accounts guard and redirect; sessions all of these; federated and mailed the sessions that they open, and not each other. Without it, users, sessions and sign-in grow back into one service.",
+		func(f goFile, to string) bool {
+			if f.test || path.Dir(f.pkg) != auth {
+				return false
+			}
+			allowed, concern := map[string][]string{
+				"guard": {}, "redirect": {}, "tokens": {}, "keys": {}, "oauth": {},
+				"credentials": {"guard", "keys", "tokens"},
+				"accounts":    {"guard", "redirect"},
+				"sessions":    {"accounts", "credentials", "guard", "tokens"},
+				"mailed":      {"accounts", "guard", "redirect", "sessions"},
+				"federated":   {"accounts", "guard", "oauth", "redirect", "sessions"},
+			}[path.Base(f.pkg)]
+			pure := f.pkg == auth+"/guard" || f.pkg == auth+"/redirect"
+			return !concern || pure && to == kernel+"/pg" ||
+				within(to, auth) && !(path.Dir(to) == auth && slices.Contains(allowed, path.Base(to)))
 		}},
 }
 
@@ -375,6 +393,16 @@ func TestTheArrowsCatchWhatTheyForbid(t *testing.T) {
 		{"app/wire_database.go", "primitives/database", false},
 		{"app/wire_database.go", "primitives/database/rawsql", true},
 		{"app/rest.go", engine + "/standalone", false},
+		{auth + "/x.go", auth + "/mailed", false},
+		{auth + "/mailed/x.go", auth + "/sessions", false},
+		{auth + "/sessions/x.go", auth + "/mailed", true},
+		{auth + "/federated/x.go", auth + "/mailed", true},
+		{auth + "/accounts/x.go", auth + "/sessions", true},
+		{auth + "/accounts/x.go", auth, true},
+		{auth + "/credentials/x.go", auth + "/tokens", false},
+		{auth + "/guard/x.go", kernel + "/rest", false},
+		{auth + "/guard/x.go", kernel + "/pg", true},
+		{auth + "/another/x.go", kernel + "/fault", true},
 		{engine + "/plan/x.go", engine + "/request", false},
 		{engine + "/request/x.go", engine + "/plan", true},
 		{engine + "/sqlgen/x.go", "primitives/kernel/pg", true},

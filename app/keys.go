@@ -6,17 +6,17 @@ import (
 
 	"github.com/insforge/insforge-go/app/config"
 	"github.com/insforge/insforge-go/app/logging"
-	"github.com/insforge/insforge-go/primitives/auth"
+	"github.com/insforge/insforge-go/primitives/auth/credentials"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 )
 
 // RotateSigningKey makes a new signing key for access tokens in a project that
 // no process serves. It starts the database if we run it, and stops it again.
-// revoke is as in auth.Service.RotateSigningKey.
+// revoke is as in credentials.Service.Rotate.
 //
 // It returns ErrInUse while a process serves the project, and an error that
 // wraps fs.ErrNotExist when there is none.
-func RotateSigningKey(ctx context.Context, cfg config.Config, revoke bool) (done auth.Rotation, err error) {
+func RotateSigningKey(ctx context.Context, cfg config.Config, revoke bool) (done credentials.Rotation, err error) {
 	loaded, err := config.ReadSecrets(cfg)
 	if err != nil {
 		return done, err
@@ -44,11 +44,11 @@ func RotateSigningKey(ctx context.Context, cfg config.Config, revoke bool) (done
 	if err != nil {
 		return done, err
 	}
-	s, err := wireAuth(b, nil)
+	s, err := wireCredentials(b)
 	if err != nil {
 		return done, err
 	}
 	// The audit names the administrator: only an administrator can read the secrets.
 	admin := identity.NewAdmin(identity.Admin, "local:"+loaded.AdminUsername)
-	return s.RotateSigningKey(identity.With(ctx, admin), revoke)
+	return s.Rotate(identity.With(ctx, admin), revoke)
 }

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/auth"
+	"github.com/insforge/insforge-go/primitives/auth/credentials"
+	"github.com/insforge/insforge-go/primitives/auth/federated"
+	"github.com/insforge/insforge-go/primitives/auth/mailed"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 )
 
@@ -27,8 +30,16 @@ func generateSigningKey() func() (tokens.KeyPair, error) {
 	}
 }
 
-// wireAuth returns the service of users, sessions and keys. mail may be nil.
-func wireAuth(b base, mail auth.Mailer) (*auth.Service, error) {
+// wireCredentials returns the part of auth that keeps the project's keys, for
+// commands that need nothing else of it.
+func wireCredentials(b base) (*credentials.Service, error) {
+	return credentials.New(credentials.Deps{
+		DB: b.db.DB, Vault: b.vault, Audit: b.audit, JWTSecret: b.secrets.JWTSecret, Now: time.Now, Log: b.logOf("auth"),
+	})
+}
+
+// wireAuth returns the service of users, sessions and keys.
+func wireAuth(b base, mail mailed.Mailer) (*auth.Service, error) {
 	return auth.New(auth.Deps{
 		DB: b.db.DB, Vault: b.vault, Audit: b.audit, Events: b.events,
 		JWTSecret:     b.secrets.JWTSecret,
@@ -41,7 +52,7 @@ func wireAuth(b base, mail auth.Mailer) (*auth.Service, error) {
 // seedAuth stores what a project has from its first start on: its keys, and
 // the providers that the environment registers.
 func seedAuth(ctx context.Context, b base, s *auth.Service) error {
-	if err := s.Seed(ctx, auth.Seeds{
+	if err := s.Seed(ctx, credentials.Seeds{
 		APIKey: b.secrets.APIKey, AnonKey: b.secrets.AnonKey,
 		BaseURL: b.config.Server.BaseURL, InternalURL: b.config.Server.BaseURL,
 		SigningKey: b.signingKey,
@@ -50,7 +61,7 @@ func seedAuth(ctx context.Context, b base, s *auth.Service) error {
 	}
 	for _, p := range b.config.OAuth.Providers() {
 		// A provider that is set up wrongly must not keep the rest from starting.
-		if err := s.SeedOAuth(ctx, []auth.OAuthSeed{{Provider: p.Name, ClientID: p.ClientID, ClientSecret: p.ClientSecret}}); err != nil {
+		if err := s.SeedOAuth(ctx, []federated.Seed{{Provider: p.Name, ClientID: p.ClientID, ClientSecret: p.ClientSecret}}); err != nil {
 			b.log.Error().Err(err).Str("provider", p.Name).Msg("sign-in at a provider was not set up from the environment")
 		}
 	}

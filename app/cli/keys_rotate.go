@@ -7,7 +7,7 @@ import (
 
 	"github.com/insforge/insforge-go/app"
 	"github.com/insforge/insforge-go/app/config"
-	"github.com/insforge/insforge-go/primitives/auth"
+	"github.com/insforge/insforge-go/primitives/auth/credentials"
 	"github.com/spf13/cobra"
 )
 
@@ -53,7 +53,7 @@ func newKeysRotateJWT() *cobra.Command {
 }
 
 // rotateJWT asks the process that serves the project, or rotates in the database.
-func rotateJWT(ctx context.Context, cfg config.Config, revoke bool) (done auth.Rotation, err error) {
+func rotateJWT(ctx context.Context, cfg config.Config, revoke bool) (done credentials.Rotation, err error) {
 	s, err := storedSecrets(cfg)
 	if err != nil {
 		return done, err

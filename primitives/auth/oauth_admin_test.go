@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/insforge/insforge-go/primitives/auth"
+	"github.com/insforge/insforge-go/primitives/auth/federated"
 	"github.com/insforge/insforge-go/primitives/auth/oauth"
 	"github.com/insforge/insforge-go/primitives/auth/oauth/optest"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -269,7 +269,7 @@ func TestConcurrentConfigurationsAreOne(t *testing.T) {
 func TestTheEnvironmentConfiguresWhatIsNotConfigured(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	seeds := []auth.OAuthSeed{
+	seeds := []federated.Seed{
 		{Provider: "google", ClientID: "id-1", ClientSecret: "secret-1"}, {Provider: "github", ClientID: "id"}, {Provider: "discord"},
 		{Provider: "apple", ClientID: "id", ClientSecret: optest.NewFakes(t).AppleSecret()},
 	}
@@ -282,9 +282,9 @@ func TestTheEnvironmentConfiguresWhatIsNotConfigured(t *testing.T) {
 	if got := w.text(`SELECT string_agg(provider || ' ' || client_id, ',' ORDER BY provider) FROM auth.oauth_configs`); got != "apple id,google id-1" {
 		t.Errorf("got %s", got)
 	}
-	for _, seed := range []auth.OAuthSeed{{Provider: "corp", ClientID: "id", ClientSecret: "s"}, {Provider: string(oauth.Apple), ClientID: "id", ClientSecret: "s"}} {
+	for _, seed := range []federated.Seed{{Provider: "corp", ClientID: "id", ClientSecret: "s"}, {Provider: string(oauth.Apple), ClientID: "id", ClientSecret: "s"}} {
 		w.sql(`DELETE FROM auth.oauth_configs`)
-		if err := w.auth.SeedOAuth(t.Context(), []auth.OAuthSeed{seed}); err == nil {
+		if err := w.auth.SeedOAuth(t.Context(), []federated.Seed{seed}); err == nil {
 			t.Errorf("%s: got no error", seed.Provider)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/insforge/insforge-go/primitives/auth"
+	"github.com/insforge/insforge-go/primitives/auth/credentials"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -42,22 +43,22 @@ func TestSeedStoresWhatIsMissing(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		stored map[string]string
-		seeds  auth.Seeds
+		seeds  credentials.Seeds
 		want   map[string]string // as regular expressions
 	}{
-		{"generated", nil, auth.Seeds{},
+		{"generated", nil, credentials.Seeds{},
 			map[string]string{"API_KEY": `ik_[0-9a-f]{64}`, "ANON_KEY": `anon_[0-9a-f]{64}`, "JWT_SECRET": jwtSecret}},
-		{"from settings", nil, auth.Seeds{APIKey: " abc ", AnonKey: "anon_def", BaseURL: "http://h", InternalURL: "http://i"},
+		{"from settings", nil, credentials.Seeds{APIKey: " abc ", AnonKey: "anon_def", BaseURL: "http://h", InternalURL: "http://i"},
 			map[string]string{"API_KEY": `ik_abc`, "ANON_KEY": `anon_def`, "INSFORGE_BASE_URL": "http://h", "INSFORGE_INTERNAL_URL": "http://i"}},
-		{"blank settings", nil, auth.Seeds{APIKey: " ", AnonKey: "anon_"},
+		{"blank settings", nil, credentials.Seeds{APIKey: " ", AnonKey: "anon_"},
 			map[string]string{"API_KEY": `ik_[0-9a-f]{64}`, "ANON_KEY": `anon_[0-9a-f]{64}`}},
-		{"stored keys stay", map[string]string{"API_KEY": "ik_old", "ANON_KEY": "anon_old"}, auth.Seeds{APIKey: "new", AnonKey: "new"},
+		{"stored keys stay", map[string]string{"API_KEY": "ik_old", "ANON_KEY": "anon_old"}, credentials.Seeds{APIKey: "new", AnonKey: "new"},
 			map[string]string{"API_KEY": "ik_old", "ANON_KEY": "anon_old"}},
-		{"anon token of old is replaced", map[string]string{"ANON_KEY": "eyJ.a.b"}, auth.Seeds{AnonKey: "new"},
+		{"anon token of old is replaced", map[string]string{"ANON_KEY": "eyJ.a.b"}, credentials.Seeds{AnonKey: "new"},
 			map[string]string{"ANON_KEY": "anon_new"}},
-		{"settings that changed are followed", map[string]string{"JWT_SECRET": "old", "INSFORGE_BASE_URL": "http://old"}, auth.Seeds{BaseURL: "http://new"},
+		{"settings that changed are followed", map[string]string{"JWT_SECRET": "old", "INSFORGE_BASE_URL": "http://old"}, credentials.Seeds{BaseURL: "http://new"},
 			map[string]string{"JWT_SECRET": jwtSecret, "INSFORGE_BASE_URL": "http://new"}},
-		{"half a key pair is replaced", map[string]string{"JWT_PRIVATE_KEY": "half", "JWT_KEY_ID": "kid_half"}, auth.Seeds{}, nil},
+		{"half a key pair is replaced", map[string]string{"JWT_PRIVATE_KEY": "half", "JWT_KEY_ID": "kid_half"}, credentials.Seeds{}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			vault := newVault(tc.stored)
@@ -89,7 +90,7 @@ func TestSeedStoresWhatIsMissing(t *testing.T) {
 func TestSeedAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	vault := newVault(nil)
-	seeds := auth.Seeds{BaseURL: "http://h", SigningKey: signingKey}
+	seeds := credentials.Seeds{BaseURL: "http://h", SigningKey: signingKey}
 	if err := newService(t, vault, time.Now).Seed(t.Context(), seeds); err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func TestProcessesThatSeedAtOnceAgree(t *testing.T) {
 	t.Parallel()
 	vault := newVault(nil)
 	var generated atomic.Int32
-	seeds := auth.Seeds{SigningKey: func() (tokens.KeyPair, error) {
+	seeds := credentials.Seeds{SigningKey: func() (tokens.KeyPair, error) {
 		generated.Add(1)
 		return signingKey()
 	}}
@@ -138,14 +139,14 @@ func TestProcessesThatSeedAtOnceAgree(t *testing.T) {
 func TestSeedFailuresAreTold(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("no entropy")
-	err := newService(t, newVault(nil), time.Now).Seed(t.Context(), auth.Seeds{
+	err := newService(t, newVault(nil), time.Now).Seed(t.Context(), credentials.Seeds{
 		SigningKey: func() (tokens.KeyPair, error) { return tokens.KeyPair{}, boom },
 	})
 	if !errors.Is(err, boom) {
 		t.Errorf("got %v, want the failure of the generator", err)
 	}
 	vault := newVault(map[string]string{"JWT_PRIVATE_KEY": "secret text", "JWT_PUBLIC_KEY": "x", "JWT_KEY_ID": "kid_x"})
-	err = newService(t, vault, time.Now).Seed(t.Context(), auth.Seeds{})
+	err = newService(t, vault, time.Now).Seed(t.Context(), credentials.Seeds{})
 	if err == nil || !strings.Contains(err.Error(), "JWT_PRIVATE_KEY") || strings.Contains(err.Error(), "secret text") {
 		t.Errorf("got %v, want an error that names the secrets and shows none", err)
 	}
@@ -157,7 +158,7 @@ func TestRotatedKeysAreGoodUntilTheyExpire(t *testing.T) {
 	vault := newVault(map[string]string{"API_KEY": "ik_one", "ANON_KEY": "anon_one"})
 	s := newService(t, vault, c.Now)
 	ctx := t.Context()
-	if err := s.Seed(ctx, auth.Seeds{SigningKey: signingKey}); err != nil {
+	if err := s.Seed(ctx, credentials.Seeds{SigningKey: signingKey}); err != nil {
 		t.Fatal(err)
 	}
 	vault.values["API_KEY_OLD_1800000000000"], vault.values["API_KEY"] = "ik_one", "ik_two"

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/insforge/insforge-go/primitives/auth"
+	"github.com/insforge/insforge-go/primitives/auth/credentials"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
@@ -195,7 +196,7 @@ func (w *world) restart(changes ...func(*auth.Deps)) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := fresh.Seed(context.Background(), auth.Seeds{APIKey: apiKey, AnonKey: anonKey, SigningKey: signingKey}); err != nil {
+	if err := fresh.Seed(context.Background(), credentials.Seeds{APIKey: apiKey, AnonKey: anonKey, SigningKey: signingKey}); err != nil {
 		w.t.Fatal(err)
 	}
 	w.stop()

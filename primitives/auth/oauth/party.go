@@ -12,9 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/insforge/insforge-go/primitives/kernel/recent"
 )
 

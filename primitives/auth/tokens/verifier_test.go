@@ -14,10 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jwk"
 	"github.com/lestrrat-go/jwx/v2/jws"
+
+	"github.com/insforge/insforge-go/primitives/auth/tokens"
 )
 
 const sharedSecret = "reallyreallyreallyreallyverysafe"

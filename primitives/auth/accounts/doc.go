@@ -1,0 +1,18 @@
+// Package accounts owns the users of a project, the ways in which they can
+// sign in, and the settings of sign-up.
+//
+// Its tables are auth.users, auth.user_providers and auth.config; all SQL on
+// users and their ways to sign in stands in store_*.go. Functions that take a
+// transaction are for the packages above, which combine them: a sign-in at
+// another provider, for one, finds a user, links an account and ends sessions
+// as a whole. Ending sessions is not known here, and so users are deleted one
+// package above those.
+//
+// A project may put triggers on auth.users. They run with the rights of the
+// role that changes a row, so no statement touches the table as the database
+// owner: all run as project_admin on a connection that is nothing more.
+//
+// Routes: GET /api/auth/users and /users/:userId, /profiles/:userId,
+// PATCH /profiles/current, GET and PUT /config. Changes of the settings are
+// audited.
+package accounts

@@ -1,0 +1,113 @@
+package federated
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/insforge/insforge-go/primitives/auth/oauth"
+)
+
+const (
+	// stateLifetime is how long somebody may take to sign in at a provider,
+	// an account made there on the way included.
+	stateLifetime = time.Hour
+	stateIDBytes  = 16
+	maxStateBytes = 8 << 10
+)
+
+// providerRef names the provider of a sign-in: a built-in one, or a custom one
+// by the key of its configuration.
+type providerRef struct {
+	name   oauth.Name
+	custom bool
+}
+
+// path is where the provider's routes are, below /api/auth.
+func (v providerRef) path() string {
+	if v.custom {
+		return "/oauth/custom/" + string(v.name)
+	}
+	return "/oauth/" + string(v.name)
+}
+
+// state is what the parameter state of a sign-in carries through the
+// provider and back. It is signed, not hidden.
+type state struct {
+	Provider oauth.Name `json:"p"`
+	Custom   bool       `json:"u,omitempty"`
+	// RedirectURI is the page of the application that wants the user back,
+	// Challenge what the code that it gets there is bound to.
+	RedirectURI string `json:"r"`
+	Challenge   string `json:"c"`
+	ID          []byte `json:"i"`
+	Expires     int64  `json:"e"` // Unix seconds
+}
+
+func (st state) via() providerRef { return providerRef{name: st.Provider, custom: st.Custom} }
+
+// stateCodec signs states. What else an attempt needs follows from the id of
+// its state by a key that only the server has, so nothing is stored while
+// somebody signs in elsewhere: whoever starts sign-ins without end fills
+// nothing, and any process on the database finishes what another started.
+type stateCodec struct{ key []byte }
+
+func newStateCodec(jwtSecret string) stateCodec {
+	mac := hmac.New(sha256.New, []byte(jwtSecret))
+	mac.Write([]byte("insforge:oauth:v1"))
+	return stateCodec{key: mac.Sum(nil)}
+}
+
+func (k stateCodec) mac(purpose string, message []byte) []byte {
+	mac := hmac.New(sha256.New, k.key)
+	mac.Write([]byte(purpose + ":"))
+	mac.Write(message)
+	return mac.Sum(nil)
+}
+
+// begin gives st an id and an expiry and returns the attempt of it.
+func (k stateCodec) begin(st state, now time.Time) (oauth.Attempt, error) {
+	st.ID = make([]byte, stateIDBytes)
+	rand.Read(st.ID) // never fails: crypto/rand aborts the process instead
+	st.Expires = now.Add(stateLifetime).Unix()
+	body, err := json.Marshal(st)
+	if err != nil {
+		return oauth.Attempt{}, err
+	}
+	text := base64.RawURLEncoding.EncodeToString(body)
+	return k.attempt(st, text+"."+base64.RawURLEncoding.EncodeToString(k.mac("state", []byte(text)))), nil
+}
+
+// attempt is the attempt that a state belongs to.
+func (k stateCodec) attempt(st state, text string) oauth.Attempt {
+	return oauth.Attempt{
+		State:    text,
+		Nonce:    base64.RawURLEncoding.EncodeToString(k.mac("nonce", st.ID)),
+		Verifier: base64.RawURLEncoding.EncodeToString(k.mac("verifier", st.ID)),
+	}
+}
+
+var errState = errors.New("state is not one of ours, or has expired")
+
+// open returns what a state says, and its attempt, when this project signed
+// it and it has not expired.
+func (k stateCodec) open(text string, now time.Time) (st state, a oauth.Attempt, err error) {
+	body, signature, ok := strings.Cut(text, ".")
+	if !ok || len(text) > maxStateBytes {
+		return st, a, errState
+	}
+	given, err := base64.RawURLEncoding.Strict().DecodeString(signature)
+	if err != nil || !hmac.Equal(given, k.mac("state", []byte(body))) {
+		return st, a, errState
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(body)
+	if err != nil || json.Unmarshal(raw, &st) != nil || now.Unix() >= st.Expires {
+		return state{}, a, errState
+	}
+	return st, k.attempt(st, text), nil
+}
