@@ -32,8 +32,10 @@ type Console struct {
 
 // Banner is what a start prints.
 type Banner struct {
-	Version       string
-	URL           string
+	Version string
+	URL     string
+	// Network are the addresses for other machines, when it listens on all.
+	Network       []string
 	AdminUsername string
 	// AdminPassword is set only when it was generated and never shown.
 	AdminPassword string
@@ -80,6 +82,24 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 			return err
 		}
 	}
+	// The port comes first: if it is taken, that shows at once. While the
+	// database starts, requests wait in its queue instead of being refused.
+	listener, err := listen(ctx, cfg.Server.Host, cfg.Server.Port)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() // Shutdown has closed it, unless the start fails
+
+	// A project that has a database has a key; for a new one it is made while
+	// Postgres is unpacked and starts.
+	var key func() (tokens.KeyPair, error)
+	if !cfg.Postgres.External() && !dir.hasCluster() {
+		key = generateSigningKey()
+	}
+	place, err := locateDatabase(ctx, cfg)
+	if err != nil {
+		return err
+	}
 	logs, err := logging.Open(logging.Options{
 		Dir: cfg.Logs.Dir, Level: cfg.Logs.Level,
 		Terminal: console.Log,
@@ -90,21 +110,8 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 	}
 	defer logs.Close()
 
-	// The port comes first: if it is taken, that shows at once. While the
-	// database starts, requests wait in its queue instead of being refused.
-	listener, err := listen(ctx, cfg.Server.Host, cfg.Server.Port)
-	if err != nil {
-		return err
-	}
-	defer listener.Close() // Shutdown has closed it, unless the start fails
-
-	// A project that has a database has a key; for a new one it is made while
-	// Postgres starts.
-	var key func() (tokens.KeyPair, error)
-	if !cfg.Postgres.External() && !dir.hasCluster() {
-		key = generateSigningKey()
-	}
-	db, err := openDatabase(ctx, cfg, secrets.Secrets, logs)
+	dir.keep()
+	db, err := openDatabase(ctx, cfg, place, secrets.Secrets, logs)
 	if err != nil {
 		return err
 	}
@@ -123,7 +130,7 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 	}
 	return p.serve(ctx, listener, func() {
 		banner := Banner{
-			Version: Version(), URL: url,
+			Version: Version(), URL: url, Network: networkURLs(listener),
 			AdminUsername: secrets.AdminUsername, SecretsPath: secrets.Path,
 			Database: cfg.Postgres.Database, PostgresPort: db.port(),
 			StartedIn: time.Since(began),
@@ -201,6 +208,10 @@ func listen(ctx context.Context, host string, port int) (net.Listener, error) {
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("this user may not listen on port %d; choose one above 1023 with --port or PORT", port)
 	}
+	var unknown *net.DNSError
+	if errors.As(err, &unknown) || errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return nil, fmt.Errorf("%s is not an address of this machine; choose another with --host or HOST, such as 127.0.0.1, or 0.0.0.0 for all", host)
+	}
 	return nil, fmt.Errorf("listen on %s: %w", address, err)
 }
 
@@ -212,4 +223,29 @@ func displayAddress(host string, l net.Listener) string {
 		host = "localhost"
 	}
 	return net.JoinHostPort(host, port)
+}
+
+// maxNetworkURLs bounds what the banner lists: machines that run containers
+// have an address for each bridge.
+const maxNetworkURLs = 3
+
+// networkURLs are where other machines find a server that listens on every
+// address: none when it does not.
+func networkURLs(l net.Listener) (urls []string) {
+	listening := l.Addr().(*net.TCPAddr)
+	if !listening.IP.IsUnspecified() {
+		return nil
+	}
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil // a banner without them is still one
+	}
+	for _, a := range addresses {
+		network, ok := a.(*net.IPNet)
+		if !ok || !network.IP.IsGlobalUnicast() || len(urls) == maxNetworkURLs {
+			continue
+		}
+		urls = append(urls, "http://"+net.JoinHostPort(network.IP.String(), strconv.Itoa(listening.Port)))
+	}
+	return urls
 }

@@ -40,9 +40,28 @@ type store struct {
 	auditToken []byte
 }
 
+// databasePlace is where the project's database is, or will be: an external
+// server, or the programs that run ours.
+type databasePlace struct {
+	external external
+	runtime  bundle.Runtime
+}
+
+// locateDatabase finds out whether the database can be opened at all, without
+// changing anything: whether the external one is fit for the product, or
+// Postgres runs on this machine.
+func locateDatabase(ctx context.Context, cfg config.Config) (p databasePlace, err error) {
+	if cfg.Postgres.External() {
+		p.external, err = inspectExternal(ctx, cfg.Postgres.DSN())
+	} else {
+		p.runtime, err = findPostgres(ctx, cfg)
+	}
+	return p, err
+}
+
 // openDatabase starts Postgres if we run it, makes sure that the database
 // exists and is up to date, and opens the pools.
-func openDatabase(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) (_ *store, err error) {
+func openDatabase(ctx context.Context, cfg config.Config, place databasePlace, secrets config.Secrets, logs *logging.Logs) (_ *store, err error) {
 	d := &store{auditToken: deriveKey(secrets.EncryptionKey, "audit")}
 	defer func() {
 		if err != nil {
@@ -50,9 +69,9 @@ func openDatabase(ctx context.Context, cfg config.Config, secrets config.Secrets
 		}
 	}()
 	if cfg.Postgres.External() {
-		return d, d.openExternal(ctx, cfg, secrets, logs)
+		return d, d.openExternal(ctx, cfg, place.external, secrets, logs)
 	}
-	if d.server, err = startPostgres(ctx, cfg, secrets, logs); err != nil {
+	if d.server, err = startPostgres(ctx, cfg, place.runtime, secrets, logs); err != nil {
 		return nil, err
 	}
 	return d, d.openOwn(ctx, cfg, secrets, logs)
@@ -71,21 +90,17 @@ func (d *store) openOwn(ctx context.Context, cfg config.Config, secrets config.S
 	return err
 }
 
-// openExternal opens a database on an external server, after checking that the
-// product can work there.
-func (d *store) openExternal(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) error {
+// openExternal opens a database on an external server.
+func (d *store) openExternal(ctx context.Context, cfg config.Config, x external, secrets config.Secrets, logs *logging.Logs) error {
 	dsn := cfg.Postgres.DSN()
-	x, err := inspectExternal(ctx, dsn)
-	if err != nil {
-		return err
-	}
 	if err := d.prepare(ctx, pg.Config{OwnerDSN: dsn, Authenticator: x.authenticator}, secrets, logs); err != nil {
 		return x.explain(err)
 	}
 	if err := d.Ping(ctx); err != nil {
 		return x.explain(err)
 	}
-	if x, err = inspectExternal(ctx, dsn); err == nil && x.limited { // known once the migrations ran
+	x, err := inspectExternal(ctx, dsn)
+	if err == nil && x.limited { // known once the migrations ran
 		logs.Product.Warn().Msg(limitedHint)
 	}
 	return err
@@ -176,11 +191,7 @@ func clusterMajor(cfg config.Config) int {
 	return major
 }
 
-func startPostgres(ctx context.Context, cfg config.Config, secrets config.Secrets, logs *logging.Logs) (*postgres.Server, error) {
-	runtime, err := findPostgres(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
+func startPostgres(ctx context.Context, cfg config.Config, runtime bundle.Runtime, secrets config.Secrets, logs *logging.Logs) (*postgres.Server, error) {
 	return postgres.Start(ctx, postgres.Options{
 		DataDir:  filepath.Join(cfg.DataDir, postgresDir),
 		Runtime:  runtime,

@@ -39,19 +39,33 @@ type Instance struct {
 type dataDir struct {
 	path string
 	lock *os.File
+	// made are the folders that openDataDir created, the innermost first.
+	made []string
+	// temporary is set as long as Close removes all that the directory holds.
+	temporary bool
 }
 
 // openDataDir creates the directory where needed and takes its lock, which
-// the system releases whatever way this process ends.
-func openDataDir(path string) (*dataDir, error) {
+// the system releases whatever way this process ends. A directory that was
+// empty is emptied again by Close, and removed if it is new, unless keep was
+// called.
+func openDataDir(path string) (_ *dataDir, err error) {
 	// Root's Postgres runs as another user, who has to pass through.
 	mode := fs.FileMode(0o700)
 	if os.Geteuid() == 0 {
 		mode = 0o711
 	}
-	_, err := os.Stat(path)
-	fresh := errors.Is(err, fs.ErrNotExist)
+	d := &dataDir{path: path, made: missingFolders(path)}
+	defer func() {
+		if err != nil {
+			d.removeMade()
+		}
+	}()
 	if err := os.MkdirAll(path, mode); err != nil {
+		return nil, dataDirError(path, err)
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
 		return nil, dataDirError(path, err)
 	}
 	lock, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
@@ -65,13 +79,13 @@ func openDataDir(path string) (*dataDir, error) {
 		}
 		return nil, fmt.Errorf("lock data directory %s: %w", path, err)
 	}
-	d := &dataDir{path: path, lock: lock}
+	d.lock, d.temporary = lock, len(entries) == 0
 	// A process that was killed left its note.
 	if err := os.Remove(filepath.Join(path, instanceFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		d.Close()
 		return nil, dataDirError(path, err)
 	}
-	if fresh {
+	if len(d.made) > 0 {
 		// Projects keep their data beside their code; git must not take it.
 		if err := os.WriteFile(filepath.Join(path, ".gitignore"), []byte("*\n"), 0o644); err != nil {
 			d.Close()
@@ -79,6 +93,43 @@ func openDataDir(path string) (*dataDir, error) {
 		}
 	}
 	return d, nil
+}
+
+// missingFolders returns the folders of a path that do not exist, the innermost
+// first.
+func missingFolders(path string) (missing []string) {
+	for {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return missing
+		}
+		missing = append(missing, path)
+		path = filepath.Dir(path)
+	}
+}
+
+// keep makes the directory stay: from here on it holds what a failed start
+// may need, a database and its logs.
+func (d *dataDir) keep() { d.temporary = false }
+
+// clear removes what this process put into the directory. The lock goes last,
+// so that a process which starts meanwhile stays out or finds nothing of ours.
+func (d *dataDir) clear() {
+	entries, _ := os.ReadDir(d.path) // what cannot be read cannot be removed either
+	for _, e := range entries {
+		if e.Name() != lockFile {
+			_ = os.RemoveAll(filepath.Join(d.path, e.Name()))
+		}
+	}
+	_ = os.Remove(filepath.Join(d.path, lockFile))
+	d.removeMade()
+}
+
+// removeMade removes the folders that this process made, as far as nothing is
+// in them.
+func (d *dataDir) removeMade() {
+	for _, dir := range d.made {
+		_ = os.Remove(dir)
+	}
 }
 
 func inUse(path string) error {
@@ -93,7 +144,7 @@ func inUse(path string) error {
 func dataDirError(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("data directory %s cannot be written (%w); give this user write permission or choose another with --data-dir", path, err)
+		return fmt.Errorf("data directory %s cannot be written by this user; give it write permission or choose another with --data-dir", path)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("the disk that holds %s is full; free some space and start again", path)
 	case errors.Is(err, syscall.ENOTDIR):
@@ -137,6 +188,9 @@ func (d *dataDir) announce(i Instance) error {
 // Close removes the note and releases the lock.
 func (d *dataDir) Close() {
 	_ = os.Remove(filepath.Join(d.path, instanceFile)) // absent before announce
+	if d.temporary {
+		d.clear()
+	}
 	_ = d.lock.Close()
 }
 

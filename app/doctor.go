@@ -115,6 +115,9 @@ func checkSecrets(cfg config.Config) Finding {
 	const subject = "secrets"
 	s, err := config.ReadSecrets(cfg)
 	if errors.Is(err, fs.ErrNotExist) {
+		if err := config.CheckLostSecrets(cfg); err != nil {
+			return Finding{Wrong, subject, err.Error()}
+		}
 		return Finding{Fine, subject, "none yet; serve will generate them"}
 	}
 	if err != nil {

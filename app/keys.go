@@ -34,7 +34,11 @@ func RotateSigningKey(ctx context.Context, cfg config.Config, revoke bool) (done
 		return done, err
 	}
 	defer logs.Close()
-	db, err := openDatabase(ctx, cfg, loaded.Secrets, logs)
+	place, err := locateDatabase(ctx, cfg)
+	if err != nil {
+		return done, err
+	}
+	db, err := openDatabase(ctx, cfg, place, loaded.Secrets, logs)
 	if err != nil {
 		return done, err
 	}

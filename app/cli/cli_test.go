@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -96,10 +97,20 @@ func TestScripts(t *testing.T) {
 			"asked":        asked,
 		},
 		Condition: func(name string) (bool, error) {
-			if name != "root" {
-				return false, fmt.Errorf("unknown condition %s", name)
+			switch name {
+			case "root":
+				return os.Geteuid() == 0, nil
+			case "network": // there are other machines
+				addresses, err := net.InterfaceAddrs()
+				return slices.ContainsFunc(addresses, func(a net.Addr) bool {
+					network, ok := a.(*net.IPNet)
+					return ok && network.IP.IsGlobalUnicast()
+				}), err
+			case "lowports": // are for root only
+				text, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+				return err == nil && string(text) != "0\n", nil
 			}
-			return os.Geteuid() == 0, nil
+			return false, fmt.Errorf("unknown condition %s", name)
 		},
 	})
 }
@@ -122,7 +133,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// unprivileged CODE ARG… runs insforge as somebody who is not root.
+// unprivileged CODE ARG… runs insforge as a user who is not root, with an empty
+// environment where BARE is set.
 func unprivileged(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: unprivileged code args...")
@@ -138,11 +150,15 @@ func unprivileged(ts *testscript.TestScript, neg bool, args []string) {
 	program, err := os.Open(self)
 	ts.Check(err)
 	defer program.Close()
+	environ := []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.MkAbs("."), "INSFORGE_CACHE_DIR=" + ts.Getenv("INSFORGE_CACHE_DIR")}
+	if ts.Getenv("BARE") != "" {
+		environ = []string{}
+	}
 	cmd := &exec.Cmd{
 		Path:        "/proc/self/fd/3",
 		Args:        append([]string{"insforge"}, args[1:]...),
 		Dir:         ts.MkAbs("."),
-		Env:         []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.MkAbs("."), "INSFORGE_CACHE_DIR=" + ts.Getenv("INSFORGE_CACHE_DIR")},
+		Env:         environ,
 		Stdout:      ts.Stdout(),
 		Stderr:      ts.Stderr(),
 		ExtraFiles:  []*os.File{program},

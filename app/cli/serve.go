@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/insforge/insforge-go/app"
 	"github.com/insforge/insforge-go/app/config"
@@ -38,7 +39,7 @@ func newServe() *cobra.Command {
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 		return app.Run(c.Context(), cfg, app.Console{
 			Log:   logWriter(c.ErrOrStderr()),
-			Ready: func(b app.Banner) { printBanner(c.OutOrStdout(), b) },
+			Ready: func(b app.Banner) { printBanner(c.OutOrStdout(), b, dataDir) },
 		})
 	}
 	return c
@@ -59,24 +60,45 @@ func settingsHelp() string {
 
 // printBanner shows where everything is. The administrator's password stands
 // in it only at the first start that gets here, if it was generated.
-func printBanner(w io.Writer, b app.Banner) {
+func printBanner(w io.Writer, b app.Banner, dataDir *settingFlag) {
+	// command is one that works when it is copied from here.
+	command := func(name string) string {
+		if dataDir.text == "" {
+			return "insforge " + name
+		}
+		return "insforge " + name + " --data-dir " + shellQuote(dataDir.text)
+	}
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(w, "  %-10s %s\n", label, fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(w, "\ninsforge %s is ready in %d ms\n\n", b.Version, b.StartedIn.Milliseconds())
 	line("API", "%s", b.URL)
 	line("Dashboard", "%s/dashboard", b.URL)
+	for _, url := range b.Network {
+		line("Network", "%s", url)
+	}
 	if b.AdminPassword != "" {
 		line("Sign in", "%s  %s   (shown this once)", b.AdminUsername, b.AdminPassword)
 	} else {
 		line("Sign in", "%s", b.AdminUsername)
 	}
-	line("Secrets", "%s   (insforge keys show)", b.SecretsPath)
+	line("Secrets", "%s   (%s)", b.SecretsPath, command("keys show"))
 	if b.PostgresPort != 0 {
-		line("Postgres", "postgres://postgres@127.0.0.1:%d/%s   (password: postgresPassword in the secrets)", b.PostgresPort, b.Database)
+		line("Postgres", "postgres://postgres@127.0.0.1:%d/%s   (whole, with its password: %s)", b.PostgresPort, b.Database, command("db url"))
 	}
 	if b.Mail != "" {
 		line("Mail", "%s", b.Mail)
 	}
 	fmt.Fprintln(w)
+}
+
+// shellQuote returns text as a shell takes it for one word.
+func shellQuote(text string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/._-+=:@%", r)
+	}
+	if text != "" && strings.TrimFunc(text, plain) == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

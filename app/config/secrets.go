@@ -56,7 +56,7 @@ func EnsureSecrets(c Config) (LoadedSecrets, error) {
 	stored, err := readSecrets(path, c)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if err := refuseLostSecrets(c); err != nil {
+		if err := CheckLostSecrets(c); err != nil {
 			return LoadedSecrets{}, err
 		}
 	case err != nil:
@@ -122,15 +122,15 @@ func overlay(s Secrets, c Config) Secrets {
 	return s
 }
 
-// refuseLostSecrets keeps a start from generating new keys for data that was
-// encrypted with the old ones.
-func refuseLostSecrets(c Config) error {
+// CheckLostSecrets returns an error when there is a database whose secrets file
+// is missing: a start must not generate new keys for data that was encrypted
+// with the old ones.
+func CheckLostSecrets(c Config) error {
 	if _, err := os.Stat(filepath.Join(c.DataDir, "postgres")); err != nil {
 		return nil
 	}
 	return fmt.Errorf("the data directory %s holds a database but its %s is gone; "+
-		"stored secrets cannot be read without it: put the file back from a backup "+
-		"(nothing was changed)", c.DataDir, SecretsFile)
+		"stored secrets cannot be read without it: put the file back from a backup", c.DataDir, SecretsFile)
 }
 
 // readSecrets returns what is stored. An empty file counts as damaged, unless

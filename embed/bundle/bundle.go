@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,8 +55,9 @@ type Options struct {
 	PostgresDir string
 	// CacheDir holds unpacked runtimes; empty means CacheDir().
 	CacheDir string
-	// FallbackDir is where a release build unpacks when the cache cannot be
-	// written, usually a folder of the data directory. Empty means no fallback.
+	// FallbackDir is where a release build unpacks when there is no cache or it
+	// cannot be written, usually a folder of the data directory. Empty means no
+	// fallback.
 	FallbackDir string
 	// Major asks for one major of Postgres, that of an existing data directory.
 	// Zero prefers 17, then the newest. Another major is returned when the wanted
@@ -63,9 +65,10 @@ type Options struct {
 	Major int
 }
 
-// FindPostgres returns a Postgres server of a supported major. A release build
-// unpacks its own on first use. The error wraps ErrNotFound when the machine has
-// none; ctx bounds unpacking and the version queries.
+// FindPostgres returns a Postgres server of a supported major that runs on this
+// machine. A release build unpacks its own on first use. The error wraps
+// ErrNotFound when the machine has none, or lacks what it needs to run it; ctx
+// bounds unpacking and the version queries.
 func FindPostgres(ctx context.Context, o Options) (Runtime, error) {
 	dir := o.PostgresDir
 	if dir == "" {
@@ -80,12 +83,19 @@ func FindPostgres(ctx context.Context, o Options) (Runtime, error) {
 	}
 	if o.CacheDir == "" {
 		cache, err := CacheDir()
-		if err != nil {
+		if err != nil && o.FallbackDir == "" {
 			return Runtime{}, err
 		}
-		o.CacheDir = cache
+		o.CacheDir = cmp.Or(cache, o.FallbackDir)
 	}
-	return find(ctx, o)
+	rt, err := find(ctx, o)
+	if err != nil {
+		return Runtime{}, err
+	}
+	if _, err := askVersion(ctx, filepath.Join(rt.BinDir, "postgres")); err != nil {
+		return Runtime{}, fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	return rt, nil
 }
 
 // ownRuntime describes a runtime that our generator laid out in dir.

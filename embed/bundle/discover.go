@@ -145,13 +145,29 @@ func installed(ctx context.Context, dir string, source Source) (Runtime, error) 
 	return rt, nil
 }
 
+// cannotRun explains why a program failed to tell its version.
+func cannotRun(program string, err error) error {
+	exit := new(exec.ExitError)
+	errors.As(err, &exit)
+	wrote := strings.TrimSpace(string(exit.Stderr))
+	if why := Missing(err, wrote); why != "" {
+		return fmt.Errorf("%s does not run here: %s", program, why)
+	}
+	if wrote != "" {
+		err = fmt.Errorf("%w: %s", err, wrote)
+	}
+	return fmt.Errorf("%s does not run here: %w", program, err)
+}
+
 // askVersion returns "17.10" from "postgres (PostgreSQL) 17.10 (Debian 17.10-1)".
 func askVersion(ctx context.Context, program string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program, "--version").Output()
+	cmd := exec.CommandContext(ctx, program, "--version")
+	cmd.Env = []string{"LC_ALL=C"} // as the server gets it, without LD_LIBRARY_PATH
+	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s does not run here: %w", program, err)
+		return "", cannotRun(program, err)
 	}
 	words := strings.Fields(string(out))
 	if len(words) < 3 || words[0] != "postgres" {

@@ -93,11 +93,9 @@ func serverError(doing string, lines []string, cause error) error {
 	case has("Permission denied"), has("wrong ownership"), has("invalid permissions"):
 		e.Kind = KindPermission
 		e.Message += ": the server's user may not use its files"
-	case has("error while loading shared libraries"), has("version `GLIBC"), has("Library not loaded"):
+	case bundle.Missing(nil, text) != "":
 		e.Kind = KindRuntime
-		e.Message += ": this system lacks a library that the Postgres programs need; install it " +
-			"(libstdc++ is in the package libstdc++6 or libstdc++), or install PostgreSQL with the system's package manager and set " +
-			bundle.PostgresDirEnv + " to it"
+		e.Message += ": " + bundle.Missing(nil, text)
 	case has("could not create any TCP/IP sockets"):
 		e.Kind = KindPort
 		e.Message += ": the TCP port was taken meanwhile"

@@ -154,7 +154,7 @@ func TestServerErrorsAreSortedByWhatTheServerWrote(t *testing.T) {
 		{"7\t\t\tFATAL:  data directory \"x\" has wrong ownership", KindPermission, "wrong ownership"},
 		{"7\t\t\tPANIC:  could not locate a valid checkpoint record", KindStart, "valid checkpoint"},
 		{"/lib/x: version `GLIBC_2.99' not found", KindRuntime, "GLIBC"},
-		{"/x/postgres: error while loading shared libraries: libstdc++.so.6: cannot open shared object file", KindRuntime, "INSFORGE_POSTGRES_DIR"},
+		{"/x/postgres: error while loading shared libraries: libstdc++.so.6: cannot open shared object file", KindRuntime, "libstdc++.so.6"},
 		{"", KindStart, ""},
 	} {
 		var e *Error

@@ -99,15 +99,10 @@ func runError(program string, err error) error {
 	if !errors.As(err, &path) {
 		return err
 	}
-	e := &Error{Kind: KindRuntime, Message: "cannot run " + program, Err: err}
-	if errors.Is(err, fs.ErrNotExist) {
-		e.Message += ": this system lacks the C library it was built for (glibc); install PostgreSQL " +
-			"with the system's package manager and set " + bundle.PostgresDirEnv + " to it"
+	if why := bundle.Missing(err, ""); why != "" {
+		return &Error{Kind: KindRuntime, Message: "cannot run " + program + ": " + why}
 	}
-	if errors.Is(err, fs.ErrPermission) {
-		e.Message += ": its folder may be mounted noexec; set " + bundle.CacheDirEnv + " to another one"
-	}
-	return e
+	return &Error{Kind: KindRuntime, Message: "cannot run " + program, Err: err}
 }
 
 // boundedBuffer keeps the last bytes written to it. exec uses one writer from
