@@ -54,7 +54,7 @@ func locateDatabase(ctx context.Context, cfg config.Config) (p databasePlace, er
 	if cfg.Postgres.External() {
 		p.external, err = inspectExternal(ctx, cfg.Postgres.DSN())
 	} else {
-		p.runtime, err = findPostgres(ctx, cfg)
+		p.runtime, err = findPostgres(ctx, cfg, filepath.Join(cfg.DataDir, runtimeDir))
 	}
 	return p, err
 }
@@ -172,12 +172,10 @@ func (d *store) toolDSN(p config.Postgres, secrets config.Secrets) string {
 }
 
 // findPostgres returns the programs to run the data directory with, preferring
-// those of its major version.
-func findPostgres(ctx context.Context, cfg config.Config) (bundle.Runtime, error) {
-	return bundle.FindPostgres(ctx, bundle.Options{
-		FallbackDir: filepath.Join(cfg.DataDir, runtimeDir),
-		Major:       clusterMajor(cfg),
-	})
+// those of its major version. A release unpacks its own into fallback when there
+// is no cache.
+func findPostgres(ctx context.Context, cfg config.Config, fallback string) (bundle.Runtime, error) {
+	return bundle.FindPostgres(ctx, bundle.Options{FallbackDir: fallback, Major: clusterMajor(cfg)})
 }
 
 // clusterMajor returns the major version of the data directory, or 0 when there

@@ -143,7 +143,9 @@ func inUse(path string) error {
 // dataDirError explains what the system says of a file in the data directory.
 func dataDirError(path string, err error) error {
 	switch {
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("data directory %s cannot be written: it is on a read-only file system; mount it writable or choose another with --data-dir", path)
+	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("data directory %s cannot be written by this user; give it write permission or choose another with --data-dir", path)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("the disk that holds %s is full; free some space and start again", path)

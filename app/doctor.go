@@ -145,7 +145,16 @@ func checkPort(ctx context.Context, cfg config.Config, serving bool) Finding {
 func checkRuntime(ctx context.Context, cfg config.Config) Finding {
 	const subject = "postgres"
 	have := clusterMajor(cfg)
-	rt, err := findPostgres(ctx, cfg)
+	fallback := filepath.Join(cfg.DataDir, runtimeDir)
+	if _, err := os.Stat(fallback); err != nil { // it must not be made by a look
+		temporary, err := os.MkdirTemp("", "insforge-doctor-")
+		if err != nil {
+			return Finding{Wrong, subject, err.Error()}
+		}
+		defer os.RemoveAll(temporary)
+		fallback = temporary
+	}
+	rt, err := findPostgres(ctx, cfg, fallback)
 	if err != nil {
 		return Finding{Wrong, subject, err.Error()}
 	}
