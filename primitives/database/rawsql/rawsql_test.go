@@ -95,6 +95,7 @@ func TestRequestsThatAreMalformed(t *testing.T) {
 		{"null", `{"query":"SELECT 1","params":null}`, "params: Expected array, received null", 400, fault.InvalidInput},
 		{"NUL", `{"query":"SELECT '\u0000'"}`, "NUL", 400, fault.InvalidInput},
 		{"NUL in a parameter", `{"query":"SELECT $1::text","params":["a\u0000"]}`, "params.0: text must not contain NUL", 400, fault.InvalidInput},
+		{"half of a character in a parameter", `{"query":"SELECT $1","params":["\ud800"]}`, `params: Invalid JSON: \ud800 is half of a character`, 400, fault.InvalidInput},
 		{"not UTF-8", "{\"query\":\"SELECT '\xff'\"}", "not UTF-8", 400, fault.InvalidInput},
 		{"parameters of two statements", `{"query":"SELECT $1; SELECT 2","params":[1]}`, "single statement", 400, fault.InvalidInput},
 		{"too few parameters of arrays", `{"query":"SELECT $1::int, $2::int[]","params":[[1]]}`, "2 parameter(s)", 400, fault.InvalidInput},

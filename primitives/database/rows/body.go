@@ -26,6 +26,8 @@ func readRows(c rest.Context) ([]Values, error) {
 		return nil, fault.Invalid(": Required").Next("Send a JSON array of objects, one for each row.")
 	case !utf8.Valid(raw): // decoding would replace the bytes and change what was sent
 		return nil, fault.Invalid("Invalid JSON body: not UTF-8").Next("Encode the body as UTF-8.")
+	case rest.LoneSurrogate(raw) != "":
+		return nil, fault.Invalid("Invalid JSON body: " + rest.LoneSurrogate(raw) + " is half of a character").Next("Encode characters beyond U+FFFF as pairs of escapes, or as they are.")
 	}
 	rows, err := readList(raw, "")
 	if err == nil && len(rows) == 0 {

@@ -283,7 +283,7 @@ func TestBodiesThatAreNoRows(t *testing.T) {
 	p := start(t, todos)
 	for body, part := range map[string]string{
 		``: "Required", `[]`: "at least 1", `{}`: "Expected array", `null`: "Expected array", `"x"`: "Expected array", `[1]`: "0: Expected object", `[{},null]`: "1: Expected object",
-		`[{}`: "Invalid JSON", `[{"title":"` + "\xff" + `"}]`: "UTF-8", strings.Repeat("[", 20000): "Invalid JSON", "[" + strings.Repeat("{},", 10000) + "{}]": "at most 10000",
+		`[{}`: "Invalid JSON", `[{"title":"` + "\xff" + `"}]`: "UTF-8", `[{"title":"\ud800"}]`: `\ud800 is half of a character`, strings.Repeat("[", 20000): "Invalid JSON", "[" + strings.Repeat("{},", 10000) + "{}]": "at most 10000",
 	} {
 		p.Refused(p.Call("POST", path("todos"), body), 400, fault.InvalidInput, part)
 	}

@@ -116,8 +116,8 @@ const (
 	triggersQuery = `
 	SELECT s FROM (
 	  SELECT g.tgrelid::regclass::text AS r, g.tgname, unnest(ARRAY[
-	         CASE WHEN g.tgconstraint <> 0 THEN format('DROP TRIGGER IF EXISTS %I ON %s', g.tgname, g.tgrelid::regclass) END,
-	         regexp_replace(pg_get_triggerdef(g.oid), '^CREATE TRIGGER ', 'CREATE OR REPLACE TRIGGER '),
+	         format('DROP TRIGGER IF EXISTS %I ON %s', g.tgname, g.tgrelid::regclass),
+	         pg_get_triggerdef(g.oid),
 	         format('ALTER TABLE %s %s TRIGGER %I', g.tgrelid::regclass,
 	                CASE g.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' END, g.tgname)]) AS s,
 	         generate_series(1, 3) AS nth, g.tgenabled

@@ -23,6 +23,10 @@
 // foreign keys are checked before the commit; see triggers. Role service_role
 // exists for grants and policies of Supabase projects (migration 0013).
 //
+// A bulk upsert keeps the values that a file gives to identity columns and
+// moves their sequences behind these. Half a surrogate pair in JSON is refused,
+// as by every route (rest.LoneSurrogate).
+//
 // Memory does not grow with what is moved: answers and uploads wait in
 // temporary files, statements and rows are read one by one.
 //

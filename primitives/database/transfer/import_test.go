@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime/multipart"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,13 @@ func TestAnExportCanBeImported(t *testing.T) {
 		CREATE FUNCTION sets() RETURNS text LANGUAGE sql AS $$ SELECT set_config('a.b', 'c', true) $$;
 		INSERT INTO authors (name) VALUES ('how to use Set_Config()')`)
 	sql := from.exportSQL(everything)
+	for _, trigger := range []string{`"touch it" ON public.posts;`, `checked ON public.authors;`, `stamp ON public.events;`} {
+		name, _, _ := strings.Cut(trigger, " ON ")
+		pattern := "DROP TRIGGER IF EXISTS " + regexp.QuoteMeta(trigger) + `\n\nCREATE (CONSTRAINT )?TRIGGER ` + regexp.QuoteMeta(name) + " "
+		if !regexp.MustCompile(pattern).MatchString(sql) {
+			t.Errorf("the export does not drop trigger %s before it makes it:\n%s", name, sql)
+		}
+	}
 	to := start(t)
 	to.OK(to.importSQL(sql), 200)
 	if diff := cmp.Diff(describe(from), describe(to)); diff != "" {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/database/values"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
 // maxRecordBytes bounds one record of a CSV or JSON file, so that a quote
@@ -54,8 +55,12 @@ func (b *bounded) reset() { b.left = maxRecordBytes }
 
 // inRecord is the refusal of a record, counted from 1.
 func inRecord(n int, format string, args ...any) *fault.Error {
-	return fault.Invalid(fmt.Sprintf("Row %d: ", n) + fmt.Sprintf(format, args...)).
-		Next("Correct the row and send the file again. Nothing was written.")
+	return refusedAt(fmt.Sprintf("Row %d: ", n) + fmt.Sprintf(format, args...))
+}
+
+// refusedAt is the refusal of a record that the message names.
+func refusedAt(message string) *fault.Error {
+	return fault.Invalid(message).Next("Correct the row and send the file again. Nothing was written.")
 }
 
 func tooLong(n int) *fault.Error {
@@ -123,30 +128,51 @@ func (c *csvRecords) next() (record, error) {
 	return r, nil
 }
 
-// jsonRecords reads an array of objects.
+// jsonRecords reads an array of objects, or one object.
 type jsonRecords struct {
 	in    *bounded
 	d     *json.Decoder
 	table *targetTable
 	n     int
+	one   bool // there is no array around the object
 }
 
 func newJSON(r io.Reader, t *targetTable) (*jsonRecords, error) {
-	in := &bounded{r: bufio.NewReaderSize(r, 64<<10)}
-	in.reset()
-	j := &jsonRecords{in: in, d: json.NewDecoder(in), table: t}
-	open, err := j.d.Token()
+	text := bufio.NewReaderSize(r, 64<<10)
+	first, err := firstLetter(text)
 	if err == io.EOF {
 		return nil, fault.Invalid("The file is empty").Next("Send a JSON array of objects.")
 	}
-	if err != nil || open != json.Delim('[') {
-		return nil, fault.Invalid("The file is no JSON array of objects").Because(err)
+	if err != nil {
+		return nil, err
+	}
+	in := &bounded{r: text}
+	in.reset()
+	j := &jsonRecords{in: in, d: json.NewDecoder(in), table: t, one: first == '{'}
+	if j.one {
+		return j, nil
+	}
+	if open, err := j.d.Token(); err != nil || open != json.Delim('[') {
+		return nil, fault.Invalid("The file is no JSON array of objects, and no object").Because(err)
 	}
 	return j, nil
 }
 
+// firstLetter passes white space and returns what comes behind it.
+func firstLetter(r *bufio.Reader) (byte, error) {
+	for {
+		c, err := r.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		if !strings.ContainsRune(" \t\r\n", rune(c)) {
+			return c, r.UnreadByte()
+		}
+	}
+}
+
 func (j *jsonRecords) next() (record, error) {
-	if !j.d.More() {
+	if j.one && j.n == 1 || !j.one && !j.d.More() {
 		return record{}, j.end()
 	}
 	j.n++
@@ -159,6 +185,9 @@ func (j *jsonRecords) next() (record, error) {
 		return record{}, inRecord(j.n, "it is not valid JSON: %v", err)
 	case raw[0] != '{':
 		return record{}, inRecord(j.n, "it is no object")
+	}
+	if half := rest.LoneSurrogate(raw); half != "" {
+		return record{}, inRecord(j.n, "it is not valid JSON: %s is half of a character", half)
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil {
@@ -195,11 +224,13 @@ func (j *jsonRecords) record(members map[string]json.RawMessage) (r record, err 
 
 // end checks what comes behind the last record.
 func (j *jsonRecords) end() error {
-	if _, err := j.d.Token(); err != nil { // the bracket
-		return fault.Invalid("The JSON array does not end: " + err.Error())
+	if !j.one {
+		if _, err := j.d.Token(); err != nil { // the bracket
+			return fault.Invalid("The JSON array does not end: " + err.Error())
+		}
 	}
 	if _, err := j.d.Token(); err != io.EOF {
-		return fault.Invalid("There is text behind the JSON array")
+		return fault.Invalid("There is text behind the JSON")
 	}
 	return io.EOF
 }

@@ -141,7 +141,7 @@ func (s *Service) handleUpsert(c rest.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, upserted{
-		Success: true, Message: fmt.Sprintf("%d of %d records were written", done.Affected, done.Total),
+		Success: true, Message: strings.Join(append([]string{fmt.Sprintf("%d of %d records were written", done.Affected, done.Total)}, done.Behind...), "; "),
 		Table: wanted.Table.Name, Affected: done.Affected, Total: done.Total, Filename: u.name,
 	})
 }

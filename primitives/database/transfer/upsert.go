@@ -33,7 +33,12 @@ type Upsert struct {
 }
 
 // Upserted is what an upsert did.
-type Upserted struct{ Affected, Total int64 }
+type Upserted struct {
+	Affected, Total int64
+	// Behind says of each sequence that could not be moved behind the values
+	// of the file what to do about it.
+	Behind []string
+}
 
 // targetTable is the table that is written, as far as its columns go.
 type targetTable struct {
@@ -50,6 +55,10 @@ type columnInfo struct {
 	// asked when the row is written, not of values that it does not have.
 	sqlType string
 	kind    values.Type
+	// always says that the column is GENERATED ALWAYS AS IDENTITY.
+	always bool
+	// sequence is where the values of the column come from, 0 for nowhere.
+	sequence uint32
 }
 
 func (t *targetTable) column(name string) (*columnInfo, error) {
@@ -130,7 +139,8 @@ func upsert(ctx context.Context, tx pg.Tx, file io.Reader, u Upsert) (done Upser
 		done.Affected += n
 	}
 	done.Total = int64(w.text.count)
-	return done, nil
+	done.Behind, err = w.advance(ctx)
+	return done, err
 }
 
 func openRecords(file io.Reader, name string, t *targetTable) (records, error) {
@@ -152,15 +162,16 @@ func loadTarget(ctx context.Context, tx pg.Tx, name naming.Table) (*targetTable,
 	}
 	rows, err := tx.Query(ctx, `
 		WITH RECURSIVE base AS (
-		  SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod
+		  SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod, a.attidentity = 'a' AS always,
+		         coalesce(pg_get_serial_sequence($1::oid::regclass::text, a.attname)::regclass::oid, 0) AS sequence
 		    FROM pg_attribute a
 		   WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 		  UNION ALL
-		  SELECT b.attnum, b.attname, t.typbasetype, CASE WHEN b.typmod = -1 THEN t.typtypmod ELSE b.typmod END
+		  SELECT b.attnum, b.attname, t.typbasetype, CASE WHEN b.typmod = -1 THEN t.typtypmod ELSE b.typmod END, b.always, b.sequence
 		    FROM base b JOIN pg_type t ON t.oid = b.type
 		   WHERE t.typtype = 'd'
 		)
-		SELECT b.attname::text, format_type(b.type, b.typmod), b.type, t.typelem
+		SELECT b.attname::text, format_type(b.type, b.typmod), b.type, t.typelem, b.always, b.sequence
 		  FROM base b JOIN pg_type t ON t.oid = b.type
 		 WHERE t.typtype <> 'd'
 		 ORDER BY b.attnum`, oid)
@@ -170,7 +181,7 @@ func loadTarget(ctx context.Context, tx pg.Tx, name naming.Table) (*targetTable,
 	t := &targetTable{Table: name, byName: map[string]*columnInfo{}}
 	t.columns, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (*columnInfo, error) {
 		c := &columnInfo{}
-		err := row.Scan(&c.name, &c.sqlType, &c.kind.OID, &c.kind.Element)
+		err := row.Scan(&c.name, &c.sqlType, &c.kind.OID, &c.kind.Element, &c.always, &c.sequence)
 		return c, err
 	})
 	for i, c := range t.columns {
@@ -251,6 +262,9 @@ func copyRefusal(err error) error {
 // write writes the records of one set of columns and returns how many rows it
 // affected.
 func (w *writer) write(ctx context.Context, set int) (int64, error) {
+	if err := w.sameIdentities(ctx, set); err != nil {
+		return 0, err
+	}
 	sql := w.insert(w.text.sets[set])
 	n, err := w.try(ctx, sql, set, 1, w.text.count)
 	if err == nil || !ofARecord(err) {
@@ -284,21 +298,21 @@ func (w *writer) repeated(ctx context.Context, _ string, set int) (at int, err e
 // insert returns the statement that writes a set of columns; its parameters
 // are the set and the first and last record.
 func (w *writer) insert(columns []*columnInfo) string {
-	names := make([]string, len(columns))
+	names, overriding := make([]string, len(columns)), ""
+	var changes []string
 	for i, c := range columns {
 		names[i] = c.name
+		if c.always {
+			overriding = " OVERRIDING SYSTEM VALUE"
+		} else if c.name != w.key {
+			changes = append(changes, quote.Identifier(c.name)+" = EXCLUDED."+quote.Identifier(c.name))
+		}
 	}
 	list := quote.Identifiers(names)
-	sql := "INSERT INTO " + w.table.SQL() + " (" + list + ") SELECT " + list + " FROM " + w.temp +
+	sql := "INSERT INTO " + w.table.SQL() + " (" + list + ")" + overriding + " SELECT " + list + " FROM " + w.temp +
 		" WHERE " + w.set + " = $1 AND " + w.number + " BETWEEN $2 AND $3 ORDER BY " + w.number
 	if w.key == "" {
 		return sql
-	}
-	var changes []string
-	for _, name := range names {
-		if name != w.key {
-			changes = append(changes, quote.Identifier(name)+" = EXCLUDED."+quote.Identifier(name))
-		}
 	}
 	sql += " ON CONFLICT (" + quote.Identifier(w.key) + ") DO "
 	if len(changes) == 0 {

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -15,8 +18,8 @@ import (
 // Body reads the request's JSON object. Without a JSON content type it is
 // empty, as with the server this one replaces.
 //
-// It returns 400 INVALID_INPUT for text that is not a JSON object or array,
-// and 413 for a body over the limit of the server.
+// It returns 400 INVALID_INPUT for text that is not a JSON object or array or
+// has a LoneSurrogate, and 413 for a body over the limit of the server.
 func Body(c Context) (*Fields, error) {
 	media, _, _ := mime.ParseMediaType(c.Request().Header.Get("Content-Type"))
 	if media != "application/json" {
@@ -45,7 +48,25 @@ func Body(c Context) (*Fields, error) {
 	if err := json.Unmarshal(raw, &f.object); err != nil {
 		return nil, fault.Invalid(err.Error())
 	}
+	if LoneSurrogate(raw) != "" {
+		return nil, f.surrogates(raw)
+	}
 	return f, nil
+}
+
+// surrogates returns an error that names the members with a lone surrogate in
+// them; raw is the whole object, whose names may have one.
+func (f *Fields) surrogates(raw []byte) error {
+	const half = "Invalid JSON: %s is half of a character"
+	for _, name := range slices.Sorted(maps.Keys(f.object)) {
+		if escape := LoneSurrogate(f.object[name]); escape != "" {
+			f.complain(name, fmt.Sprintf(half, escape))
+		}
+	}
+	if len(*f.issues) == 0 {
+		f.complain("", fmt.Sprintf(half, LoneSurrogate(raw)))
+	}
+	return f.Err()
 }
 
 // MaxBody answers 413 to bodies over n bytes on a route: for routes that
