@@ -202,18 +202,29 @@ func loadConfig(flags ...*settingFlag) (config.Config, error) {
 	environ := os.Environ()
 	for _, f := range flags {
 		if f.text != "" { // given
-			environ = append(environ, f.setting+"="+f.text)
+			environ = append(environ, f.setting.Name+"="+f.text)
 		}
 	}
 	return config.Load(environ)
 }
 
 // settingFlag is a flag that overrides a setting of the environment.
-type settingFlag struct{ setting, kind, text string }
+type settingFlag struct {
+	setting    config.Setting
+	kind, text string
+}
+
+// addSettingFlag adds a flag for a setting. kind says in one word what its
+// value is.
+func addSettingFlag(c *cobra.Command, flag, setting, kind string) *settingFlag {
+	f := &settingFlag{setting: config.Lookup(setting), kind: kind}
+	c.Flags().Var(f, flag, fmt.Sprintf("%s (default %s, or %s)", f.setting.Description, f.setting.Default, setting))
+	return f
+}
 
 // Set implements pflag.Value.
 func (f *settingFlag) Set(text string) error {
-	if err := config.Check(f.setting, text); err != nil {
+	if err := f.setting.Check(text); err != nil {
 		return err
 	}
 	f.text = text
@@ -228,7 +239,5 @@ func (f *settingFlag) Type() string { return f.kind }
 
 // dataDirFlag adds --data-dir.
 func dataDirFlag(c *cobra.Command) *settingFlag {
-	f := &settingFlag{setting: "INSFORGE_DATA_DIR", kind: "folder"}
-	c.Flags().Var(f, "data-dir", "folder that holds the project's data (default ./"+config.DefaultDataDir+", or INSFORGE_DATA_DIR)")
-	return f
+	return addSettingFlag(c, "data-dir", "INSFORGE_DATA_DIR", "folder")
 }

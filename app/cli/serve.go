@@ -27,9 +27,8 @@ func newServe() *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	dataDir := dataDirFlag(c)
-	port, host := &settingFlag{setting: "PORT", kind: "number"}, &settingFlag{setting: "HOST", kind: "address"}
-	c.Flags().Var(port, "port", "port to listen on (default 7130, or PORT)")
-	c.Flags().Var(host, "host", "address to listen on; 0.0.0.0 for all (default 127.0.0.1, or HOST)")
+	port := addSettingFlag(c, "port", "PORT", "number")
+	host := addSettingFlag(c, "host", "HOST", "address")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(dataDir, port, host)
 		if err != nil {

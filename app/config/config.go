@@ -14,10 +14,6 @@ import (
 	"strings"
 )
 
-// DefaultDataDir is where a project lives unless its place is set: beside the
-// code it belongs to.
-const DefaultDataDir = "insforge-data"
-
 // Config is everything that can be set, with defaults applied.
 type Config struct {
 	DataDir   string
@@ -47,7 +43,8 @@ func (c *Config) nodes() []node {
 
 func (c *Config) settings() []Setting {
 	all := []Setting{
-		{Name: "INSFORGE_DATA_DIR", Default: DefaultDataDir, value: text(&c.DataDir),
+		// Beside the code that the project belongs to.
+		{Name: "INSFORGE_DATA_DIR", Default: "./insforge-data", value: text(&c.DataDir),
 			Description: "the folder that holds the project's data"},
 		{Name: "PROJECT_ID", value: text(&c.ProjectID),
 			Description: "the project's id in the metadata"},
@@ -65,6 +62,7 @@ func elsewhere() []Setting {
 	return []Setting{
 		{Name: "INSFORGE_CACHE_DIR", value: folder, Description: "where the Postgres programs are unpacked; unset, the user's cache"},
 		{Name: "INSFORGE_POSTGRES_DIR", value: folder, Description: "an installation of Postgres to use instead of the one in the executable"},
+		{Name: "GOGC", value: readElsewhere("a percentage, or off"), Description: "how much garbage may accumulate; unset, 300"},
 		{Name: "GOMEMLIMIT", value: size, Description: "soft limit of the executable's memory; unset, a quarter of the machine's and at least 256 MiB"},
 		{Name: "INSFORGE_URL", value: readElsewhere("an http or https URL"), Description: "the running project that db and gen ask"},
 		{Name: "INSFORGE_API_KEY", value: readElsewhere(""), Description: "the API key of that project"},
@@ -74,12 +72,11 @@ func elsewhere() []Setting {
 // Settings returns everything that can be set, area by area.
 func Settings() []Setting { return new(Config).settings() }
 
-// Check returns an error that says what the setting may be, unless text is.
-// It is for flags that override a setting.
-func Check(name, text string) error {
+// Lookup returns the setting of a variable, which must exist.
+func Lookup(name string) Setting {
 	for _, s := range Settings() {
 		if s.Name == name {
-			return s.Check(text)
+			return s
 		}
 	}
 	panic("config: there is no setting " + name)

@@ -57,7 +57,7 @@ func TestSettingsAreDescribedOnce(t *testing.T) {
 			t.Errorf("%s: the help %q is empty, or has characters that end a cell", s.Name, s.Help())
 		}
 		if s.Default != "" {
-			if err := config.Check(s.Name, s.Default); err != nil {
+			if err := s.Check(s.Default); err != nil {
 				t.Errorf("%s: the default is not allowed: %v", s.Name, err)
 			}
 		}
@@ -76,7 +76,7 @@ func TestAllWrongSettingsAreReportedAtOnce(t *testing.T) {
 	const bad = "no such value"
 	var environ, want []string
 	for _, s := range config.Settings() {
-		if config.Check(s.Name, bad) != nil {
+		if s.Check(bad) != nil {
 			environ = append(environ, s.Name+"="+bad)
 			want = append(want, fmt.Sprintf("%s is %q: want %s", s.Name, bad, s.Allowed))
 		}
