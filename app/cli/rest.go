@@ -27,8 +27,13 @@ func newREST() *cobra.Command {
 			"openapi-mode, openapi-security-active, openapi-server-proxy-uri, server-host,\n" +
 			"server-port, server-unix-socket, server-unix-socket-mode,\n" +
 			"server-cors-allowed-origins, server-timing-enabled, server-trace-header,\n" +
-			"admin-server-host, admin-server-port, log-level. db-uri and jwt-secret may be @\n" +
-			"followed by the path of a file.\n\n" +
+			"admin-server-host, admin-server-port, log-level, client-error-verbosity,\n" +
+			"url-use-legacy-target-names. db-uri and jwt-secret may be @ followed by the path of\n" +
+			"a file.\n\n" +
+			"Settings that PostgREST does not have, all off by default: with\n" +
+			"client-error-table-not-found an unknown table is the PGRST205 of newer releases, with\n" +
+			"the name that was probably meant; with db-pre-config-required it is an error if the\n" +
+			"function db-pre-config fails, which else is logged and passed over.\n\n" +
 			"Unless db-config is off, the database may hold settings that override all others:\n" +
 			"ALTER ROLE <login> SET pgrst.<name>, and what the function db-pre-config sets.\n" +
 			"Until they have been read, requests are refused with 503.\n\n" +
@@ -36,9 +41,8 @@ func newREST() *cobra.Command {
 			"/metrics.\n\n" +
 			"Without effect: db-prepared-statements (statements are prepared where that helps\n" +
 			"and poolers allow it), db-pool-automatic-recovery (always), jwt-cache-max-lifetime\n" +
-			"and jwt-cache-max-entries (tokens are checked each time), db-timezone-enabled,\n" +
-			"log-query, server-otel-enabled, client-error-verbosity (verbose) and\n" +
-			"url-use-legacy-target-names (true).\n\n" +
+			"and jwt-cache-max-entries (a checked token is remembered until it expires),\n" +
+			"db-timezone-enabled, log-query and server-otel-enabled.\n\n" +
 			"SIGUSR1 reloads the schema and SIGUSR2 the settings, without interrupting requests.\n" +
 			"On SIGINT, SIGTERM or SIGHUP it finishes the requests in progress.\n\n" +
 			"Exit codes: 0 stopped on request, 1 a setting is wrong, the address is taken or\n" +

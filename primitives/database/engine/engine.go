@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -151,6 +152,12 @@ type job struct {
 	timing timing
 }
 
+// BodyError is the error of Serve for a body that a JSONOnly target refuses.
+type BodyError struct{ Body []byte }
+
+// Error implements error.
+func (*BodyError) Error() string { return request.ErrNoDocument.Error() }
+
 // Serve answers r. Failures that PostgREST knows are written in its shape.
 // Anything else is returned, and nothing was written then.
 func (e *Engine) Serve(w http.ResponseWriter, r *http.Request, t Target) error {
@@ -166,7 +173,8 @@ func (e *Engine) Serve(w http.ResponseWriter, r *http.Request, t Target) error {
 		return nil
 	}
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) || r.Context().Err() != nil {
+	var noDocument *BodyError
+	if errors.As(err, &tooLarge) || errors.As(err, &noDocument) || r.Context().Err() != nil {
 		return err
 	}
 	failure := respond.Translate(err, j.caller.Role != e.options.AnonRole)
@@ -175,7 +183,7 @@ func (e *Engine) Serve(w http.ResponseWriter, r *http.Request, t Target) error {
 			Str("code", failure.Code).Msg("a statement failed")
 	}
 	j.timing.write(w)
-	respond.Error(w, r, failure)
+	e.options.Errors.Error(w, r, failure)
 	return nil
 }
 
@@ -234,7 +242,14 @@ func (j *job) parse() error {
 	if err != nil {
 		return err
 	}
-	return r.SetBody(j.adapt(body))
+	body = j.adapt(body)
+	if !j.target.JSONOnly {
+		return r.SetBody(body)
+	}
+	if err := r.SetDocument(body); !errors.Is(err, request.ErrNoDocument) {
+		return err
+	}
+	return &BodyError{body}
 }
 
 // read finds what was made of such a request, or parses its shape.
@@ -291,7 +306,7 @@ func (j *job) build(ctx context.Context) error {
 	}
 	o := plan.Options{
 		MaxRows: j.options.MaxRows, Aggregates: j.options.Aggregates,
-		PlanOutput: j.options.PlanOutput, AliasesOnly: j.options.AliasesOnly,
+		PlanOutput: j.options.PlanOutput, AliasesOnly: j.options.AliasesOnly, TableNotFound: j.options.TableNotFound,
 	}
 	p, err := plan.Build(j.request, j.snapshot, o)
 	unknown := err == nil && p.Table == nil && p.Mutation != nil && len(j.request.Payload.Keys) > 0
@@ -333,9 +348,12 @@ func (j *job) answer(w http.ResponseWriter, result *respond.Result) error {
 			return err
 		}
 	}
+	if j.target.OKWithoutRows && j.request.Kind == request.Create && result.Rows == 0 && result.Status == "" {
+		result.Status = strconv.Itoa(http.StatusOK)
+	}
 	j.timing.mark(&j.timing.response)
 	j.timing.write(w)
-	if err := respond.Write(w, j.request, j.plan, result); err != nil {
+	if err := j.options.Errors.Write(w, j.request, j.plan, result); err != nil {
 		return err
 	}
 	if j.target.OnSuccess != nil {
@@ -359,7 +377,7 @@ func (j *job) info(w http.ResponseWriter) error {
 	case request.Table:
 		t := j.snapshot.Table(schema.Name{Schema: j.request.Schema, Name: j.target.Name})
 		if t == nil {
-			return plan.NotFound()
+			return j.tableNotFound()
 		}
 		allow += tableMethods(t)
 	}
@@ -369,6 +387,14 @@ func (j *job) info(w http.ResponseWriter) error {
 	w.Header().Set("Allow", allow)
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// tableNotFound is the answer to OPTIONS on a table that does not exist.
+func (j *job) tableNotFound() error {
+	if j.options.TableNotFound {
+		return plan.TableNotFound(j.snapshot, schema.Name{Schema: j.request.Schema, Name: j.target.Name})
+	}
+	return plan.NotFound()
 }
 
 func tableMethods(t *schema.Table) string {

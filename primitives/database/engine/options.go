@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
+	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 	"github.com/jackc/pgx/v5"
 )
@@ -67,6 +68,12 @@ type Options struct {
 	// BareNotFound answers a write of columns to an unknown table with 404 and
 	// {}, as PostgREST 12 does, instead of Postgres's 42P01.
 	BareNotFound bool
+	// TableNotFound answers requests for an unknown table with PGRST205, which
+	// may hint at a table of a similar name, as PostgREST 13 does. It overrides
+	// BareNotFound.
+	TableNotFound bool
+	// Errors is how much of an error clients see.
+	Errors respond.Verbosity
 	// DefaultContentType is assumed for a body without Content-Type.
 	DefaultContentType request.Media
 	// MaxBodyBytes bounds request bodies, MaxResultBytes results. Zero takes
@@ -150,8 +157,11 @@ type Target struct {
 	// StripEmpty leaves members of the body out that are the empty string
 	// when their column is not of a text type.
 	StripEmpty bool
-	// JSONOnly reads bodies of the type JSON; any other is an empty object.
+	// JSONOnly reads bodies of the type JSON, which must be objects or arrays;
+	// a body of any other type is an empty object.
 	JSONOnly bool
+	// OKWithoutRows answers a POST that created no row with 200 instead of 201.
+	OKWithoutRows bool
 	// EmptyBody is the body of answers that have none, except 204.
 	EmptyBody string
 	// JWTDuration is how long verifying the caller took, for Server-Timing.

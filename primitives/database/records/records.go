@@ -58,6 +58,7 @@ func (s *Service) handleRecords(c rest.Context) error {
 	}
 	t.StripEmpty = true
 	t.EmptyBody = "[]"
+	t.OKWithoutRows = true
 	t.OnSuccess = s.announce
 	return s.serve(c, t)
 }
@@ -75,8 +76,12 @@ func (s *Service) handleCall(c rest.Context) error {
 func (s *Service) serve(c rest.Context, t engine.Target) error {
 	err := s.engine.Serve(c.Response(), c.Request(), t)
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	var noDocument *engine.BodyError
+	switch {
+	case errors.As(err, &tooLarge):
 		return rest.TooLarge(err)
+	case errors.As(err, &noDocument):
+		return rest.NotJSON(noDocument.Body).Next("Send a JSON object, or an array of them, in the body.")
 	}
 	return err
 }

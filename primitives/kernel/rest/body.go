@@ -37,8 +37,7 @@ func Body(c Context) (*Fields, error) {
 		return nil, fault.Invalid("Invalid JSON body: not UTF-8").Next("Encode the body as UTF-8.")
 	}
 	if !json.Valid(raw) || (raw[0] != '{' && raw[0] != '[') {
-		return nil, fault.Invalid(syntaxMessage(raw)).
-			Next("Send a JSON object in the body.")
+		return nil, NotJSON(raw).Next("Send a JSON object in the body.")
 	}
 	f := newFields(nil)
 	if raw[0] == '[' {
@@ -81,12 +80,18 @@ func MaxBody(n int64) Middleware {
 	}
 }
 
-func syntaxMessage(raw []byte) string {
+// NotJSON is 400 INVALID_INPUT for a body that is no JSON object or array. The
+// message is the parser's.
+func NotJSON(raw []byte) *fault.Error {
 	var v any
 	if err := json.Unmarshal(raw, &v); err != nil {
-		return "Invalid JSON body: " + err.Error()
+		return fault.Invalid("Invalid JSON body: " + err.Error())
 	}
-	return "Invalid JSON body: expected an object or an array"
+	switch v.(type) {
+	case map[string]any, []any: // only the depth is left to refuse
+		return fault.Invalid("Invalid JSON body: nested too deeply")
+	}
+	return fault.Invalid("Invalid JSON body: expected an object or an array")
 }
 
 func bodyError(err error) error {

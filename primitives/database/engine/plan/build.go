@@ -19,6 +19,8 @@ type Options struct {
 	PlanOutput bool
 	// AliasesOnly wants the alias of an embed that has one, not its name.
 	AliasesOnly bool
+	// TableNotFound refuses what is about a table that the snapshot lacks.
+	TableNotFound bool
 }
 
 // Build resolves r. Errors are *request.Error; for those that Missing
@@ -53,6 +55,9 @@ func (b *builder) build() (*Plan, *request.Error) {
 		}
 	}
 	p.Table = b.s.Table(source)
+	if b.o.TableNotFound && p.Table == nil && p.Call == nil {
+		return nil, TableNotFound(b.s, source)
+	}
 	p.ReadOnly = p.ReadOnly || b.r.Kind == request.Read
 	read, err := b.read(source)
 	if err != nil {

@@ -7,12 +7,15 @@ import (
 	"unicode"
 )
 
-// closest returns the candidate most like text, or "" when none is like it.
-// It finds what Haskell's fuzzyset finds: candidates that share three-letter
+// usualScore is the similarity from which on names count as like each other.
+const usualScore = 0.33
+
+// closest returns the candidate most like text, or "" when none has at least
+// the score least. It finds what Haskell's fuzzyset finds: candidates that share three-letter
 // or else two-letter runs, compared by cosine, the best fifty of them then by
 // edit distance.
-func closest(candidates []string, text string) string {
-	const least, shortlist = 0.33, 50
+func closest(candidates []string, text string, least float64) string {
+	const shortlist = 50
 	if slices.Contains(candidates, text) {
 		return text
 	}

@@ -9,11 +9,40 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 )
 
-// Missing tells whether err says that the snapshot lacks something, which a
+// Missing reports whether err says that the snapshot lacks something, which a
 // newer snapshot may have.
 func Missing(err error) bool {
 	e, ok := err.(*request.Error)
-	return ok && (e.Code == "PGRST200" || e.Code == "PGRST202" || e.Code == "PGRST204" || e.Code == "PGRST203" || e.Code == "PGRST201")
+	if !ok {
+		return false
+	}
+	switch e.Code {
+	case "PGRST200", "PGRST201", "PGRST202", "PGRST203", "PGRST204", "PGRST205":
+		return true
+	}
+	return false
+}
+
+// TableNotFound is PGRST205, with the name of the table that was probably meant.
+func TableNotFound(s *schema.Snapshot, n schema.Name) *request.Error {
+	// With a low score a guess would show names to everybody who tries some,
+	// and among many tables it would take long.
+	const leastScore, mostTables = 0.75, 500
+	e := request.NewError(http.StatusNotFound, "PGRST205", "Could not find the table '"+n.String()+"' in the schema cache")
+	var names []string
+	s.Tables(func(t *schema.Table) {
+		if t.Name.Schema == n.Schema {
+			names = append(names, t.Name.Name)
+		}
+	})
+	if len(names) >= mostTables {
+		return e
+	}
+	slices.Sort(names)
+	if best := closest(names, n.Name, leastScore); best != "" {
+		return e.WithHint("Perhaps you meant the table '" + n.Schema + "." + best + "'")
+	}
+	return e
 }
 
 func aggregatesNotAllowed() *request.Error {
@@ -88,7 +117,7 @@ func relationHint(s *schema.Snapshot, origin schema.Name, target string) string 
 
 func perhaps(names []string, given string) string {
 	slices.Sort(names)
-	best := closest(names, given)
+	best := closest(names, given, usualScore)
 	if best == "" || best == given {
 		return ""
 	}
@@ -192,7 +221,7 @@ func functionHint(s *schema.Snapshot, n schema.Name, args []string) string {
 			}
 		})
 		slices.Sort(names)
-		return closest(names, n.Name)
+		return closest(names, n.Name, usualScore)
 	}
 	signature := func(names []string) string {
 		names = slices.Clone(names)
@@ -207,7 +236,7 @@ func functionHint(s *schema.Snapshot, n schema.Name, args []string) string {
 		}
 		all = append(all, signature(names))
 	}
-	if best := closest(all, signature(args)); best != "" {
+	if best := closest(all, signature(args), usualScore); best != "" {
 		return n.Name + best
 	}
 	return ""

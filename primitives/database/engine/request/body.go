@@ -37,6 +37,10 @@ func (r *Request) HasBody() bool {
 	return false
 }
 
+// ErrNoDocument is the error of SetDocument for a body that is neither a JSON
+// object nor an array.
+var ErrNoDocument = errors.New("the body is neither a JSON object nor an array")
+
 // SetBody parses the body. Errors are PGRST102.
 func (r *Request) SetBody(body []byte) error {
 	if !r.HasBody() {
@@ -48,11 +52,28 @@ func (r *Request) SetBody(body []byte) error {
 	return nil
 }
 
+// SetDocument parses a body that must be a JSON object or array, which only a
+// call may lack. Errors are ErrNoDocument and PGRST102.
+func (r *Request) SetDocument(body []byte) error {
+	if !r.HasBody() {
+		return nil
+	}
+	body = r.orNoArguments(body)
+	shape, err := scanJSON(body)
+	if err != nil || shape.scalar {
+		return ErrNoDocument
+	}
+	if err := r.setShape(body, shape); err != nil {
+		return err
+	}
+	return nil
+}
+
 func (r *Request) setBody(body []byte) *Error {
 	isCall := r.Kind == Call
 	switch {
 	case r.Content.Media == JSON:
-		return r.setJSON(body)
+		return r.setJSON(r.orNoArguments(body))
 	case r.Content.Media == CSV:
 		return r.setCSV(body)
 	case r.Content.Media == Form:
@@ -65,17 +86,29 @@ func (r *Request) setBody(body []byte) *Error {
 }
 
 func (r *Request) setJSON(body []byte) *Error {
-	if r.Query.Columns != nil {
-		r.Payload.Raw, r.Payload.Object = body, isObject(body)
-		r.Payload.Keys = sortedSet(r.Query.Columns)
-		return nil
-	}
-	if len(body) == 0 && r.Kind == Call {
-		body = []byte("{}")
+	if r.Query.Columns != nil { // Postgres takes it apart and says what is wrong
+		return r.setShape(body, shape{object: isObject(body)})
 	}
 	shape, err := scanJSON(body)
 	if err != nil {
 		return InvalidBody("Empty or invalid json")
+	}
+	return r.setShape(body, shape)
+}
+
+// orNoArguments is the body, or what a call without one is sent.
+func (r *Request) orNoArguments(body []byte) []byte {
+	if len(body) == 0 && r.Kind == Call {
+		return []byte("{}")
+	}
+	return body
+}
+
+// setShape takes in a JSON body whose shape is known.
+func (r *Request) setShape(body []byte, shape shape) *Error {
+	if r.Query.Columns != nil {
+		r.Payload = Payload{Raw: body, Object: shape.object, Keys: sortedSet(r.Query.Columns)}
+		return nil
 	}
 	if !shape.uniform {
 		return InvalidBody("All object keys must match")

@@ -14,16 +14,27 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// Verbosity is how much of an error its body shows. What is written to clients
+// is written by it.
+type Verbosity uint8
+
+// The verbosities.
+const (
+	Verbose Verbosity = iota
+	// Minimal leaves out details and hint, which may name tables and columns.
+	Minimal
+)
+
 // Error writes e. A HEAD request gets no body. The code is in a header, too, as
 // newer releases of PostgREST have it. RFC 9209.
-func Error(w http.ResponseWriter, r *http.Request, e *request.Error) {
+func (v Verbosity) Error(w http.ResponseWriter, r *http.Request, e *request.Error) {
 	h := w.Header()
 	for name, values := range e.Header {
 		h[name] = values
 	}
 	body := []byte("{}")
 	if e.Code != "" {
-		body = ErrorBody(e)
+		body = v.ErrorBody(e)
 	}
 	if isToken(e.Code) {
 		h.Set("Proxy-Status", "PostgREST; error="+e.Code)
@@ -44,13 +55,21 @@ func isToken(code string) bool {
 }
 
 // ErrorBody is the JSON of an error.
-func ErrorBody(e *request.Error) []byte {
-	body, err := marshal(struct {
+func (v Verbosity) ErrorBody(e *request.Error) []byte {
+	type minimal struct {
 		Code    string `json:"code"`
-		Details any    `json:"details"`
-		Hint    any    `json:"hint"`
 		Message string `json:"message"`
-	}{e.Code, e.Details, e.Hint, e.Message})
+	}
+	var shown any = minimal{e.Code, e.Message}
+	if v == Verbose {
+		shown = struct {
+			Code    string `json:"code"`
+			Details any    `json:"details"`
+			Hint    any    `json:"hint"`
+			Message string `json:"message"`
+		}{e.Code, e.Details, e.Hint, e.Message}
+	}
+	body, err := marshal(shown)
 	if err != nil { // strings and maps of strings encode
 		panic("respond: error does not encode: " + err.Error())
 	}

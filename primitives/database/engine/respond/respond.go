@@ -48,9 +48,10 @@ func ContentRange(first, last, total int64) string {
 
 // answer is a response being put together.
 type answer struct {
-	status int
-	header header
-	body   *Spool
+	verbosity Verbosity
+	status    int
+	header    header
+	body      *Spool
 	// own are the headers that SQL set; they come first.
 	own http.Header
 	// text replaces body.
@@ -77,8 +78,8 @@ func (h header) addTo(to http.Header) {
 // Write sends the answer for p. The error is a *request.Error when SQL set
 // response.headers or response.status to something that cannot be sent;
 // nothing was written then.
-func Write(w http.ResponseWriter, r *request.Request, p *plan.Plan, res *Result) error {
-	a := answer{status: http.StatusOK, header: make(header, 0, 8), body: res.Body}
+func (v Verbosity) Write(w http.ResponseWriter, r *request.Request, p *plan.Plan, res *Result) error {
+	a := answer{verbosity: v, status: http.StatusOK, header: make(header, 0, 8), body: res.Body}
 	switch {
 	case p.Media.Media == request.Plan:
 		a.content(r, p)
@@ -120,7 +121,7 @@ func (a *answer) window(r *request.Request, res *Result) {
 	case res.Total < 0:
 	case first > res.Total:
 		a.status = http.StatusRequestedRangeNotSatisfiable
-		a.text = ErrorBody(request.RangeOutOfBounds(first, res.Total))
+		a.text = a.verbosity.ErrorBody(request.RangeOutOfBounds(first, res.Total))
 	case 1+last-first < res.Total:
 		a.status = http.StatusPartialContent
 	}

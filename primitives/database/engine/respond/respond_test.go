@@ -81,7 +81,7 @@ func TestFailuresWithoutPostgres(t *testing.T) {
 		if e.Status != c.status || e.Code != c.code {
 			t.Errorf("%v: got %d %s, want %d %s", c.err, e.Status, e.Code, c.status, c.code)
 		}
-		if body := string(respond.ErrorBody(e)); strings.Contains(body, "secret") {
+		if body := string(respond.Verbose.ErrorBody(e)); strings.Contains(body, "secret") {
 			t.Errorf("the cause is shown: %s", body)
 		}
 	}
@@ -91,7 +91,7 @@ func TestRaisedAnswer(t *testing.T) {
 	t.Parallel()
 	raise := func(message, detail string) string {
 		e := respond.Translate(&pgconn.PgError{Code: "PGRST", Message: message, Detail: detail}, true)
-		return fmt.Sprint(e.Status, " ", e.Code, " ", e.Header.Get("X-H"), " ", string(respond.ErrorBody(e)))
+		return fmt.Sprint(e.Status, " ", e.Code, " ", e.Header.Get("X-H"), " ", string(respond.Verbose.ErrorBody(e)))
 	}
 	const ok = `{"code":"1","message":"m","details":"d","hint":null}`
 	for _, c := range []struct{ message, detail, want string }{

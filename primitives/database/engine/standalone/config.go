@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/engine"
+	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 )
 
@@ -60,7 +61,11 @@ type Config struct {
 	// A server refuses all requests then: they might be forbidden.
 	Incomplete bool
 	// PreConfig is the function that sets some of those; the zero Name is none.
-	PreConfig schema.Name
+	// If it fails, PreConfigFailed says why, and the settings lack its own,
+	// unless PreConfigRequired makes that an error of reading them.
+	PreConfig         schema.Name
+	PreConfigRequired bool
+	PreConfigFailed   error
 }
 
 // Read reads the settings PGRST_* of the environment over those of the file. The
@@ -87,13 +92,18 @@ func (s *Sources) ReadAll(ctx context.Context) (Config, error) {
 		return c, err
 	}
 	inDatabase, err := c.inDatabase(ctx)
-	if err != nil {
+	var failed *preConfigError
+	passedOver := errors.As(err, &failed) && !errors.Is(err, ErrUnreachable) && !c.PreConfigRequired
+	if err != nil && !passedOver {
 		return Config{}, err
 	}
 	if c, err = e.over(inDatabase).config(); err != nil {
 		return Config{}, err
 	}
 	c.Incomplete = false
+	if passedOver {
+		c.PreConfigFailed = failed
+	}
 	return c, nil
 }
 
@@ -116,6 +126,8 @@ func (e *settings) config() (Config, error) {
 		LogLevel:       e.oneOf("PGRST_LOG_LEVEL", "error", "crit", "warn", "info", "debug"),
 		Incomplete:     e.flag("PGRST_DB_CONFIG", true),
 		PreConfig:      parseName(e.text("PGRST_DB_PRE_CONFIG", "")),
+
+		PreConfigRequired: e.flag("PGRST_DB_PRE_CONFIG_REQUIRED", false),
 	}
 	c.Address, c.AdminAddress = e.addresses()
 	c.Engine = engine.Options{
@@ -128,6 +140,8 @@ func (e *settings) config() (Config, error) {
 		PlanOutput:      e.flag("PGRST_DB_PLAN_ENABLED", false),
 		TxEnd:           e.txEnd("PGRST_DB_TX_END"),
 		BareNotFound:    true,
+		TableNotFound:   e.flag("PGRST_CLIENT_ERROR_TABLE_NOT_FOUND", false),
+		Errors:          e.verbosity("PGRST_CLIENT_ERROR_VERBOSITY"),
 		PreRequest:      parseName(e.text("PGRST_DB_PRE_REQUEST", "")),
 		ServerTiming:    e.flag("PGRST_SERVER_TIMING_ENABLED", false),
 		AcquireTimeout:  e.seconds("PGRST_DB_POOL_ACQUISITION_TIMEOUT", 10),
@@ -157,7 +171,6 @@ func (e *settings) withoutEffect() {
 	e.flag("PGRST_SERVER_OTEL_ENABLED", false)
 	e.number("PGRST_JWT_CACHE_MAX_LIFETIME", 0)
 	e.number("PGRST_JWT_CACHE_MAX_ENTRIES", 0)
-	e.oneOf("PGRST_CLIENT_ERROR_VERBOSITY", "verbose")
 }
 
 func (e *settings) schemas() []string {
@@ -220,6 +233,13 @@ func (e *settings) txEnd(name string) engine.TxEnd {
 			"%s must be commit, commit-allow-override, rollback or rollback-allow-override, not %q", name, v))
 		return engine.TxCommit
 	}
+}
+
+func (e *settings) verbosity(name string) respond.Verbosity {
+	if e.oneOf(name, "verbose", "minimal") == "minimal" {
+		return respond.Minimal
+	}
+	return respond.Verbose
 }
 
 // host translates the names that PostgREST gives to all interfaces.

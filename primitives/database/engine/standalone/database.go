@@ -38,7 +38,8 @@ const inDatabasePrefix = "pgrst."
 
 // inDatabase reads the settings that the database holds: those that the
 // function PreConfig sets and, over them, those of the login: ALTER ROLE … SET
-// pgrst.NAME, in all databases and then in this one.
+// pgrst.NAME, in all databases and then in this one. With a preConfigError the
+// values are those of the login.
 func (c Config) inDatabase(ctx context.Context) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -52,11 +53,31 @@ func (c Config) inDatabase(ctx context.Context) (map[string]string, error) {
 	}
 	defer conn.Close(ctx) // nothing is lost with it
 	values, err := c.ask(ctx, conn)
-	if err != nil && pg.State(err) == "" {
+	if err != nil && passes(pg.State(err)) {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	return values, err
 }
+
+// passes reports whether a failure is none of the statement's: the connection
+// was lost, or Postgres is about to stop or short of something.
+func passes(state string) bool {
+	return state == "" || strings.HasPrefix(state, "08") || strings.HasPrefix(state, "53") || strings.HasPrefix(state, "57P")
+}
+
+// preConfigError is the failure of the function PreConfig.
+type preConfigError struct {
+	call string
+	err  error
+}
+
+// Error implements error.
+func (e *preConfigError) Error() string {
+	return fmt.Sprintf("PGRST_DB_PRE_CONFIG: %s(): %v", e.call, e.err)
+}
+
+// Unwrap returns what Postgres says.
+func (e *preConfigError) Unwrap() error { return e.err }
 
 func (c Config) ask(ctx context.Context, conn *pgx.Conn) (map[string]string, error) {
 	const ofLogin = `
@@ -105,7 +126,7 @@ ORDER BY name, setdatabase DESC`
 	// One statement, so that what it sets locally can be seen and is gone after.
 	const ofFunction = `SELECT x.name, pg_catalog.current_setting(x.name, true) FROM %s() _ CROSS JOIN unnest($1::text[]) x (name)`
 	if err := read(fmt.Sprintf(ofFunction, call), names); err != nil {
-		return nil, fmt.Errorf("PGRST_DB_PRE_CONFIG: %s(): %w", call, err)
+		return values, &preConfigError{call, err}
 	}
 	return values, nil
 }

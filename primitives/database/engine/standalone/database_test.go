@@ -134,7 +134,7 @@ func TestSettingsOfTheDatabaseThatCannotBe(t *testing.T) {
 		{"db_schemas", "pg_catalog", "PGRST_DB_SCHEMAS does not allow"},
 	} {
 		f.set(c.name, c.value)
-		_, err := f.read()
+		_, err := f.read("PGRST_DB_PRE_CONFIG_REQUIRED=true")
 		if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, standalone.ErrUnreachable) {
 			t.Errorf("%s = %s: got %v, want %s", c.name, c.value, err, c.want)
 		}
@@ -145,6 +145,34 @@ func TestSettingsOfTheDatabaseThatCannotBe(t *testing.T) {
 		if !errors.Is(err, standalone.ErrUnreachable) || strings.Contains(err.Error(), "hunter2") || (pg.State(err) != "") != refused {
 			t.Errorf("a database that cannot be asked: got %v", err)
 		}
+	}
+}
+
+func TestAPreConfigFunctionThatFailsIsPassedOver(t *testing.T) {
+	t.Parallel()
+	f := newForeign(t, "failing_pre_config_login")
+	f.sql(`CREATE FUNCTION public.fails() RETURNS void LANGUAGE plpgsql AS $$
+		BEGIN PERFORM set_config('pgrst.jwt_aud', 'from function', true); RAISE 'not today'; END $$;
+		CREATE FUNCTION public.ends() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE 'shutting down' USING ERRCODE = 'admin_shutdown'; END $$`)
+	f.set("db_schemas", "of_login")
+	for function, want := range map[string]string{"public.nope": "does not exist", "fails": "not today"} {
+		c, err := f.read("PGRST_DB_PRE_CONFIG="+function, "PGRST_JWT_AUD=from environment")
+		if err != nil {
+			t.Errorf("%s: %v", function, err)
+			continue
+		}
+		if c.PreConfigFailed == nil || !strings.Contains(c.PreConfigFailed.Error(), want) || c.Incomplete {
+			t.Errorf("%s: got the failure %v, want %s", function, c.PreConfigFailed, want)
+		}
+		if got := []any{c.Engine.Schemas, c.Audience}; !cmp.Equal(got, []any{[]string{"of_login"}, "from environment"}) {
+			t.Errorf("%s: got %v, want the settings of the login and the environment", function, got)
+		}
+		if _, err := f.read("PGRST_DB_PRE_CONFIG="+function, "PGRST_DB_PRE_CONFIG_REQUIRED=true"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s, required: got %v, want %s", function, err, want)
+		}
+	}
+	if _, err := f.read("PGRST_DB_PRE_CONFIG=ends"); !errors.Is(err, standalone.ErrUnreachable) {
+		t.Errorf("a database that stops meanwhile: got %v, want ErrUnreachable", err)
 	}
 }
 

@@ -42,6 +42,9 @@ func (h *handler) start(c Config) (_ *generation, err error) {
 	for _, name := range c.Unknown {
 		g.log.Log().Str("setting", name).Msg("there is no such setting; it is ignored")
 	}
+	if c.PreConfigFailed != nil {
+		g.log.Error().Err(c.PreConfigFailed).Msg("the settings of db-pre-config are not in force; with db-pre-config-required the start would be refused")
+	}
 	deps := Deps{Config: c, Log: g.log, ReloadConfig: func() {
 		select {
 		case h.notified <- struct{}{}:
@@ -90,6 +93,9 @@ func (h *handler) reload(ctx context.Context) {
 	config, err := h.sources.ReadAll(ctx)
 	if old.incomplete && errors.Is(err, ErrUnreachable) {
 		return // still unreachable
+	}
+	if err == nil && !old.incomplete {
+		err = config.PreConfigFailed // the old settings may have what the function set
 	}
 	var g *generation
 	if err == nil {

@@ -171,19 +171,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.config.Incomplete {
-		respond.Error(w, r, request.NewError(http.StatusServiceUnavailable, "PGRST002",
+		s.config.Engine.Errors.Error(w, r, request.NewError(http.StatusServiceUnavailable, "PGRST002",
 			"Could not query the database for the schema cache. Retrying."))
 		return
 	}
 	started := time.Now()
 	caller, failure := s.authenticate(r)
 	if failure != nil {
-		respond.Error(w, r, failure)
+		s.config.Engine.Errors.Error(w, r, failure)
 		return
 	}
 	target, ok := targetOf(r.URL.Path)
 	if !ok {
-		respond.Error(w, r, request.NewError(http.StatusNotFound, "PGRST125", "Invalid path specified in request URL"))
+		s.config.Engine.Errors.Error(w, r, request.NewError(http.StatusNotFound, "PGRST125", "Invalid path specified in request URL"))
 		return
 	}
 	t := engine.Target{Target: target, As: &caller, JWTDuration: time.Since(started)}
@@ -198,10 +198,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		respond.Error(w, r, request.NewError(http.StatusRequestEntityTooLarge, "PGRST102", "The body is too large"))
+		s.config.Engine.Errors.Error(w, r, request.NewError(http.StatusRequestEntityTooLarge, "PGRST102", "The body is too large"))
 		return
 	}
-	respond.Error(w, r, respond.Translate(err, true))
+	s.config.Engine.Errors.Error(w, r, respond.Translate(err, true))
 }
 
 func targetOf(path string) (request.Target, bool) {
