@@ -30,7 +30,7 @@ const (
 	userToken  = "user.access.token"
 	anonKey    = "anon_test"
 	// patience is how long a test waits for what must come.
-	patience = 20 * time.Second
+	patience = 2 * time.Minute
 )
 
 // callers knows one credential of each kind.

@@ -270,10 +270,10 @@ func Quote(s string) string {
 // WaitFor waits until a query of one boolean is true for the owner.
 func (p Product) WaitFor(sql string) {
 	p.T.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !Value[bool](p, sql) {
 		if time.Now().After(deadline) {
-			p.T.Fatalf("not so after 30 seconds: %s", sql)
+			p.T.Fatalf("not so after two minutes: %s", sql)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -311,7 +311,7 @@ func TestCancelledRequestCancelsTheQuery(t *testing.T) {
 
 func (s *site) until(what string, ok func() bool) {
 	s.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !ok() {
 		if time.Now().After(deadline) {
 			s.Fatalf("waited in vain until %s", what)

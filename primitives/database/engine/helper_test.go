@@ -117,7 +117,7 @@ func (s *site) do(method, path, body string, headers ...string) reply {
 }
 
 func (s *site) try(method, path, body string, headers ...string) (reply, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
 	if err != nil {

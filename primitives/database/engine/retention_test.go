@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -38,7 +37,7 @@ func TestReplacedSnapshotsAreFreed(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.want(s.do("GET", "/todos?select=id&limit=1", "", alice), http.StatusOK, "")
-	for deadline := time.Now().Add(20 * time.Second); old.Value() != nil; runtime.GC() {
+	for deadline := time.Now().Add(2 * time.Minute); old.Value() != nil; runtime.GC() {
 		if time.Now().After(deadline) {
 			t.Fatal("the replaced snapshot is still held")
 		}
@@ -56,9 +55,7 @@ func TestAMissEndsWithTheReloadThatBringsIt(t *testing.T) {
 		s.want(s.do("GET", fmt.Sprintf("/made_%d?select=id,todos(id)", i), ""), http.StatusOK, "")
 		s.want(s.do("POST", fmt.Sprintf("/made_%d", i), `{"id":null}`), http.StatusCreated, "")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if err := s.engine.Refresh(ctx); err != nil {
+	if err := s.engine.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	s.want(s.do("GET", "/todos?select=nowhere(id)", ""), http.StatusBadRequest, "PGRST200")

@@ -226,17 +226,42 @@ func TestWhatServersAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client := public(smtptest.New(t, c.options))
-			client.SendTimeout = 10 * time.Second
-			if c.reason == "in time" {
-				client.SendTimeout = 300 * time.Millisecond
+			// The time runs out when the server is at the point that matters.
+			ctx := &expiring{Context: t.Context(), done: make(chan struct{})}
+			if reply := c.options.Reply; c.reason == "in time" {
+				c.options.Reply = func(verb, argument string) string {
+					text := reply(verb, argument)
+					if text == smtptest.Hang {
+						close(ctx.done)
+					}
+					return text
+				}
 			}
-			e := failure(t, client.Send(t.Context(), account(c.port), message()))
+			client := public(smtptest.New(t, c.options))
+			client.SendTimeout = time.Hour
+			e := failure(t, client.Send(ctx, account(c.port), message()))
 			if e.Phase != c.phase || e.Code != c.code || e.Temporary != c.temporary || !strings.Contains(e.Reason, c.reason) {
 				t.Errorf("got phase %q, code %d, temporary %t, reason %q, want %q, %d, %t, %q (cause %v)",
 					e.Phase, e.Code, e.Temporary, e.Reason, c.phase, c.code, c.temporary, c.reason, e.Err)
 			}
 		})
+	}
+}
+
+// expiring is a context whose deadline comes when done is closed.
+type expiring struct {
+	context.Context
+	done chan struct{}
+}
+
+func (e *expiring) Done() <-chan struct{} { return e.done }
+
+func (e *expiring) Err() error {
+	select {
+	case <-e.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
 	}
 }
 
@@ -250,24 +275,25 @@ func TestASessionEndsInTimeWhateverTheServerDoes(t *testing.T) {
 	}
 	var group sync.WaitGroup
 	group.Go(func() {
-		conn, err := listener.Accept()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		for tick := time.NewTicker(5 * time.Millisecond); ; <-tick.C {
-			if _, err := io.WriteString(conn, "220-wait\r\n"); err != nil {
-				tick.Stop()
-				return // the client gave up
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return // closed
 			}
+			for tick := time.NewTicker(5 * time.Millisecond); err == nil; <-tick.C { // until the client gives up
+				_, err = io.WriteString(conn, "220-wait\r\n")
+			}
+			conn.Close()
 		}
 	})
-	client := smtp.Client{CheckTimeout: 300 * time.Millisecond, Guard: egress.Guard{AllowPrivate: true}}
+	const limit = 300 * time.Millisecond
+	client := smtp.Client{CheckTimeout: limit, SendTimeout: limit, Guard: egress.Guard{AllowPrivate: true}}
 	a := account(int(listener.Addr().(*net.TCPAddr).Port))
 	a.Host = "127.0.0.1"
-	e := failure(t, client.Check(t.Context(), a))
-	if !e.Temporary || !errors.Is(e, context.DeadlineExceeded) || !strings.Contains(e.Reason, "in time") {
-		t.Errorf("got %+v, want the time to have run out", e)
+	for name, err := range map[string]error{"check": client.Check(t.Context(), a), "send": client.Send(t.Context(), a, message())} {
+		if e := failure(t, err); !e.Temporary || !errors.Is(e, context.DeadlineExceeded) || !strings.Contains(e.Reason, "in time") {
+			t.Errorf("%s: got %+v, want the time to have run out", name, e)
+		}
 	}
 	listener.Close()
 	group.Wait()

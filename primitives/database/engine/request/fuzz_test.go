@@ -57,7 +57,9 @@ func FuzzBody(f *testing.F) {
 
 func TestHostileDepthAndWidthAreQuick(t *testing.T) {
 	t.Parallel()
-	const limit = 2 * time.Second
+	// Where time grows with the square, it is minutes. Other programs may take
+	// the processor away, but not each time.
+	const limit, tries = 2 * time.Second, 10
 	for name, query := range map[string]string{
 		"deep select": "select=" + strings.Repeat("a(", 20000), "deep logic": "and=" + strings.Repeat("(and", 20000),
 		"wide select": "select=" + strings.Repeat("abc,", 50000) + "x", "wide in": "a=in.(" + strings.Repeat("1,", 50000) + "2)",
@@ -65,9 +67,13 @@ func TestHostileDepthAndWidthAreQuick(t *testing.T) {
 		"many ranges": strings.Repeat("a.limit=1&", 20000), "many quotes": `a=in.("` + strings.Repeat(`\"`, 50000) + `")`,
 		"unbalanced": "or=(" + strings.Repeat("a.eq.(,", 20000), "paths": "a" + strings.Repeat("->b", 20000) + "=eq.1",
 	} {
-		start := time.Now()
-		_, _ = request.Parse("GET", query, http.Header{}, request.Target{Name: "t"}, request.Options{Schemas: []string{"public"}})
-		if took := time.Since(start); took > limit {
+		took := limit + 1
+		for n := 0; took > limit && n < tries; n++ {
+			start := time.Now()
+			_, _ = request.Parse("GET", query, http.Header{}, request.Target{Name: "t"}, request.Options{Schemas: []string{"public"}})
+			took = time.Since(start)
+		}
+		if took > limit {
 			t.Errorf("%s: took %v, want at most %v", name, took, limit)
 		}
 	}
