@@ -184,14 +184,14 @@ var arrows = []struct {
 			}[path.Base(f.pkg)]
 			return stage && !(path.Dir(to) == engine && slices.Contains(allowed, path.Base(to)))
 		}},
-	{"The packages of the database know only what they share: naming, refusal, session, sqltext, values and the engine. Package database is the one door to them, except for engine/standalone and typegen, which commands use without a product.",
+	{"The packages of the database know only what they share: naming, refusal, session, sqltext, values and the engine. Package database is the one door to them, except for engine/standalone, sqltext and typegen, which commands use without a product.",
 		func(f goFile, to string) bool {
 			if !within(to, database) || to == database || f.pkg == database {
 				return false
 			}
 			from, other := part(f.pkg), part(to)
 			if from == "" {
-				return !within(to, engine+"/standalone") && other != "typegen"
+				return !within(to, engine+"/standalone") && other != "typegen" && other != "sqltext"
 			}
 			shared := []string{"naming", "refusal", "session", "sqltext", "values", "engine"}
 			return from != other && !slices.Contains(shared, other) && !(f.test && other == "dbtest")

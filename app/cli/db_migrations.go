@@ -55,27 +55,28 @@ func (p *project) applied(ctx context.Context) ([]appliedMigration, error) {
 	return answer.Migrations, nil
 }
 
-// compareWith compares the files of a folder with what the project applied.
-func (p *project) compareWith(ctx context.Context, dir string) (comparison, []appliedMigration, error) {
-	local, err := localMigrations(dir)
+// compareWith compares the files of a folder with what the project applied, and
+// says on standard error what in the folder is ignored.
+func (p *project) compareWith(c *cobra.Command, dir string) (comparison, []appliedMigration, error) {
+	local, ignored, err := localMigrations(dir)
 	if err != nil {
 		return comparison{}, nil, err
 	}
-	applied, err := p.applied(ctx)
+	for _, path := range ignored {
+		fmt.Fprintf(c.ErrOrStderr(), "insforge: %s is ignored: a migration is a file <version>_<name>.sql, with digits and then a-z, 0-9, - and _\n", printable(path))
+	}
+	applied, err := p.applied(c.Context())
 	if err != nil {
 		return comparison{}, nil, err
 	}
-	plain := make([]migration, len(applied))
-	for i, a := range applied {
-		plain[i] = a.migration
-	}
-	return compare(local, plain), applied, nil
+	compared, err := compare(local, applied)
+	return compared, applied, err
 }
 
 // listedMigration is a line of list.
 type listedMigration struct {
 	migration
-	// State is applied, pending, overtaken or without file.
+	// State is applied, changed, pending, overtaken or without file.
 	State     string     `json:"state"`
 	AppliedAt *time.Time `json:"appliedAt,omitempty"`
 }
@@ -85,10 +86,10 @@ func newMigrationsList() *cobra.Command {
 		Use:   "list",
 		Short: "Compare the files with what the project applied",
 		Long: "Lists every migration: applied, pending, \"without file\" where it was applied from\n" +
-			"elsewhere, or overtaken where a newer one was applied before it, so that the\n" +
+			"elsewhere, changed where its file no longer holds the statements that were applied\n" +
+			"(comments and spacing do not count), or overtaken where a newer one was applied before it, so that the\n" +
 			"project refuses it until it gets a newer version.\n\n" +
-			"Exit codes: 0 listed, 1 refused or not reached, or a file has a wrong name,\n" +
-			"2 wrong usage.",
+			"Exit codes: 0 listed, 1 refused or not reached, 2 wrong usage.",
 		Args: cobra.NoArgs,
 	}
 	find := projectFlags(c)
@@ -99,7 +100,7 @@ func newMigrationsList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		compared, applied, err := p.compareWith(c.Context(), *dir)
+		compared, applied, err := p.compareWith(c, *dir)
 		if errors.Is(err, fs.ErrNotExist) { // then all are without file
 			applied, err = p.applied(c.Context())
 			for _, a := range applied {
@@ -117,9 +118,13 @@ func newMigrationsList() *cobra.Command {
 func listed(compared comparison, applied []appliedMigration) []listedMigration {
 	all := []listedMigration{}
 	for _, a := range applied {
+		same := func(m migration) bool { return byVersion(m, a.migration) == 0 }
 		state := "applied"
-		if slices.ContainsFunc(compared.elsewhere, func(m migration) bool { return byVersion(m, a.migration) == 0 }) {
+		switch {
+		case slices.ContainsFunc(compared.elsewhere, same):
 			state = "without file"
+		case slices.ContainsFunc(compared.changed, same):
+			state = "changed"
 		}
 		at := a.CreatedAt
 		all = append(all, listedMigration{a.migration, state, &at})
@@ -154,7 +159,7 @@ func newMigrationsNew() *cobra.Command {
 		Use:   "new <name>",
 		Short: "Make an empty migration",
 		Long: "Makes an empty file whose version is the time in UTC, newer than every file in the\n" +
-			"folder, and prints its path. The name consists of a-z, 0-9 and -. The project\n" +
+			"folder, and prints its path. The name consists of a-z, 0-9, - and _. The project\n" +
 			"need not run.\n\n" +
 			"Exit codes: 0 made, 1 it could not be written, 2 wrong usage or name.",
 		Example: "  insforge db migrations new add-todos",
@@ -163,7 +168,7 @@ func newMigrationsNew() *cobra.Command {
 	dir := migrationsDirFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if !migrationName.MatchString(args[0]) {
-			return codedError{fmt.Errorf("a migration's name consists of a-z, 0-9 and -, such as add-todos; %q does not", printable(args[0])), exitUsage}
+			return codedError{fmt.Errorf("a migration's name consists of a-z, 0-9, - and _, such as add-todos; %q does not", printable(args[0])), exitUsage}
 		}
 		path, err := createMigration(*dir, args[0], time.Now())
 		if err != nil {
@@ -181,7 +186,7 @@ func newMigrationsUp() *cobra.Command {
 		Short: "Apply the files that the project has not applied yet",
 		Long: "Applies every file that is newer than the newest applied migration, in order, each\n" +
 			"in a transaction, and stops at the first that fails. Files that were overtaken are\n" +
-			"named and left out.\n\n" +
+			"named and left out. Where a file was changed after it was applied, nothing is.\n\n" +
 			"Before the first, all are tried together and rolled back, so that nothing is\n" +
 			"applied when one of them would delete data; that needs --allow-destructive.\n" +
 			"Where they do not run in one transaction, each is tried before it is applied.\n\n" +
@@ -231,7 +236,7 @@ type script struct {
 // pending reads the files that are to be applied and says on standard error
 // which never will be.
 func (p *project) pending(c *cobra.Command, dir string) ([]script, error) {
-	compared, _, err := p.compareWith(c.Context(), dir)
+	compared, _, err := p.compareWith(c, dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no folder %s; name another with --dir, or start with insforge db migrations new", dir)
 	}
@@ -242,6 +247,9 @@ func (p *project) pending(c *cobra.Command, dir string) ([]script, error) {
 		fmt.Fprintf(c.ErrOrStderr(), "insforge: %s is left out: it is older than %s, which is applied; give it a newer version\n",
 			m.path, printable(compared.applied[len(compared.applied)-1].String()))
 	}
+	if len(compared.changed) > 0 {
+		return nil, changedError(compared.changed)
+	}
 	scripts := make([]script, len(compared.pending))
 	for i, m := range compared.pending {
 		sql, err := readSQLFile(m.path)
@@ -251,6 +259,16 @@ func (p *project) pending(c *cobra.Command, dir string) ([]script, error) {
 		scripts[i] = script{m, sql}
 	}
 	return scripts, nil
+}
+
+// changedError refuses to go on from files that are not what was applied.
+func changedError(changed []migration) error {
+	paths := make([]string, len(changed))
+	for i, m := range changed {
+		paths[i] = printable(m.path)
+	}
+	return fmt.Errorf("changed after it was applied: %s\nnothing was applied; undo the change, and put what is new into a migration of its own (insforge db migrations new)",
+		strings.Join(paths, ", "))
 }
 
 // apply applies migrations in order and returns those that were, also with an

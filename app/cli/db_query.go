@@ -44,6 +44,8 @@ func newDBQuery() *cobra.Command {
 			"Postgres converts to the type it needs; write NULL into the SQL itself. With\n" +
 			"parameters there can be only one statement; without, there can be several, which\n" +
 			"return no rows.\n\n" +
+			"Tables that the SQL leaves without row-level security, where clients can reach\n" +
+			"them, are named on standard error.\n\n" +
 			"Exit codes: 0 done, 1 refused or not reached (standard error says why), 2 wrong\n" +
 			"usage.",
 		Example: "  insforge db query 'SELECT * FROM todos WHERE done = $1' --param true\n" +
@@ -68,9 +70,17 @@ func newDBQuery() *cobra.Command {
 		if *unrestricted {
 			path += "/unrestricted"
 		}
+		creates := mayCreateTables(sql)
+		var before map[string]string
+		if creates {
+			before = p.openTables(c.Context())
+		}
 		var answer json.RawMessage
 		if err := p.call(c.Context(), http.MethodPost, path, sqlRequest{sql, *params}, &answer); err != nil {
 			return err
+		}
+		if creates {
+			warnOfOpenTables(c.ErrOrStderr(), before, p.openTables(c.Context()))
 		}
 		if *asJSON {
 			return printJSON(c.OutOrStdout(), answer)

@@ -10,14 +10,20 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/insforge/insforge-go/primitives/database/sqltext"
 )
 
 // migrationName is what the project accepts as the name of a migration.
-var migrationName = regexp.MustCompile(`^[a-z0-9-]+$`)
+var migrationName = regexp.MustCompile(`^[a-z0-9_-]+$`)
 
-var migrationFileName = regexp.MustCompile(`^([0-9]{1,64})_([a-z0-9-]+)\.sql$`)
+// migrationFileName is the name of a migration's file; its suffix may be of
+// any letter case.
+var migrationFileName = regexp.MustCompile(`^([0-9]{1,64})_([a-z0-9_-]+)\.(?i:sql)$`)
+
+// looksLikeMigration is the name of what was probably meant to be one.
+var looksLikeMigration = regexp.MustCompile(`(?i)^[0-9]+_|\.sql$`)
 
 // migration is one of a local folder, or one that the project has applied.
 type migration struct {
@@ -39,37 +45,36 @@ func (m migration) ordinal() (migration, error) {
 	return m, nil
 }
 
-// localMigrations reads a folder, in the order of the versions. Other kinds of
-// files may be there; a file of SQL that is named otherwise is an error,
-// because it was meant to be one. It returns fs.ErrNotExist without a folder.
-func localMigrations(dir string) ([]migration, error) {
+// localMigrations reads a folder, in the order of the versions. What is not
+// named as a migration is left out; ignored are the paths of what looks as if it
+// was meant to be one. It returns fs.ErrNotExist without a folder.
+func localMigrations(dir string) (found []migration, ignored []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var found []migration
 	for _, e := range entries {
-		if e.IsDir() || !strings.HasSuffix(e.Name(), ".sql") {
-			continue
-		}
 		path := filepath.Join(dir, e.Name())
 		parts := migrationFileName.FindStringSubmatch(e.Name())
-		if parts == nil {
-			return nil, fmt.Errorf("%s is not named <version>_<name>.sql, with digits and then a-z, 0-9 and -; rename it", printable(path))
+		if parts == nil || e.IsDir() {
+			if looksLikeMigration.MatchString(e.Name()) {
+				ignored = append(ignored, path)
+			}
+			continue
 		}
 		m, err := migration{Version: parts[1], Name: parts[2], path: path}.ordinal()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		found = append(found, m)
 	}
 	slices.SortStableFunc(found, byVersion)
 	for i := 1; i < len(found); i++ {
 		if byVersion(found[i-1], found[i]) == 0 {
-			return nil, fmt.Errorf("%s and %s have the same version; rename the newer one", found[i-1].path, found[i].path)
+			return nil, nil, fmt.Errorf("%s and %s have the same version; rename the newer one", found[i-1].path, found[i].path)
 		}
 	}
-	return found, nil
+	return found, ignored, nil
 }
 
 func byVersion(a, b migration) int { return a.number.Cmp(b.number) }
@@ -77,7 +82,7 @@ func byVersion(a, b migration) int { return a.number.Cmp(b.number) }
 // createMigration makes an empty file whose version is the time in UTC, or
 // the one after the newest in the folder, and returns its path.
 func createMigration(dir, name string, now time.Time) (string, error) {
-	local, err := localMigrations(dir)
+	local, _, err := localMigrations(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
@@ -104,30 +109,61 @@ type comparison struct {
 	// pending are newer than everything that is applied; overtaken are older
 	// than the newest and were never applied, so they cannot be any more.
 	pending, overtaken []migration
+	// changed are applied, but their files hold other statements now.
+	changed []migration
 	// elsewhere are applied and have no file.
 	applied, elsewhere []migration
 }
 
-// compare sorts out local files and applied migrations, both in order.
-func compare(local, applied []migration) comparison {
-	c := comparison{applied: applied}
-	at := func(all []migration, m migration) bool {
-		_, found := slices.BinarySearchFunc(all, m, byVersion)
-		return found
+// compare sorts out local files and applied migrations, both in order. It reads
+// the files of those that are applied.
+func compare(local []migration, applied []appliedMigration) (comparison, error) {
+	var c comparison
+	for _, a := range applied {
+		c.applied = append(c.applied, a.migration)
+		if _, found := slices.BinarySearchFunc(local, a.migration, byVersion); !found {
+			c.elsewhere = append(c.elsewhere, a.migration)
+		}
 	}
 	for _, m := range local {
+		at, found := slices.BinarySearchFunc(c.applied, m, byVersion)
 		switch {
-		case at(applied, m):
-		case len(applied) == 0 || byVersion(m, applied[len(applied)-1]) > 0:
+		case found:
+			same, err := applied[at].isOf(m.path)
+			if err != nil {
+				return c, err
+			}
+			if !same {
+				c.changed = append(c.changed, m)
+			}
+		case at == len(c.applied):
 			c.pending = append(c.pending, m)
 		default:
 			c.overtaken = append(c.overtaken, m)
 		}
 	}
-	for _, m := range applied {
-		if !at(local, m) {
-			c.elsewhere = append(c.elsewhere, m)
+	return c, nil
+}
+
+// isOf reports whether a file holds the statements that were applied. Comments
+// and spacing may differ.
+func (a appliedMigration) isOf(path string) (bool, error) {
+	sql, err := readSQLFile(path)
+	if errors.As(err, new(codedError)) { // nothing in it
+		return len(a.Statements) == 0, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	now, err := sqltext.Split(sql)
+	if err != nil || len(now) != len(a.Statements) {
+		return false, nil // what was applied was SQL
+	}
+	for i, text := range a.Statements {
+		then, err := sqltext.Split(text)
+		if err != nil || len(then) != 1 || !then[0].SameTokens(now[i]) {
+			return false, nil
 		}
 	}
-	return c
+	return true, nil
 }

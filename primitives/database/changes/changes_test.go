@@ -58,7 +58,12 @@ func TestAMigrationIsAppliedRecordedAndAnnounced(t *testing.T) {
 	if diff := cmp.Diff([]string{"reload schema"}, p.heard(notified)); diff != "" {
 		t.Errorf("notified (-want +got):\n%s", diff)
 	}
-	p.OK(p.CallAs(dbtest.APIKey, "POST", "/migrations", migration("20260101000001", "INSERT INTO posts VALUES (2, 'x')")), http.StatusCreated)
+	named := p.OK(p.Call("POST", "/migrations", `{"version":"20260101000002","name":"add_2_posts-again","sql":"SELECT 1"}`), http.StatusCreated)
+	if name := dbtest.Member(named.Body, "name"); name != "add_2_posts-again" {
+		t.Errorf("got name %v", name)
+	}
+	p.heard(notified)
+	p.OK(p.CallAs(dbtest.APIKey, "POST", "/migrations", migration("20260101000003", "INSERT INTO posts VALUES (2, 'x')")), http.StatusCreated)
 	if diff := cmp.Diff([]string{"reload schema"}, p.heard(notified)); diff != "" {
 		t.Errorf("notified without DDL (-want +got):\n%s", diff)
 	}
@@ -156,7 +161,7 @@ func TestMalformedRequests(t *testing.T) {
 		`{"version":"١","name":"a","sql":"x"}`:                               version,
 		`{"version":"1","name":"A","sql":"x"}`:                               name,
 		`{"version":"1","name":" ","sql":"x"}`:                               name,
-		`{"version":"1","name":"a_b","sql":"x"}`:                             name,
+		`{"version":"1","name":"a b","sql":"x"}`:                             name,
 		`{"version":"x","name":"A","sql":"x"}`:                               "version: " + version,
 		`{"version":"1","name":"a","sql":"-- nothing\n;;"}`:                  "no SQL statement",
 		`[]`: "Expected object",

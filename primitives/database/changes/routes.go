@@ -89,7 +89,7 @@ func (w *listWriter) end() error {
 
 var (
 	versionRule = regexp.MustCompile(`^[0-9]{1,64}$`)
-	nameRule    = regexp.MustCompile(`^[a-z0-9-]+$`)
+	nameRule    = regexp.MustCompile(`^[a-z0-9_-]+$`)
 )
 
 func validVersion(s string) string {
@@ -101,7 +101,7 @@ func validVersion(s string) string {
 
 func validName(s string) string {
 	if !nameRule.MatchString(s) {
-		return "Migration name must be made of lower-case letters a to z, digits and hyphens"
+		return "Migration name must be made of lower-case letters a to z, digits, hyphens and underscores"
 	}
 	return ""
 }

@@ -21,6 +21,20 @@ func (s Statement) Tokens() iter.Seq[Token] {
 	}
 }
 
+// SameTokens reports whether s and other are the same but for comments and
+// spacing.
+func (s Statement) SameTokens(other Statement) bool {
+	next, stop := iter.Pull(other.Tokens())
+	defer stop()
+	for t := range s.Tokens() {
+		if o, ok := next(); !ok || t.Kind != o.Kind || t.Text != o.Text {
+			return false
+		}
+	}
+	_, more := next()
+	return !more
+}
+
 // starts reports whether the statement begins with these keywords.
 func (s Statement) starts(keywords ...string) bool {
 	if len(s.head) < len(keywords) {
