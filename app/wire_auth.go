@@ -7,8 +7,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/auth"
 	"github.com/insforge/insforge-go/primitives/auth/credentials"
 	"github.com/insforge/insforge-go/primitives/auth/federated"
-	"github.com/insforge/insforge-go/primitives/auth/mailed"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
+	"github.com/insforge/insforge-go/primitives/email"
 )
 
 // generateSigningKey starts making a key pair for access tokens, which takes
@@ -39,12 +39,16 @@ func wireCredentials(b base) (*credentials.Service, error) {
 }
 
 // wireAuth returns the service of users, sessions and keys.
-func wireAuth(b base, mail mailed.Mailer) (*auth.Service, error) {
+func wireAuth(b base, mail *email.Service) (*auth.Service, error) {
 	return auth.New(auth.Deps{
 		DB: b.db.DB, Vault: b.vault, Audit: b.audit, Events: b.events,
 		JWTSecret:     b.secrets.JWTSecret,
 		AdminUsername: b.secrets.AdminUsername, AdminPassword: b.secrets.AdminPassword,
-		Mail: mail, BaseURL: b.config.Server.BaseURL, AllowPrivateProviders: b.config.OAuth.AllowPrivateHosts,
+		Mail: mail, MailboxOn: func(ctx context.Context) (bool, error) {
+			where, err := mail.Delivery(ctx)
+			return where == email.ToMailbox, err
+		},
+		BaseURL: b.config.Server.BaseURL, AllowPrivateProviders: b.config.OAuth.AllowPrivateHosts,
 		Log: b.logOf("auth"), Now: time.Now,
 	})
 }

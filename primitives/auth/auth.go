@@ -41,6 +41,9 @@ type Deps struct {
 	Now                          func() time.Time // time.Now outside tests
 	// Mail sends what users must read; nil when nothing can.
 	Mail mailed.Mailer
+	// MailboxOn reports whether mails are kept in the development mailbox
+	// instead of being sent; nil for never.
+	MailboxOn func(ctx context.Context) (bool, error)
 	// BaseURL is API_BASE_URL, the public address of the product: of links in
 	// mails, and of the pages that providers send browsers back to.
 	BaseURL string
@@ -109,7 +112,7 @@ func New(d Deps) (*Service, error) {
 	}
 	if s.mailed, err = mailed.New(mailed.Deps{
 		DB: d.DB, Accounts: s.accounts, Sessions: s.sessions, Passwords: s.passwords, Events: d.Events,
-		Mail: d.Mail, BaseURL: d.BaseURL, Now: d.Now, Log: d.Log,
+		Mail: d.Mail, MailboxOn: d.MailboxOn, BaseURL: d.BaseURL, Now: d.Now, Log: d.Log,
 	}); err != nil {
 		return nil, err
 	}

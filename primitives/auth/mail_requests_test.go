@@ -1,15 +1,18 @@
 package auth_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/insforge/insforge-go/primitives/auth"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 )
 
@@ -243,4 +246,39 @@ func TestMailRoutesNeedNoCredentialAndTakeNone(t *testing.T) {
 		huge := `{"email":"a@b.co","x":"` + strings.Repeat("x", 2<<20) + `"}`
 		w.post(route, huge).refused(413, invalid, "too large")
 	}
+}
+
+// While mails stay in the mailbox, a developer on the same machine may request
+// as many as there are addresses. Everybody else is limited, and so is the
+// developer once mails leave the machine.
+func TestADeveloperWithAMailboxIsNotLimited(t *testing.T) {
+	t.Parallel()
+	w := mailing(t, nil)
+	var kept atomic.Bool
+	w.restart(func(d *auth.Deps) {
+		d.MailboxOn = func(context.Context) (bool, error) { return kept.Load(), nil }
+	})
+	n := 0
+	ask := func(from string) answer {
+		n++
+		return w.do("POST", "/api/auth/email/send-verification", map[string]any{"email": fmt.Sprintf("a%d@b.co", n)}, with{"Test-Client-IP", from})
+	}
+	kept.Store(true)
+	for _, developer := range []string{"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"} {
+		for range 7 {
+			ask(developer).accepted()
+		}
+	}
+	again := map[string]any{"email": fmt.Sprintf("A%d@b.co", n)}
+	w.clock.advance(17 * time.Second)
+	w.do("POST", "/api/auth/email/send-otp", again, with{"Test-Client-IP", "::1"}).refused(429, fault.TooManyRequests, "43 seconds")
+	for range 5 {
+		ask("192.0.2.1").accepted()
+	}
+	ask("192.0.2.1").refused(429, fault.TooManyRequests, "Too many requests for e-mails")
+	kept.Store(false)
+	for range 5 {
+		ask("127.0.0.1").accepted()
+	}
+	ask("127.0.0.1").refused(429, fault.TooManyRequests, "Too many requests for e-mails")
 }

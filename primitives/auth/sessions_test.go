@@ -217,6 +217,21 @@ func TestRefreshWithUselessCookiesClearsThem(t *testing.T) {
 	}
 }
 
+// A browser that never signed in is told so, and not that its session broke.
+func TestRefreshWithoutACookieSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for path, cookie := range map[string]struct{ name, path string }{
+		"/api/auth/refresh":       {userCookie, "/api/auth"},
+		"/api/auth/admin/refresh": {adminCookie, "/api/auth/admin"},
+	} {
+		for _, headers := range [][]with{nil, {{"Cookie", cookie.name + "="}}, {{"Cookie", "another=x"}}} {
+			a := w.do("POST", path, nil, headers...).refused(401, fault.AuthUnauthorized, "No refresh token provided")
+			wantCleared(t, a.cookie(cookie.name), cookie.path)
+		}
+	}
+}
+
 func TestRefreshOfASubjectThatIsNoUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -28,6 +28,10 @@ type Deps struct {
 	Events    *events.Bus
 	// Mail sends the mails; nil when nothing can.
 	Mail Mailer
+	// MailboxOn reports whether mails are kept in the development mailbox
+	// instead of being sent; nil for never. Callers on the same machine may then
+	// request any number.
+	MailboxOn func(ctx context.Context) (bool, error)
 	// BaseURL is the public address of the product, where links begin.
 	BaseURL string
 	Now     func() time.Time // time.Now outside tests
@@ -43,6 +47,7 @@ type Service struct {
 	passwords *guard.Hasher
 	events    *events.Bus
 	mail      Mailer
+	mailboxOn func(context.Context) (bool, error)
 	baseURL   string
 	now       func() time.Time
 	log       zerolog.Logger
@@ -70,6 +75,7 @@ func New(d Deps) (*Service, error) {
 		passwords: d.Passwords,
 		events:    d.Events,
 		mail:      d.Mail,
+		mailboxOn: d.MailboxOn,
 		baseURL:   strings.TrimRight(d.BaseURL, "/"),
 		now:       d.Now,
 		log:       d.Log,

@@ -83,11 +83,14 @@ func (s *Service) HandOut(c rest.Context, user accounts.User, g Grant) Answer {
 }
 
 // jar is a cookie that holds refresh tokens.
-type jar struct{ name, path string }
+type jar struct {
+	name, path string
+	audience   tokens.Audience
+}
 
 var (
-	userJar  = jar{name: "insforge_refresh_token", path: "/api/auth"}
-	adminJar = jar{name: "insforge_admin_refresh_token", path: "/api/auth/admin"}
+	userJar  = jar{name: "insforge_refresh_token", path: "/api/auth", audience: tokens.ForUser}
+	adminJar = jar{name: "insforge_admin_refresh_token", path: "/api/auth/admin", audience: tokens.ForAdmin}
 )
 
 // get returns the token in the cookie of the request, or "".

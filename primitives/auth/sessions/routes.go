@@ -86,34 +86,48 @@ func (s *Service) handleRefresh(c rest.Context) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	return s.refresh(c, token, false)
+	session, err := s.session(token, tokens.ForUser)
+	if err != nil {
+		return err
+	}
+	return s.refresh(c, session)
 }
 
 // refreshFromCookie clears a cookie that is void, but keeps that of a session
 // whose CSRF token is missing.
 func (s *Service) refreshFromCookie(c rest.Context) error {
-	err := s.refresh(c, userJar.get(c), true)
+	session, err := s.fromCookie(c, userJar)
+	if err == nil {
+		err = s.refresh(c, session)
+	}
 	if fault.Is(err, fault.AuthUnauthorized) {
 		userJar.clear(c)
 	}
 	return err
 }
 
-func (s *Service) refresh(c rest.Context, token string, withCSRF bool) error {
-	session, err := s.session(token, tokens.ForUser)
-	if err != nil {
-		return err
-	}
-	if withCSRF {
-		if err := s.checkCSRF(session, c.Request().Header.Values(csrfHeader)); err != nil {
-			return err
-		}
-	}
+func (s *Service) refresh(c rest.Context, session tokens.Session) error {
 	user, g, err := s.renew(c.Request().Context(), ClientOf(c), session)
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, s.HandOut(c, user, g))
+}
+
+// fromCookie returns the session of a cookie whose CSRF token the request has.
+// It returns 401 AUTH_UNAUTHORIZED without a valid refresh token, and 403
+// FORBIDDEN without the CSRF token.
+func (s *Service) fromCookie(c rest.Context, j jar) (tokens.Session, error) {
+	token := j.get(c)
+	if token == "" {
+		return tokens.Session{}, fault.New(http.StatusUnauthorized, fault.AuthUnauthorized, "No refresh token provided").
+			Next("Sign in first; send the cookie of the session with the request.")
+	}
+	session, err := s.session(token, j.audience)
+	if err != nil {
+		return tokens.Session{}, err
+	}
+	return session, s.checkCSRF(session, c.Request().Header.Values(csrfHeader))
 }
 
 type logoutAnswer struct {
@@ -128,17 +142,15 @@ func (s *Service) handleLogout(c rest.Context) error {
 	if clientTypeOf(c) != Web {
 		return s.logoutWithoutCookie(c)
 	}
-	return s.logout(c, userJar, tokens.ForUser)
+	return s.logout(c, userJar)
 }
 
 // logout ends the session of the cookie and clears the cookie. Ending a live
 // session takes its CSRF token, so that no other site can sign a user out.
-func (s *Service) logout(c rest.Context, j jar, audience tokens.Audience) error {
-	session, err := s.session(j.get(c), audience)
+func (s *Service) logout(c rest.Context, j jar) error {
+	session, err := s.fromCookie(c, j)
 	if err == nil {
-		if err = s.checkCSRF(session, c.Request().Header.Values(csrfHeader)); err == nil {
-			err = s.endSession(c.Request().Context(), session.ID)
-		}
+		err = s.endSession(c.Request().Context(), session.ID)
 	}
 	if err != nil && !fault.Is(err, fault.AuthUnauthorized) {
 		return err

@@ -3,7 +3,6 @@ package sessions
 import (
 	"net/http"
 
-	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
@@ -75,11 +74,8 @@ func (s *Service) handleAdminRefresh(c rest.Context) error {
 }
 
 func (s *Service) refreshAdmin(c rest.Context) (Grant, error) {
-	session, err := s.session(adminJar.get(c), tokens.ForAdmin)
+	session, err := s.fromCookie(c, adminJar)
 	if err != nil {
-		return Grant{}, err
-	}
-	if err := s.checkCSRF(session, c.Request().Header.Values(csrfHeader)); err != nil {
 		return Grant{}, err
 	}
 	return s.renewAdmin(c.Request().Context(), ClientOf(c), session)
@@ -87,5 +83,5 @@ func (s *Service) refreshAdmin(c rest.Context) (Grant, error) {
 
 // handleAdminLogout serves "POST /api/auth/admin/logout".
 func (s *Service) handleAdminLogout(c rest.Context) error {
-	return s.logout(c, adminJar, tokens.ForAdmin)
+	return s.logout(c, adminJar)
 }
