@@ -417,7 +417,7 @@ func TestRESTStartsBeforeItsDatabaseButNotWithAWrongPassword(t *testing.T) {
 		return nil
 	})
 	s.exec(t, "postgres", `ALTER ROLE authenticator SET pgrst.db_pre_config = 'nope'`)
-	bad := runREST(t, nil, "PGRST_DB_URI="+s.restURI("login"))
+	bad := runREST(t, nil, "PGRST_DB_URI="+s.restURI("login"), "PGRST_DB_PRE_CONFIG_REQUIRED=true")
 	if code := bad.exitCode(t); code != 1 || !strings.Contains(bad.output(t), "PGRST_DB_PRE_CONFIG") {
 		t.Errorf("a function that is not there: got exit code %d, want 1 and its name\n%s", code, bad.output(t))
 	}

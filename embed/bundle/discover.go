@@ -48,6 +48,9 @@ func fromSystem(ctx context.Context, wanted int, folders []string) (Runtime, err
 	var unsupported []string
 	for _, dir := range candidates(folders) {
 		rt, err := installed(ctx, dir, SourceSystem)
+		if errors.Is(err, context.Canceled) {
+			return Runtime{}, err
+		}
 		if errors.Is(err, errMajor) {
 			unsupported = append(unsupported, err.Error())
 		}
@@ -166,6 +169,9 @@ func askVersion(ctx context.Context, program string) (string, error) {
 	cmd := exec.CommandContext(ctx, program, "--version")
 	cmd.Env = []string{"LC_ALL=C"} // as the server gets it, without LD_LIBRARY_PATH
 	out, err := cmd.Output()
+	if ctx.Err() != nil { // it was killed, which says nothing about it
+		return "", fmt.Errorf("ask %s for its version: %w", program, ctx.Err())
+	}
 	if err != nil {
 		return "", cannotRun(program, err)
 	}
