@@ -281,3 +281,13 @@ func TestOfConcurrentMigrationsOneWins(t *testing.T) {
 		t.Error("an older version was applied after a newer one")
 	}
 }
+
+// Editors leave a byte order mark, and files are put one behind another.
+func TestAMarkOfAnEditorIsNoPartOfAMigration(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	const sql = "\ufeffCREATE TABLE a ();\n\ufeffCREATE TABLE b ()"
+	p.Equal(dbtest.Member(p.OK(p.Call("POST", "/migrations/dry-run", `{"sql":`+dbtest.Quote(sql)+`}`), 200).Body, "valid"), `true`)
+	got := p.OK(p.Call("POST", "/migrations", migration("1", sql)), http.StatusCreated)
+	p.Equal(dbtest.Member(got.Body, "statements"), `["CREATE TABLE a ()","CREATE TABLE b ()"]`)
+}

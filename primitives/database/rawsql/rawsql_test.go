@@ -285,3 +285,12 @@ func TestWhatWasRunIsAuditedAndAnnounced(t *testing.T) {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
+
+// Editors leave a byte order mark at the beginning of a file.
+func TestAMarkOfAnEditorIsNoSQL(t *testing.T) {
+	t.Parallel()
+	p := start(t, rawsql.Limits{})
+	p.Equal(p.rows(p.run("\ufeffSELECT 1 AS n")), `[{"n":1}]`)
+	p.Equal(p.rows(p.run("\ufeff SELECT $1::int AS n", 2)), `[{"n":2}]`)
+	p.Refused(p.run("\ufeffRESET ROLE"), 403, fault.Forbidden, "RESET role is not allowed")
+}

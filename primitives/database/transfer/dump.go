@@ -195,9 +195,13 @@ func setConfig(c *cursor) string {
 	return harmless(strings.ToLower(*setting), strings.Split(*value, ","))
 }
 
-// settings recognises SET of a setting that is the server's.
+// settings recognises SET of a setting that is the server's. With the session's
+// user dumps say who owns what follows.
 func settings(c *cursor) string {
 	c.pass("set")
+	if c.pass("session", "authorization") {
+		return isOwned
+	}
 	if !c.pass("local") {
 		c.pass("session")
 	}
@@ -255,6 +259,9 @@ func harmless(setting string, values []string) string {
 // resets recognises RESET of settings that are the server's, and of all.
 func (j *judge) resets(c *cursor, refused error) string {
 	c.pass("reset")
+	if c.pass("session", "authorization") && c.end() {
+		return isOwned
+	}
 	switch setting := strings.ToLower(c.name()); {
 	case !c.end():
 	case setting == "all":

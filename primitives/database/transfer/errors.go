@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
+	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/jackc/pgerrcode"
@@ -90,4 +91,14 @@ func operational(state string) bool {
 		}
 	}
 	return false
+}
+
+// refusal names the line of a statement that the guards refuse.
+func refusal(err error) error {
+	var v *sqltext.Violation
+	var f *fault.Error
+	if !errors.As(err, &v) || !errors.As(err, &f) {
+		return err
+	}
+	return fault.New(f.Status, f.Code, fmt.Sprintf("Line %d: %s", v.Statement.Line, v.Reason)).Next(f.NextActions).Because(err)
 }
