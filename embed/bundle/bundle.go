@@ -61,7 +61,7 @@ type Options struct {
 	FallbackDir string
 	// Major asks for one major of Postgres, that of an existing data directory.
 	// Zero prefers 17, then the newest. Another major is returned when the wanted
-	// one is not there: telling the user about that is up to the caller.
+	// one is missing; it is up to the caller to report that.
 	Major int
 }
 

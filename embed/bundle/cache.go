@@ -118,8 +118,8 @@ func publish(tmp, final string) error {
 	return fmt.Errorf("install runtime: %s keeps changing", final)
 }
 
-// trusted reports an error when somebody other than this user or root could
-// have written dir: a program found there would be theirs, run with our rights.
+// trusted returns an error when another user than this one or root could have
+// written to dir: a program found there would run with our rights.
 func trusted(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {

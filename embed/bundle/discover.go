@@ -114,7 +114,7 @@ func candidates(folders []string) []string {
 
 var errMajor = errors.New("not a supported major")
 
-// installed describes the server in dir or dir/bin after asking it its version.
+// installed describes the server in dir or dir/bin after asking for its version.
 // The error wraps errMajor when that is not one we run on.
 func installed(ctx context.Context, dir string, source Source) (Runtime, error) {
 	dir, err := filepath.Abs(dir)
@@ -148,7 +148,7 @@ func installed(ctx context.Context, dir string, source Source) (Runtime, error) 
 	return rt, nil
 }
 
-// cannotRun explains why a program failed to tell its version.
+// cannotRun explains why a program failed to print its version.
 func cannotRun(program string, err error) error {
 	exit := new(exec.ExitError)
 	errors.As(err, &exit)

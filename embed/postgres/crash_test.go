@@ -127,7 +127,7 @@ func TestKillOfTheProgramLosesNothing(t *testing.T) {
 		var postmaster int
 		postmaster, last = runWriter(t, dir, 20)
 		if round == 0 {
-			// The kernel tells the postmaster, without any next start.
+			// The kernel signals the postmaster; no further start is needed.
 			eventually(t, "the orphaned postmaster ended", func() bool { return !running(postmaster) })
 		}
 	}
@@ -355,8 +355,8 @@ func TestStalePostmasterFileNeverBlocksNorKills(t *testing.T) {
 	}
 }
 
-// TestServerStartedByOthersIsLeftAlone: somebody runs the same cluster with
-// Postgres' own tools.
+// TestServerStartedByOthersIsLeftAlone runs the same cluster with Postgres's own
+// tools.
 func TestServerStartedByOthersIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	base, err := os.MkdirTemp("", "others") // reachable for the server's user

@@ -27,9 +27,9 @@ func freePort(preferred int) (int, error) {
 		" and " + strconv.Itoa(last) + "; choose another port for the database"}
 }
 
-// listenable returns the loopback addresses on which port can be had now, and
-// whether somebody has it on any of them. Addresses that the machine lacks, as
-// ::1 often is, count as neither.
+// listenable returns the loopback addresses on which port is free, and whether
+// it is taken on any of them. Addresses that the machine lacks, often ::1, count
+// as neither.
 func listenable(port int) (addresses []string, taken bool) {
 	for _, address := range loopback {
 		l, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))

@@ -44,7 +44,7 @@ func newPlace(dir string, a account, rt bundle.Runtime) (place, error) {
 
 // command builds a call of one of the runtime's programs on the data directory.
 // args gets the directory as the program must name it. The command's ExtraFiles
-// are inherited first and must be closed by whoever starts it.
+// are inherited first, and the caller that starts it must close them.
 func (p place) command(program string, inherited []*os.File, args func(dir string) []string) (*exec.Cmd, error) {
 	name := p.dir
 	files := inherited

@@ -16,7 +16,7 @@ import (
 	"github.com/insforge/insforge-go/embed/supervise"
 )
 
-// markSetting is an argument of the server that tells it from other servers.
+// markSetting is an argument of the server that distinguishes it from others.
 const markSetting = "insforge.cluster"
 
 // Server is a running Postgres. Its methods may be called concurrently.
@@ -130,8 +130,8 @@ func (s *Server) start(ctx context.Context) error {
 	return nil
 }
 
-// prepare makes the data directory ready for a server. created tells that there
-// was none before.
+// prepare makes the data directory ready for a server. created reports whether
+// there was none before.
 func (s *Server) prepare(ctx context.Context) (created bool, err error) {
 	o := s.options
 	major, err := ClusterMajor(o.DataDir)
@@ -202,7 +202,7 @@ func (s *Server) launch(ctx context.Context) error {
 		if known := (*Error)(nil); !errors.As(failed, &known) || known.Kind != KindPort || port == 65535 {
 			return failed
 		}
-		port++ // somebody took it between the check and the start
+		port++ // it was taken between the check and the start
 	}
 }
 

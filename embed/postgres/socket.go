@@ -62,8 +62,8 @@ func shortFolders() []string {
 }
 
 // privateFolder returns base/name, created for this user only. In a shared
-// folder somebody may have put something there first; then it is a folder whose
-// name cannot be guessed.
+// folder another user may have created that name first; then it returns a folder
+// whose name cannot be guessed.
 func privateFolder(base, name string) (string, error) {
 	dir := filepath.Join(base, name)
 	err := os.Mkdir(dir, 0o700)

@@ -14,9 +14,9 @@ import (
 	"github.com/insforge/insforge-go/embed/supervise"
 )
 
-// superuserFile holds the verifier of the password that was set last. It tells
-// an unchanged password from a new one, and is worth no more than the copy of it
-// that the server keeps beside.
+// superuserFile holds the verifier of the password that was set last, so that an
+// unchanged password is recognised. It reveals no more than the copy that the
+// server keeps next to it.
 const superuserFile = "insforge.superuser"
 
 // hasPassword reports whether the superuser's password was last set to this one.

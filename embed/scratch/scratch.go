@@ -56,7 +56,7 @@ func enter(root string) (leave func() error, err error) {
 	}
 	lock, free, err := lockFolder(dir)
 	if err == nil && !free {
-		err = errors.New(dir + " is locked by somebody else")
+		err = errors.New(dir + " is locked by another process")
 	}
 	previous, set := os.LookupEnv("TMPDIR")
 	if err := errors.Join(err, os.Chmod(dir, 0o755), os.Setenv("TMPDIR", dir)); err != nil {

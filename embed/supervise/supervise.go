@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Stream tells the two outputs of a process apart.
+// Stream is one of the two outputs of a process.
 type Stream int
 
 // The outputs.
