@@ -16,6 +16,7 @@ import (
 	"github.com/insforge/insforge-go/app/logging"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/email"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -37,15 +38,30 @@ type Banner struct {
 	// Network are the addresses for other machines, when it listens on all.
 	Network       []string
 	AdminUsername string
-	// AdminPassword is set only when it was generated and never shown.
-	AdminPassword string
-	SecretsPath   string
-	Database      string
-	PostgresPort  int // 0 with an external database
-	StartedIn     time.Duration
+	// AdminPassword is set only when it was generated and never shown, and
+	// AdminPasswordGiven when the environment gave it.
+	AdminPassword      string
+	AdminPasswordGiven bool
+	// APIKey and AnonKey say whether keys that the environment gave are used.
+	APIKey, AnonKey GivenKey
+	SecretsPath     string
+	Database        string
+	PostgresPort    int // 0 with an external database
+	StartedIn       time.Duration
 	// Mail says where mails go while no mail server is set up; otherwise it is empty.
 	Mail string
 }
+
+// GivenKey is what became of a key that the environment gave.
+type GivenKey int
+
+// What can become of it: there was none, it is in force, or it came after the
+// first start, when the project had a key.
+const (
+	NoGivenKey GivenKey = iota
+	GivenKeyInForce
+	GivenKeyIgnored
+)
 
 // mailboxPath is where the administrator reads mails that were kept.
 const mailboxPath = "/api/email/mailbox"
@@ -131,8 +147,11 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 	return p.serve(ctx, listener, func() {
 		banner := Banner{
 			Version: Version(), URL: url, Network: networkURLs(listener),
-			AdminUsername: secrets.AdminUsername, SecretsPath: secrets.Path,
-			Database: cfg.Postgres.Database, PostgresPort: db.port(),
+			AdminUsername: secrets.AdminUsername, AdminPasswordGiven: cfg.Given.AdminPassword != "",
+			APIKey:      givenKey(ctx, cfg.Given.APIKey, p.auth.APIKey),
+			AnonKey:     givenKey(ctx, cfg.Given.AnonKey, p.auth.AnonKey),
+			SecretsPath: secrets.Path,
+			Database:    cfg.Postgres.Database, PostgresPort: db.port(),
 			StartedIn: time.Since(began),
 		}
 		switch p.mail {
@@ -153,6 +172,17 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 // secretsOf are what logs must not show.
 func secretsOf(cfg config.Config, secrets config.Secrets) []string {
 	return slices.Concat(secrets.Values(), cfg.Secrets(), []string{authenticatorPassword(secrets)})
+}
+
+// givenKey asks auth whether a key that the environment gave is in force.
+func givenKey(ctx context.Context, key string, ask func(context.Context, string) (identity.Principal, error)) GivenKey {
+	if key == "" {
+		return NoGivenKey
+	}
+	if _, err := ask(ctx, key); err != nil {
+		return GivenKeyIgnored
+	}
+	return GivenKeyInForce
 }
 
 // serve runs the background work and HTTP until ctx ends or one of them

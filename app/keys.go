@@ -10,6 +10,24 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 )
 
+// ResetAdminPassword stores a new administrator's password in a project that no
+// process serves. given is as in config.SetAdminPassword.
+//
+// It returns ErrInUse while a process serves the project.
+func ResetAdminPassword(cfg config.Config, password string) (given bool, err error) {
+	dir, err := openDataDir(cfg.DataDir)
+	if err != nil {
+		return false, err
+	}
+	defer dir.Close()
+	given, err = config.SetAdminPassword(cfg, password)
+	if err != nil {
+		return given, dataDirError(cfg.DataDir, err)
+	}
+	dir.passwordShown() // the former one never was, and is of no use any more
+	return given, nil
+}
+
 // RotateSigningKey makes a new signing key for access tokens in a project that
 // no process serves. It starts the database if we run it, and stops it again.
 // revoke is as in credentials.Service.Rotate.

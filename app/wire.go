@@ -54,6 +54,7 @@ func (b base) logOf(component string) zerolog.Logger {
 // product is the composed product, ready to serve.
 type product struct {
 	server     *server.Server
+	auth       rest.Authenticator
 	components []component
 	mail       email.Delivery // at the start
 	log        zerolog.Logger
@@ -91,7 +92,7 @@ func build(ctx context.Context, in parts) (*product, error) {
 		return nil, err
 	}
 	components := s.components()
-	return &product{server: newServer(b, s.auth, components), components: components, mail: mail, log: in.log}, nil
+	return &product{server: newServer(b, s.auth, components), auth: s.auth, components: components, mail: mail, log: in.log}, nil
 }
 
 func newServer(b base, auth rest.Authenticator, components []component) *server.Server {

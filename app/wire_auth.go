@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
+	"github.com/insforge/insforge-go/app/config"
 	"github.com/insforge/insforge-go/primitives/auth"
 	"github.com/insforge/insforge-go/primitives/auth/credentials"
 	"github.com/insforge/insforge-go/primitives/auth/federated"
@@ -43,7 +45,7 @@ func wireAuth(b base, mail *email.Service) (*auth.Service, error) {
 	return auth.New(auth.Deps{
 		DB: b.db.DB, Vault: b.vault, Audit: b.audit, Events: b.events,
 		JWTSecret:     b.secrets.JWTSecret,
-		AdminUsername: b.secrets.AdminUsername, AdminPassword: b.secrets.AdminPassword,
+		AdminUsername: b.secrets.AdminUsername, AdminPassword: adminPassword(b),
 		Mail: mail, MailboxOn: func(ctx context.Context) (bool, error) {
 			where, err := mail.Delivery(ctx)
 			return where == email.ToMailbox, err
@@ -51,6 +53,21 @@ func wireAuth(b base, mail *email.Service) (*auth.Service, error) {
 		BaseURL: b.config.Server.BaseURL, AllowPrivateProviders: b.config.OAuth.AllowPrivateHosts,
 		Log: b.logOf("auth"), Now: time.Now,
 	})
+}
+
+// adminPassword returns a function that reads the administrator's password from
+// the secrets file, where another process may have set a new one. While the file
+// cannot be read, the last one counts.
+func adminPassword(b base) func() string {
+	var last atomic.Pointer[string]
+	last.Store(&b.secrets.AdminPassword)
+	return func() string {
+		stored, err := config.AdminPassword(b.config)
+		if err == nil && stored != "" {
+			last.Store(&stored)
+		}
+		return *last.Load()
+	}
 }
 
 // seedAuth stores what a project has from its first start on: its keys, and

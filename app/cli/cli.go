@@ -120,7 +120,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return codedError{fmt.Errorf("%s (see %s --help)", flagProblem(err), c.CommandPath()), exitUsage}
 	})
-	root.AddCommand(newServe(), newREST(), newStatus(), newDoctor(), newKeys(), newDB(), newGen(), newVersion())
+	root.AddCommand(newServe(), newREST(), newStatus(), newDoctor(), newKeys(), newAdmin(), newDB(), newGen(), newVersion())
 	usageArgs(root)
 	return root
 }

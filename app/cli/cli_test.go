@@ -3,10 +3,12 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,6 +95,7 @@ func TestScripts(t *testing.T) {
 			"stopped":      stopped,
 			"signal":       sendSignal,
 			"hold":         hold,
+			"signin":       signin,
 			"backend":      startBackend,
 			"asked":        asked,
 		},
@@ -228,6 +231,22 @@ func hold(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Defer(func() { f.Close() })
 	ts.Check(syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
+}
+
+// signin STATUS PASSWORD signs in as the administrator of the project that ready
+// found, and compares the status of the answer.
+func signin(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: signin status password")
+	}
+	body, err := json.Marshal(map[string]string{"username": "admin", "password": args[1]})
+	ts.Check(err)
+	w, err := http.Post(ts.Getenv("URL")+"/api/auth/admin/sessions", "application/json", bytes.NewReader(body))
+	ts.Check(err)
+	defer w.Body.Close()
+	if got := strconv.Itoa(w.StatusCode); got != args[0] {
+		ts.Fatalf("got status %s, want %s", got, args[0])
+	}
 }
 
 func await(ts *testscript.TestScript, what string, check func() error) {

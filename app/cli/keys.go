@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"time"
@@ -23,13 +24,15 @@ func newKeys() *cobra.Command {
 	return newGroup("keys", "Show and rotate the project's keys", "", newKeysShow(), newKeysRotate())
 }
 
-// shownKeys are what a client or an agent needs. Passwords and signing keys
-// stay in the file.
+// shownKeys are what a client or an agent needs. Signing keys stay in the file,
+// and so does the password unless it is asked for.
 type shownKeys struct {
 	URL           string `json:"url"`
 	APIKey        string `json:"apiKey"`
 	AnonKey       string `json:"anonKey"`
 	AdminUsername string `json:"adminUsername"`
+	// AdminPassword is set when it was asked for.
+	AdminPassword string `json:"adminPassword,omitempty"`
 	SecretsFile   string `json:"secretsFile"`
 	// Source is "project" for keys that the running project named, "settings"
 	// for those that it was configured with.
@@ -47,7 +50,8 @@ func newKeysShow() *cobra.Command {
 		Use:   "show",
 		Short: "Print the API key and the anon key",
 		Long: "Prints the API key (full access: keep it on servers), the anon key (for browsers\n" +
-			"and apps), the administrator's name and the path of the other secrets.\n\n" +
+			"and apps), the administrator's name and the path of the other secrets. With\n" +
+			"--password it prints the administrator's password, too.\n\n" +
 			"The keys in force are in the project's database, so a running project is asked for\n" +
 			"them. For a stopped one the configured keys are printed, with a note on standard\n" +
 			"error.\n\n" +
@@ -55,6 +59,7 @@ func newKeysShow() *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	dataDir := dataDirFlag(c)
+	password := c.Flags().Bool("password", false, "print the administrator's password, too")
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(dataDir)
@@ -75,14 +80,30 @@ func newKeysShow() *cobra.Command {
 		} else if err := k.ask(c.Context(), p); err != nil {
 			return err
 		}
+		if *password {
+			k.AdminPassword = s.AdminPassword
+			if p != nil { // whatever the environment of this command says
+				if k.AdminPassword, err = config.AdminPassword(cfg); err != nil {
+					return err
+				}
+			}
+		}
 		if *asJSON {
 			return printJSON(c.OutOrStdout(), k)
 		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "URL       %s\nAPI key   %s\nAnon key  %s\nAdmin     %s\nSecrets   %s\n",
-			k.URL, k.APIKey, k.AnonKey, k.AdminUsername, k.SecretsFile)
-		return err
+		return k.print(c.OutOrStdout())
 	}
 	return c
+}
+
+// print is for people.
+func (k shownKeys) print(w io.Writer) error {
+	text := fmt.Sprintf("URL       %s\nAPI key   %s\nAnon key  %s\nAdmin     %s\n", k.URL, k.APIKey, k.AnonKey, k.AdminUsername)
+	if k.AdminPassword != "" {
+		text += "Password  " + k.AdminPassword + "\n"
+	}
+	_, err := fmt.Fprintf(w, "%sSecrets   %s\n", text, k.SecretsFile)
+	return err
 }
 
 // ask replaces the keys by those that the running project names.

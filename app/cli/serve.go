@@ -76,10 +76,24 @@ func printBanner(w io.Writer, b app.Banner, dataDir *settingFlag) {
 	for _, url := range b.Network {
 		line("Network", "%s", url)
 	}
-	if b.AdminPassword != "" {
-		line("Sign in", "%s  %s   (shown this once)", b.AdminUsername, b.AdminPassword)
-	} else {
-		line("Sign in", "%s", b.AdminUsername)
+	switch {
+	case b.AdminPassword != "":
+		line("Sign in", "%s  %s   (later: %s)", b.AdminUsername, b.AdminPassword, command("keys show --password"))
+	case b.AdminPasswordGiven:
+		line("Sign in", "%s   (password: ROOT_ADMIN_PASSWORD)", b.AdminUsername)
+	default:
+		line("Sign in", "%s   (password: %s)", b.AdminUsername, command("keys show --password"))
+	}
+	for _, key := range []struct {
+		label, setting, prefix string
+		is                     app.GivenKey
+	}{{"API key", "ACCESS_API_KEY", "ik_", b.APIKey}, {"Anon key", "ACCESS_ANON_KEY", "anon_", b.AnonKey}} {
+		switch key.is {
+		case app.GivenKeyInForce:
+			line(key.label, "that of %s, beginning with %s   (%s)", key.setting, key.prefix, command("keys show"))
+		case app.GivenKeyIgnored:
+			line(key.label, "the project's own, not that of %s, which counts only at the first start   (%s)", key.setting, command("keys show"))
+		}
 	}
 	line("Secrets", "%s   (%s)", b.SecretsPath, command("keys show"))
 	if b.PostgresPort != 0 {

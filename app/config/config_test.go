@@ -66,13 +66,13 @@ func TestEveryVariableIsRead(t *testing.T) {
 		{"POSTGRES_HOST=::1", func(c config.Config) any { return c.Postgres.DSN() }, "postgres://postgres:@[::1]:5432/insforge"},
 		{"POSTGRES_PORT=6432", func(c config.Config) any { return c.Postgres.Port }, 6432},
 		{"POSTGRES_DB=shop", func(c config.Config) any { return c.Postgres.Database }, "shop"},
-		{"POSTGRES_PASSWORD=p/w@d", func(c config.Config) any { return c.Postgres.Password }, "p/w@d"},
-		{"JWT_SECRET=j", func(c config.Config) any { return c.Given.JWTSecret }, "j"},
-		{"ENCRYPTION_KEY=e", func(c config.Config) any { return c.Given.EncryptionKey }, "e"},
+		{"POSTGRES_PASSWORD=p/w@ d:%41", func(c config.Config) any { return c.Postgres.Password }, "p/w@ d:%41"},
+		{"JWT_SECRET=0123456789abcdef0123456789abcdef", func(c config.Config) any { return c.Given.JWTSecret }, "0123456789abcdef0123456789abcdef"},
+		{"ENCRYPTION_KEY=fedcba9876543210fedcba9876543210", func(c config.Config) any { return c.Given.EncryptionKey }, "fedcba9876543210fedcba9876543210"},
 		{"ROOT_ADMIN_USERNAME=root", func(c config.Config) any { return c.Given.AdminUsername }, "root"},
-		{"ROOT_ADMIN_PASSWORD=pw", func(c config.Config) any { return c.Given.AdminPassword }, "pw"},
+		{"ROOT_ADMIN_PASSWORD=pässword", func(c config.Config) any { return c.Given.AdminPassword }, "pässword"},
 		{"ADMIN_EMAIL=a@b.co", func(c config.Config) any { return c.Given.AdminUsername }, "a@b.co"},
-		{"ADMIN_PASSWORD=pw2", func(c config.Config) any { return c.Given.AdminPassword }, "pw2"},
+		{"ADMIN_PASSWORD=password2", func(c config.Config) any { return c.Given.AdminPassword }, "password2"},
 		{"ACCESS_API_KEY= abc ", func(c config.Config) any { return c.Given.APIKey }, "ik_abc"},
 		{"ACCESS_API_KEY=ik_abc", func(c config.Config) any { return c.Given.APIKey }, "ik_abc"},
 		{"ACCESS_ANON_KEY=abc", func(c config.Config) any { return c.Given.AnonKey }, "anon_abc"},
@@ -103,9 +103,9 @@ func TestABlankVariableCountsAsUnset(t *testing.T) {
 
 func TestTheNewAdministratorNamesWinOverTheLegacyOnes(t *testing.T) {
 	t.Parallel()
-	c := mustLoad(t, "ROOT_ADMIN_USERNAME=new", "ADMIN_EMAIL=old", "ROOT_ADMIN_PASSWORD=newpw", "ADMIN_PASSWORD=oldpw")
-	if c.Given.AdminUsername != "new" || c.Given.AdminPassword != "newpw" {
-		t.Errorf("got %q and %q, want new and newpw", c.Given.AdminUsername, c.Given.AdminPassword)
+	c := mustLoad(t, "ROOT_ADMIN_USERNAME=new", "ADMIN_EMAIL=old", "ROOT_ADMIN_PASSWORD=new password", "ADMIN_PASSWORD=old password")
+	if c.Given.AdminUsername != "new" || c.Given.AdminPassword != "new password" {
+		t.Errorf("got %q and %q, want new and new password", c.Given.AdminUsername, c.Given.AdminPassword)
 	}
 }
 
@@ -129,6 +129,13 @@ func TestWhatCannotWorkIsRefusedWithTheVariableToChange(t *testing.T) {
 		{"an owner name for the product's own Postgres", "POSTGRES_USER=me", "POSTGRES_USER"},
 		{"an API key that is only its prefix", "ACCESS_API_KEY=ik_", "ACCESS_API_KEY"},
 		{"an anon key that is only its prefix", "ACCESS_ANON_KEY=anon_", "ACCESS_ANON_KEY"},
+		{"a signing secret that can be guessed", "JWT_SECRET=0123456789abcdef0123456789abcde", "JWT_SECRET has 31 bytes; use at least 32, such as the output of openssl rand -hex 32, or unset it"},
+		{"an encryption key that can be guessed", "ENCRYPTION_KEY=short", "ENCRYPTION_KEY has 5 bytes; use at least 32"},
+		{"an administrator's password that can be guessed", "ROOT_ADMIN_PASSWORD=pässwör", "ROOT_ADMIN_PASSWORD has 7 characters; use at least 8"},
+		{"a password of the product's own Postgres that can be guessed", "POSTGRES_PASSWORD=secret", "POSTGRES_PASSWORD has 6 characters; use at least 8"},
+		{"an API key that no header can carry", "ACCESS_API_KEY=my key", "ACCESS_API_KEY has a space"},
+		{"an anon key that no header can carry", "ACCESS_ANON_KEY=schlüssel", "ACCESS_ANON_KEY has a space or another character"},
+		{"an administrator's name that cannot sign in", "ROOT_ADMIN_USERNAME=" + long[:101], "ROOT_ADMIN_USERNAME has 101 characters; use at most 100"},
 		{"an administrator's name that is too long", "ROOT_ADMIN_USERNAME=" + long, "ROOT_ADMIN_USERNAME"},
 		{"an administrator's password that is too long", "ROOT_ADMIN_PASSWORD=" + long, "ROOT_ADMIN_PASSWORD"},
 		{"the published administrator's password", "ROOT_ADMIN_PASSWORD=change-this-password", "ROOT_ADMIN_PASSWORD"},

@@ -4,10 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
-// maxCredentialLength bounds the administrator's name and password.
-const maxCredentialLength = 4096
+// The bounds of secrets. A name of more than maxAdminName characters could not
+// sign in.
+const (
+	minKeyBytes      = 32
+	minPassword      = 8
+	maxAdminName     = 100
+	maxAdminPassword = 4096
+)
 
 const (
 	apiKeyPrefix  = "ik_"
@@ -65,18 +72,69 @@ func (g *Given) Validate() error {
 	g.APIKey = withPrefix(strings.TrimSpace(g.APIKey), apiKeyPrefix)
 	g.AnonKey = withPrefix(strings.TrimSpace(g.AnonKey), anonKeyPrefix)
 	var wrong []error
-	for _, s := range g.settings() {
-		if s.Secret && published[strings.TrimSpace(*s.kept)] {
-			wrong = append(wrong, placeholderError(s.Name))
+	for _, s := range []struct {
+		name, text string
+		check      func(name, text string) error
+	}{
+		{"JWT_SECRET", g.JWTSecret, checkKey},
+		{"ENCRYPTION_KEY", g.EncryptionKey, checkKey},
+		{"ROOT_ADMIN_PASSWORD", g.AdminPassword, CheckAdminPassword},
+		{"ACCESS_API_KEY", g.APIKey, checkAccessKey},
+		{"ACCESS_ANON_KEY", g.AnonKey, checkAccessKey},
+	} {
+		switch {
+		case s.text == "":
+		case published[strings.TrimSpace(s.text)]:
+			wrong = append(wrong, placeholderError(s.name))
+		default:
+			wrong = append(wrong, s.check(s.name, s.text))
 		}
 	}
-	if g.APIKey == apiKeyPrefix || g.AnonKey == anonKeyPrefix {
-		wrong = append(wrong, errors.New("ACCESS_API_KEY and ACCESS_ANON_KEY need a value after their prefix"))
-	}
-	if len(g.AdminUsername) > maxCredentialLength || len(g.AdminPassword) > maxCredentialLength {
-		wrong = append(wrong, fmt.Errorf("ROOT_ADMIN_USERNAME and ROOT_ADMIN_PASSWORD may have at most %d characters", maxCredentialLength))
+	if n := utf8.RuneCountInString(g.AdminUsername); n > maxAdminName {
+		wrong = append(wrong, fmt.Errorf("ROOT_ADMIN_USERNAME has %d characters; use at most %d", n, maxAdminName))
 	}
 	return errors.Join(wrong...)
+}
+
+// checkKey refuses a key that could be guessed.
+func checkKey(name, key string) error {
+	if len(key) >= minKeyBytes {
+		return nil
+	}
+	return fmt.Errorf("%s has %d bytes; use at least %d, such as the output of openssl rand -hex 32, "+
+		"or unset it to have a random one generated", name, len(key), minKeyBytes)
+}
+
+// checkAccessKey refuses a key that is only its prefix, or that no header can
+// carry.
+func checkAccessKey(name, key string) error {
+	if key == apiKeyPrefix || key == anonKeyPrefix {
+		return fmt.Errorf("%s needs a value after its prefix", name)
+	}
+	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("%s has a space or another character that cannot be sent in a header; use letters and digits", name)
+	}
+	return nil
+}
+
+// CheckAdminPassword returns an error unless password is one that the
+// administrator may have. name is what to call it.
+func CheckAdminPassword(name, password string) error {
+	if err := checkPassword(name, password); err != nil {
+		return err
+	}
+	if utf8.RuneCountInString(password) > maxAdminPassword {
+		return fmt.Errorf("%s has more than %d characters; use a shorter one", name, maxAdminPassword)
+	}
+	return nil
+}
+
+// checkPassword refuses a password that could be guessed.
+func checkPassword(name, password string) error {
+	if n := utf8.RuneCountInString(password); n < minPassword {
+		return fmt.Errorf("%s has %d characters; use at least %d, or leave it out to have a random one generated", name, n, minPassword)
+	}
+	return nil
 }
 
 func withPrefix(key, prefix string) string {

@@ -45,8 +45,11 @@ func (p *Postgres) Validate() error {
 		wrong = append(wrong, errors.New("POSTGRES_USER has no effect on the product's own Postgres, whose owner is postgres; "+
 			"unset it or name a server with POSTGRES_HOST"))
 	}
-	if p.Password == "postgres" {
+	switch {
+	case p.Password == "postgres":
 		wrong = append(wrong, placeholderError("POSTGRES_PASSWORD"))
+	case p.Password != "":
+		wrong = append(wrong, checkPassword("POSTGRES_PASSWORD", p.Password))
 	}
 	return errors.Join(wrong...)
 }

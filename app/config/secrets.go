@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -10,18 +11,24 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // SecretsFile is the name of the secrets file in the data directory.
 const SecretsFile = "secrets.json"
 
 // Secrets are the keys of one project. Those that the environment gives are
-// used but not stored.
+// used but not stored, apart from the administrator's name and password: the
+// last ones stay when the environment no longer gives any.
 type Secrets struct {
-	JWTSecret        string `json:"jwtSecret,omitempty"`
-	EncryptionKey    string `json:"encryptionKey,omitempty"`
-	AdminUsername    string `json:"adminUsername,omitempty"`
-	AdminPassword    string `json:"adminPassword,omitempty"`
+	JWTSecret     string `json:"jwtSecret,omitempty"`
+	EncryptionKey string `json:"encryptionKey,omitempty"`
+	AdminUsername string `json:"adminUsername,omitempty"`
+	AdminPassword string `json:"adminPassword,omitempty"`
+	// AdminPasswordGiven is set when the environment of the last start gave the
+	// password, and will give it again.
+	AdminPasswordGiven bool `json:"adminPasswordGiven,omitempty"`
+
 	APIKey           string `json:"apiKey,omitempty"`
 	AnonKey          string `json:"anonKey,omitempty"`
 	PostgresPassword string `json:"postgresPassword,omitempty"`
@@ -69,15 +76,15 @@ func EnsureSecrets(c Config) (LoadedSecrets, error) {
 		return LoadedSecrets{}, fmt.Errorf("%s has no encryption key, because ENCRYPTION_KEY gave one when it was made; "+
 			"set ENCRYPTION_KEY to the same value again: a new key could not read the stored secrets", path)
 	}
+	stored.AdminUsername = cmp.Or(given.AdminUsername, stored.AdminUsername, "admin")
+	stored.AdminPassword = cmp.Or(given.AdminPassword, stored.AdminPassword)
+	stored.AdminPasswordGiven = given.AdminPassword != ""
 	fill(&stored.JWTSecret, given.JWTSecret, "", 32)
 	fill(&stored.EncryptionKey, given.EncryptionKey, "", 32)
 	loaded.NewAdminPassword = fill(&stored.AdminPassword, given.AdminPassword, "", 12)
 	fill(&stored.APIKey, given.APIKey, apiKeyPrefix, 32)
 	fill(&stored.AnonKey, given.AnonKey, anonKeyPrefix, 32)
 	fill(&stored.PostgresPassword, given.PostgresPassword, "", 24)
-	if stored.AdminUsername == "" && given.AdminUsername == "" {
-		stored.AdminUsername = "admin"
-	}
 	if stored != before || err != nil {
 		if err := writeSecrets(path, stored); err != nil {
 			return LoadedSecrets{}, err
@@ -87,6 +94,33 @@ func EnsureSecrets(c Config) (LoadedSecrets, error) {
 	}
 	loaded.Secrets = overlay(stored, c)
 	return loaded, nil
+}
+
+// AdminPassword returns the stored administrator's password: the one in force
+// while a process serves the project.
+func AdminPassword(c Config) (string, error) {
+	stored, err := readSecrets(filepath.Join(c.DataDir, SecretsFile), c)
+	return stored.AdminPassword, err
+}
+
+// NewPassword returns a random password.
+func NewPassword() string {
+	var password string
+	fill(&password, "", "", 12)
+	return password
+}
+
+// SetAdminPassword stores another administrator's password, which a process
+// that serves the project accepts from then on. given reports whether the next
+// start will be given the former one again by its environment.
+func SetAdminPassword(c Config, password string) (given bool, err error) {
+	path := filepath.Join(c.DataDir, SecretsFile)
+	stored, err := readSecrets(path, c)
+	if err != nil {
+		return false, err
+	}
+	stored.AdminPassword = password
+	return stored.AdminPasswordGiven, writeSecrets(path, stored)
 }
 
 // fill generates *stored when neither it nor given has a value, and reports
@@ -172,6 +206,9 @@ func writeDurably(path string, content []byte) error {
 	}
 	defer os.Remove(f.Name()) // fails once renamed, which is fine
 	defer f.Close()
+	if err := keepOwner(f, path); err != nil {
+		return err
+	}
 	if _, err := f.Write(content); err != nil {
 		return err
 	}
@@ -190,6 +227,20 @@ func writeDurably(path string, content []byte) error {
 	}
 	defer dir.Close()
 	return dir.Sync()
+}
+
+// keepOwner gives f to the owner of path, if there is one: root may replace the
+// file of a project that another user serves.
+func keepOwner(f *os.File, path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || os.Geteuid() != 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	return f.Chown(int(owner.Uid), int(owner.Gid))
 }
 
 // Values returns all secrets, for redaction.

@@ -176,7 +176,7 @@ func TestWhatTheEnvironmentGivesIsUsedButNotStored(t *testing.T) {
 	got := ensure(t, c)
 	want := config.Secrets{
 		JWTSecret: "given-jwt", EncryptionKey: "given-enc", AdminUsername: "given-name",
-		AdminPassword: "given-pw", APIKey: "ik_given", AnonKey: "anon_given", PostgresPassword: "given-pg",
+		AdminPassword: "given-pw", AdminPasswordGiven: true, APIKey: "ik_given", AnonKey: "anon_given", PostgresPassword: "given-pg",
 	}
 	if diff := cmp.Diff(want, got.Secrets); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -184,11 +184,47 @@ func TestWhatTheEnvironmentGivesIsUsedButNotStored(t *testing.T) {
 	if got.NewAdminPassword {
 		t.Error("a given password is reported as new")
 	}
-	if text := read(t, got.Path); strings.Contains(text, "given") {
-		t.Errorf("the file holds what the environment gave: %s", text)
+	text := read(t, got.Path)
+	for _, secret := range []string{"given-jwt", "given-enc", "ik_given", "anon_given", "given-pg"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the file holds what the environment gave: %s", text)
+		}
 	}
 	if again := ensure(t, c); again.Secrets != want {
 		t.Errorf("the next start got %+v, want the same", again.Secrets)
+	}
+}
+
+func TestTheLastAdministratorStays(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	generated := ensure(t, in(dir))
+	c := in(dir)
+	c.Given.AdminUsername, c.Given.AdminPassword = "given-name", "given-pw"
+	ensure(t, c)
+	want := config.Secrets{AdminUsername: "given-name", AdminPassword: "given-pw"}
+	check := func(got config.Secrets) {
+		t.Helper()
+		if got.AdminUsername != want.AdminUsername || got.AdminPassword != want.AdminPassword || got.AdminPasswordGiven {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	check(ensure(t, in(dir)).Secrets) // not the generated password
+	if given, err := config.SetAdminPassword(c, "another one"); err != nil || given {
+		t.Errorf("got %v, %v, want a password that no environment gives", given, err)
+	}
+	want.AdminPassword = "another one"
+	if got, err := config.AdminPassword(c); err != nil || got != want.AdminPassword {
+		t.Errorf("got %q, %v, want %q", got, err, want.AdminPassword)
+	}
+	again := ensure(t, in(dir))
+	check(again.Secrets)
+	if again.NewAdminPassword || again.JWTSecret != generated.JWTSecret {
+		t.Errorf("got %+v, want the other secrets unchanged", again)
+	}
+	ensure(t, c)
+	if given, err := config.SetAdminPassword(c, "a third one"); err != nil || !given {
+		t.Errorf("got %v, %v, want to know that the environment gives a password", given, err)
 	}
 }
 

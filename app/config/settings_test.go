@@ -135,7 +135,7 @@ func TestNoSecretOfTheEnvironmentIsLogged(t *testing.T) {
 	secrets := []string{"the-password"}
 	for _, s := range config.Settings() {
 		if s.Secret && s.Name != "DATABASE_URL" {
-			value := strings.ToLower(s.Name)
+			value := strings.ToLower(s.Name) + "-of-thirty-two-bytes-and-more"
 			environ, secrets = append(environ, s.Name+"="+value), append(secrets, value)
 		}
 	}

@@ -36,9 +36,11 @@ type Deps struct {
 	Events *events.Bus
 	// JWTSecret signs refresh tokens and checks tokens of third parties.
 	JWTSecret string
-	// AdminUsername and AdminPassword are the administrator's sign-in.
-	AdminUsername, AdminPassword string
-	Now                          func() time.Time // time.Now outside tests
+	// AdminUsername is the administrator's name, and AdminPassword returns the
+	// password in force, which may change at any time but is never empty.
+	AdminUsername string
+	AdminPassword func() string
+	Now           func() time.Time // time.Now outside tests
 	// Mail sends what users must read; nil when nothing can.
 	Mail mailed.Mailer
 	// MailboxOn reports whether mails are kept in the development mailbox

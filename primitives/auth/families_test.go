@@ -361,8 +361,15 @@ func TestAdministratorsSeeAndEndTheirOwn(t *testing.T) {
 func TestAdminSessionEndsWhenThePasswordChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	password := adminPassword
+	w.restart(func(d *auth.Deps) { d.AdminPassword = func() string { return password } })
 	admin := w.signInAdmin()
-	w.restart(func(d *auth.Deps) { d.AdminPassword = "another one" })
+	password = "another one"
+	signIn := func(password string) answer {
+		return w.do("POST", "/api/auth/admin/sessions", map[string]any{"username": adminUsername, "password": password})
+	}
+	signIn(adminPassword).refused(401, fault.AuthUnauthorized, "Invalid credentials")
+	signIn(password).ok()
 	a := w.do("POST", "/api/auth/admin/refresh", nil, admin.adminCookie(), admin.header()).refused(401, fault.AuthUnauthorized, "")
 	wantCleared(t, a.cookie(adminCookie), "/api/auth/admin")
 }

@@ -25,7 +25,7 @@ func newService(t *testing.T, vault auth.Vault, now func() time.Time) *auth.Serv
 	t.Helper()
 	s, err := auth.New(auth.Deps{
 		DB: &pg.DB{}, Vault: vault, Events: &events.Bus{}, JWTSecret: jwtSecret,
-		AdminUsername: adminUsername, AdminPassword: adminPassword, Now: now,
+		AdminUsername: adminUsername, AdminPassword: func() string { return adminPassword }, Now: now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -206,7 +206,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	t.Parallel()
 	good := auth.Deps{
 		DB: &pg.DB{}, Vault: newVault(nil), Events: &events.Bus{}, JWTSecret: "s",
-		AdminUsername: "a", AdminPassword: "p", Now: time.Now,
+		AdminUsername: "a", AdminPassword: func() string { return "p" }, Now: time.Now,
 	}
 	for name, change := range map[string]func(*auth.Deps){
 		"no database":       func(d *auth.Deps) { d.DB = nil },
@@ -215,7 +215,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"no clock":          func(d *auth.Deps) { d.Now = nil },
 		"no JWT secret":     func(d *auth.Deps) { d.JWTSecret = "" },
 		"no admin name":     func(d *auth.Deps) { d.AdminUsername = "  " },
-		"no admin password": func(d *auth.Deps) { d.AdminPassword = "" },
+		"no admin password": func(d *auth.Deps) { d.AdminPassword = func() string { return "" } },
 	} {
 		d := good
 		change(&d)

@@ -222,7 +222,7 @@ func inBackground(f func(context.Context) error) (stop func()) {
 func (w *world) deps() auth.Deps {
 	return auth.Deps{
 		DB: w.db, Vault: w.vault, Audit: audit.NewRecorder(pgtest.AuditToken), Events: w.bus,
-		JWTSecret: jwtSecret, AdminUsername: adminUsername, AdminPassword: adminPassword, Now: w.clock.Now,
+		JWTSecret: jwtSecret, AdminUsername: adminUsername, AdminPassword: func() string { return adminPassword }, Now: w.clock.Now,
 		Mail: w.mail, BaseURL: baseURL, PasswordCost: bcrypt.MinCost,
 	}
 }

@@ -29,6 +29,11 @@ type administrator struct {
 	credential []byte
 }
 
+// administrator returns the one that may sign in now.
+func (s *Service) administrator() administrator {
+	return newAdministrator(s.adminUsername, s.adminPassword(), s.jwtSecret)
+}
+
 func newAdministrator(username, password, jwtSecret string) administrator {
 	a := administrator{
 		label:    adminLabel + username,
@@ -53,12 +58,13 @@ func (a administrator) is(username, password string) bool {
 // signInAdmin starts an administrator's session, or returns 401
 // AUTH_UNAUTHORIZED.
 func (s *Service) signInAdmin(ctx context.Context, by Client, username, password string) (Grant, error) {
-	if len([]rune(password)) > maxAdminPassword || !s.admin.is(strings.TrimSpace(username), password) {
+	admin := s.administrator()
+	if len([]rune(password)) > maxAdminPassword || !admin.is(strings.TrimSpace(username), password) {
 		return Grant{}, guard.Unauthorized("Invalid credentials").Next("Check the administrator's name and password.")
 	}
-	t := tokens.NewSession(s.admin.label, tokens.ForAdmin)
+	t := tokens.NewSession(admin.label, tokens.ForAdmin)
 	err := s.db.AsProject(ctx, func(tx pg.Tx) error {
-		return insertAdminSession(ctx, tx, t, s.admin.credential, by, s.now())
+		return insertAdminSession(ctx, tx, t, admin.credential, by, s.now())
 	})
 	if err != nil {
 		return Grant{}, err

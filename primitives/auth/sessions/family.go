@@ -114,7 +114,7 @@ func (s *Service) exchange(ctx context.Context, tx pg.Tx, t tokens.Session, by C
 	}
 	now := s.now()
 	decision := f.judge(t, now, s.started)
-	if t.Audience == tokens.ForAdmin && subtle.ConstantTimeCompare(f.credential, s.admin.credential) != 1 {
+	if t.Audience == tokens.ForAdmin && subtle.ConstantTimeCompare(f.credential, s.administrator().credential) != 1 {
 		decision = ended
 	}
 	switch decision {

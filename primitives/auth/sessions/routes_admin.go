@@ -23,7 +23,7 @@ type adminAnswer struct {
 func (s *Service) handOutAdmin(c rest.Context, g Grant) error {
 	adminJar.set(c, g.refresh, s.now())
 	return c.JSON(http.StatusOK, adminAnswer{
-		Admin:       adminInfo{Subject: s.admin.label},
+		Admin:       adminInfo{Subject: adminLabel + s.adminUsername},
 		AccessToken: g.access,
 		CSRFToken:   g.csrf,
 	})

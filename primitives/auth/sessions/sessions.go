@@ -32,9 +32,11 @@ type Deps struct {
 	// JWTSecret is mixed into the digest of what an administrator signed in
 	// with.
 	JWTSecret string
-	// AdminUsername and AdminPassword are the administrator's sign-in.
-	AdminUsername, AdminPassword string
-	Now                          func() time.Time // time.Now outside tests
+	// AdminUsername is the administrator's name, and AdminPassword returns the
+	// password in force, which may change at any time but is never empty.
+	AdminUsername string
+	AdminPassword func() string
+	Now           func() time.Time // time.Now outside tests
 	// Log gets what goes wrong in the background; the zero Logger drops it.
 	Log zerolog.Logger
 }
@@ -46,7 +48,10 @@ type Service struct {
 	accounts    *accounts.Service
 	throttle    *guard.Throttle
 	audit       audit.Recorder
-	admin       administrator
+	// The administrator's sign-in, and the key of digests of it.
+	adminUsername string
+	adminPassword func() string
+	jwtSecret     string
 	// adminFailures bounds the guessing of the administrator's password.
 	adminFailures *rest.Limiter
 	now           func() time.Time
@@ -64,7 +69,7 @@ func New(d Deps) (*Service, error) {
 	switch {
 	case d.DB == nil || d.Credentials == nil || d.Accounts == nil || d.Throttle == nil || d.Now == nil:
 		return nil, errors.New("auth: a dependency is missing")
-	case username == "" || d.AdminPassword == "":
+	case username == "" || d.AdminPassword == nil || d.AdminPassword() == "":
 		return nil, errors.New("auth: the administrator has no name or no password; set ROOT_ADMIN_USERNAME and ROOT_ADMIN_PASSWORD")
 	}
 	return &Service{
@@ -73,7 +78,10 @@ func New(d Deps) (*Service, error) {
 		accounts:    d.Accounts,
 		throttle:    d.Throttle,
 		audit:       d.Audit,
-		admin:       newAdministrator(username, d.AdminPassword, d.JWTSecret),
+
+		adminUsername: username,
+		adminPassword: d.AdminPassword,
+		jwtSecret:     d.JWTSecret,
 		adminFailures: rest.NewLimiter(rest.Limit{
 			Window:     15 * time.Minute,
 			Max:        10,
