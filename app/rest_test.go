@@ -38,7 +38,7 @@ var restSetup = []string{
 	`INSERT INTO api.films VALUES (1, 'one'), (2, 'two')`,
 	`GRANT SELECT ON api.films TO web_anon`, `GRANT ALL ON api.films TO person`,
 	`CREATE FUNCTION api.setting(name text) RETURNS text LANGUAGE sql STABLE AS 'SELECT current_setting(name, true)'`,
-	`CREATE FUNCTION api.nap() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 1 FROM (SELECT pg_sleep(1)) s'`,
+	`CREATE FUNCTION api.nap() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 1 FROM (SELECT pg_advisory_xact_lock(1)) s'`,
 }
 
 // restURI is the address of an external database for PGRST_DB_URI.
@@ -270,6 +270,9 @@ func TestRESTStandsInForPostgREST(t *testing.T) {
 	p.wants(t, "/films?select=id&id=eq.2", "", 200, `[{"id":2}]`)
 
 	// A stop lets the request in progress end.
+	conn := s.login(t, s.DSN("postgres", adminPassword, "postgres"))
+	defer conn.Close(t.Context())
+	query[any](t, conn, `SELECT pg_advisory_lock(1)`)
 	slow := make(chan string, 1)
 	go func() {
 		resp, err := http.Post("http://"+p.address+"/rpc/nap", "application/json", strings.NewReader("{}"))
@@ -281,14 +284,15 @@ func TestRESTStandsInForPostgREST(t *testing.T) {
 		body, _ := io.ReadAll(resp.Body)
 		slow <- string(body)
 	}()
-	conn := s.login(t, s.DSN("postgres", adminPassword, "postgres"))
 	apptest.Eventually(t, patience, "the slow request runs", func() error {
-		if query[int](t, conn, `SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'PgSleep'`) == 0 {
+		if !query[bool](t, conn, `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)`) {
 			return errors.New("not yet")
 		}
 		return nil
 	})
 	p.signal(t, syscall.SIGTERM)
+	awaitClosed(t, p.address)
+	query[bool](t, conn, `SELECT pg_advisory_unlock(1)`)
 	if got := <-slow; got != "1" {
 		t.Errorf("the request in progress got %q, want 1", got)
 	}

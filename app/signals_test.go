@@ -71,8 +71,13 @@ func (p *process) awaitClosedPort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	awaitClosed(t, "127.0.0.1:"+u.Port())
+}
+
+func awaitClosed(t *testing.T, address string) {
+	t.Helper()
 	apptest.Eventually(t, patience, "new connections are refused", func() error {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+u.Port())
+		conn, err := net.Dial("tcp", address)
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			return nil
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/insforge/insforge-go/web"
 )
 
-const browserTimeout = 3 * time.Minute
+const browserTimeout = 5 * time.Minute
 
 // TestDashboard drives the embedded dashboard in Chromium, with the script
 // beside its source. DASHBOARD_SCREENSHOTS names a folder for screenshots.

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/insforge/insforge-go/app"
+	"github.com/insforge/insforge-go/app/apptest"
 	"github.com/insforge/insforge-go/app/cli"
 	"github.com/insforge/insforge-go/app/config"
 	"github.com/insforge/insforge-go/embed/bundle"
@@ -36,7 +37,10 @@ const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) {
 	testscript.Main(inScratch{m}, map[string]func(){
-		"insforge": func() { os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr)) },
+		"insforge": func() {
+			endWithParent()
+			os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr))
+		},
 	})
 }
 
@@ -268,10 +272,9 @@ func freeport(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: freeport name")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := apptest.FreePort()
 	ts.Check(err)
-	ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
-	ts.Check(l.Close())
+	ts.Setenv(args[0], strconv.Itoa(port))
 }
 
 // takeport NAME listens on a port until the end of the script and sets a

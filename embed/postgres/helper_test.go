@@ -79,7 +79,7 @@ func start(t *testing.T, o postgres.Options) *postgres.Server {
 
 func stop(t *testing.T, s *postgres.Server) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if err := s.Stop(ctx); err != nil {
 		t.Errorf("stop: %v", err)
@@ -147,10 +147,10 @@ func snapshot(t *testing.T, dir string) string {
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !condition() {
 		if time.Now().After(deadline) {
-			t.Fatalf("still not true after a minute: %s", what)
+			t.Fatalf("still not true after two minutes: %s", what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

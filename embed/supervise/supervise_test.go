@@ -103,7 +103,7 @@ func start(t *testing.T, spec supervise.Spec) *supervise.Process {
 
 func stop(t *testing.T, p *supervise.Process) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if err := p.Stop(ctx); err != nil {
 		t.Errorf("stop: %v", err)
@@ -112,10 +112,10 @@ func stop(t *testing.T, p *supervise.Process) {
 
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !condition() {
 		if time.Now().After(deadline) {
-			t.Fatalf("still not true after a minute: %s", what)
+			t.Fatalf("still not true after two minutes: %s", what)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

@@ -90,7 +90,7 @@ async function api(key, method, path, body) {
     method,
     headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(15_000),
+    signal: AbortSignal.timeout(60_000),
   })
   assert.ok(response.ok, `${method} ${path}: ${response.status} ${await response.text()}`)
 }
@@ -98,6 +98,7 @@ async function api(key, method, path, body) {
 const browser = await chromium
   .launch({
     executablePath: await findChromium(),
+    timeout: 120_000,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   })
   .catch((/** @type {unknown} */ error) => stop(`Chromium does not start: ${error}`))
@@ -110,7 +111,7 @@ try {
   const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, colorScheme: 'light' })
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: baseUrl })
   page = await context.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(60_000)
   watch(page)
   await story(page)
   console.log('passed')

@@ -32,6 +32,7 @@ await admin('POST', '/api/auth/oauth/custom/configs', {
 })
 
 const browser = await chromium.launch({
+  timeout: 120_000,
   executablePath: env.CHROMIUM_PATH ?? execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim(),
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 })
@@ -72,6 +73,7 @@ async function person() {
   const context = await browser.newContext()
   await context.route((url) => url.hostname !== '127.0.0.1', (route) => route.abort()) // the provider's fonts
   const tab = await context.newPage()
+  tab.setDefaultTimeout(60_000)
   const complaints = []
   tab.on('pageerror', (error) => {
     complaints.push(String(error))
