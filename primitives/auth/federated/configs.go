@@ -12,8 +12,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
-// configs are the providers that the project is registered at. All their SQL
-// runs as the owner, since nobody else may read which secrets they use.
+// configs are the providers that the project is registered with. Their tables
+// belong to the owner alone.
 type configs struct {
 	db    *pg.DB
 	vault Vault
@@ -45,11 +45,10 @@ func errConfigExists(provider string) *fault.Error {
 // errBadConfig is 400 AUTH_OAUTH_CONFIG_ERROR.
 func errBadConfig(message string) *fault.Error {
 	return fault.New(http.StatusBadRequest, fault.AuthOAuthConfigError, message).
-		Next("Enter the client id and the client secret that the provider gave out.")
+		Next("Enter the client id and the client secret that the provider issued.")
 }
 
-// list returns the configurations of built-in providers, without
-// secrets.
+// list returns the configurations of built-in providers, without secrets.
 func (s *configs) list(ctx context.Context) (all []builtInConfig, err error) {
 	err = s.db.AsOwner(ctx, func(tx pg.Tx) error {
 		all, err = selectConfigs(ctx, tx)
@@ -61,8 +60,8 @@ func (s *configs) list(ctx context.Context) (all []builtInConfig, err error) {
 	return all, err
 }
 
-// secrecy says whether a configuration is read with its secret, which writes
-// down that it was used.
+// secrecy says whether a configuration is read with its secret. That records the
+// use of the secret.
 type secrecy bool
 
 const (
@@ -83,8 +82,7 @@ func (s *configs) find(ctx context.Context, provider oauth.Name, secret secrecy)
 	return c, err
 }
 
-// changes are the members that a configuration is made of; nil ones stay
-// as they are.
+// changes are the members of a configuration to set; nil ones stay as they are.
 type changes struct {
 	clientID, clientSecret, redirectURI *string
 	scopes, nativeClientIDs             []string
@@ -112,7 +110,7 @@ func (in changes) fields() []string {
 	return names
 }
 
-// check refuses what this server has no use for.
+// check refuses what this server does not support.
 func (in changes) check(provider oauth.Name) error {
 	if in.useSharedKey != nil && *in.useSharedKey {
 		return errBadConfig("Shared keys are not available on this server")
@@ -155,7 +153,7 @@ func (s *configs) create(ctx context.Context, provider oauth.Name, in changes) (
 	return c, err
 }
 
-// orExists is the answer when a configuration was looked for and not missed.
+// orExists returns err, or 409 AUTH_OAUTH_CONFIG_ALREADY_EXISTS for nil.
 func orExists(err error, provider string) error {
 	if err != nil {
 		return err
@@ -240,8 +238,8 @@ func (s *configs) apply(ctx context.Context, tx pg.Tx, c *builtInConfig, in chan
 	return err
 }
 
-// remove deletes a configuration and its secret. It returns 404
-// AUTH_OAUTH_CONFIG_NOT_FOUND. Who signed in that way stays a user.
+// remove deletes a configuration and its secret. Users who signed in with the
+// provider stay. It returns 404 AUTH_OAUTH_CONFIG_NOT_FOUND.
 func (s *configs) remove(ctx context.Context, provider oauth.Name) error {
 	return s.db.AsOwner(ctx, func(tx pg.Tx) error {
 		c, err := selectConfig(ctx, tx, provider)
@@ -265,9 +263,9 @@ func (s *configs) remove(ctx context.Context, provider oauth.Name) error {
 // Seed is a built-in provider that the environment configures.
 type Seed struct{ Provider, ClientID, ClientSecret string }
 
-// Seed configures the providers that are not configured yet. Seeds
-// without id or secret are left out. It returns an error for the name of no
-// built-in provider and for a secret that cannot be the provider's.
+// Seed configures the providers that are not configured yet. It skips seeds
+// without id or secret. It returns an error for a name that no built-in provider
+// has, and for a secret that the provider cannot have issued.
 func (s *Service) Seed(ctx context.Context, seeds []Seed) error {
 	for _, seed := range seeds {
 		provider := oauth.Name(seed.Provider)

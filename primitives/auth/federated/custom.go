@@ -11,8 +11,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
-// customs returns the configurations of custom providers, without
-// secrets.
+// customs returns the configurations of custom providers, without secrets.
 func (s *configs) customs(ctx context.Context) (all []customConfig, err error) {
 	err = s.db.AsOwner(ctx, func(tx pg.Tx) error {
 		all, err = selectCustoms(ctx, tx)
@@ -24,8 +23,7 @@ func (s *configs) customs(ctx context.Context) (all []customConfig, err error) {
 	return all, err
 }
 
-// findCustom returns a configuration, or 404
-// AUTH_OAUTH_CONFIG_NOT_FOUND.
+// findCustom returns a configuration, or 404 AUTH_OAUTH_CONFIG_NOT_FOUND.
 func (s *configs) findCustom(ctx context.Context, key oauth.Name, secret secrecy) (c customConfig, err error) {
 	err = s.db.AsOwner(ctx, func(tx pg.Tx) error {
 		if c, err = selectCustom(ctx, tx, key); err != nil || secret == withoutSecret {
@@ -38,8 +36,8 @@ func (s *configs) findCustom(ctx context.Context, key oauth.Name, secret secrecy
 	return c, err
 }
 
-// customChanges are the members that a custom configuration is made of;
-// nil ones stay as they are.
+// customChanges are the members of a custom configuration to set; nil ones stay
+// as they are.
 type customChanges struct{ name, discoveryEndpoint, clientID, clientSecret *string }
 
 func (in customChanges) fields() []string {
@@ -58,7 +56,7 @@ func (in customChanges) fields() []string {
 }
 
 // checkDiscoveryEndpoint returns 400 INVALID_INPUT for an address that this
-// server does not call.
+// server must not call.
 func (s *configs) checkDiscoveryEndpoint(address *string) error {
 	if address == nil {
 		return nil
@@ -70,8 +68,8 @@ func (s *configs) checkDiscoveryEndpoint(address *string) error {
 	return nil
 }
 
-// createCustom stores the configuration of a custom provider. All members
-// of in are set. It returns 400 INVALID_INPUT, 409
+// createCustom stores the configuration of a custom provider. All members of in
+// are set. It returns 400 INVALID_INPUT, 409
 // AUTH_OAUTH_CONFIG_ALREADY_EXISTS and 409 SECRET_ALREADY_EXISTS.
 func (s *configs) createCustom(ctx context.Context, key oauth.Name, in customChanges) (c customConfig, err error) {
 	if err := s.checkDiscoveryEndpoint(in.discoveryEndpoint); err != nil {
@@ -103,7 +101,7 @@ func (s *configs) createCustom(ctx context.Context, key oauth.Name, in customCha
 	return c, err
 }
 
-// updateCustomConfig changes a configuration. It returns 404
+// updateCustom changes a configuration. It returns 404
 // AUTH_OAUTH_CONFIG_NOT_FOUND and 400 INVALID_INPUT.
 func (s *configs) updateCustom(ctx context.Context, key oauth.Name, in customChanges) (c customConfig, err error) {
 	err = s.db.AsOwner(ctx, func(tx pg.Tx) error {
@@ -141,7 +139,7 @@ func (s *configs) updateCustom(ctx context.Context, key oauth.Name, in customCha
 	return c, err
 }
 
-// deleteCustomConfig removes a configuration and its secret. It returns 404
+// deleteCustom deletes a configuration and its secret. It returns 404
 // AUTH_OAUTH_CONFIG_NOT_FOUND.
 func (s *configs) deleteCustom(ctx context.Context, key oauth.Name) error {
 	return s.db.AsOwner(ctx, func(tx pg.Tx) error {

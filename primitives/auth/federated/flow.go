@@ -34,7 +34,7 @@ type startInput struct {
 // It returns 400 INVALID_INPUT for a redirect that is not allowed, 501
 // AUTH_UNSUPPORTED_PROVIDER, 404 AUTH_OAUTH_CONFIG_NOT_FOUND for a custom
 // provider that is not configured, and 500 AUTH_OAUTH_CONFIG_ERROR for a
-// built-in one, or for one that cannot be asked.
+// built-in one that is not, or for a provider that cannot be reached.
 func (s *Service) start(ctx context.Context, via providerRef, in startInput) (string, error) {
 	if !via.custom {
 		if _, ok := s.configs.providers[via.name]; !ok {
@@ -62,8 +62,8 @@ func (s *Service) start(ctx context.Context, via providerRef, in startInput) (st
 	return address, nil
 }
 
-// checkRedirect returns 400 INVALID_INPUT unless the project sends
-// browsers to target.
+// checkRedirect returns 400 INVALID_INPUT unless the project allows browsers to
+// be sent to target.
 func (s *Service) checkRedirect(ctx context.Context, target string) error {
 	if u, err := url.Parse(target); err != nil || u.User != nil || len(target) > redirect.MaxBytes || rest.URL(target) != "" {
 		return fault.Invalid("redirect_uri: Invalid url").Next("Send the address of a page of the application.")
@@ -79,21 +79,21 @@ func (s *Service) checkRedirect(ctx context.Context, target string) error {
 	return nil
 }
 
-// comeback is what a provider sent the browser back with.
-type comeback struct {
+// callbackInput is what a provider sent the browser back with.
+type callbackInput struct {
 	state    string
 	callback oauth.Callback
-	// refusal is the provider's error code, if it refused.
+	// refusal is the provider's error code; empty unless it refused.
 	refusal string
 }
 
 // finish returns the address of the application to send the browser to,
 // with a code or an error.
 //
-// It returns 400 INVALID_INPUT for a state that is not one of this provider's,
-// expired or used before, and for a redirect that is allowed no longer: then
-// nobody has asked to be sent anywhere.
-func (s *Service) finish(ctx context.Context, via providerRef, in comeback) (string, error) {
+// It returns 400 INVALID_INPUT for a state that was issued for another provider,
+// has expired or was used before, and for a redirect that is no longer allowed:
+// then there is no page of the application to report to.
+func (s *Service) finish(ctx context.Context, via providerRef, in callbackInput) (string, error) {
 	st, attempt, err := s.states.open(in.state, s.now())
 	if err != nil || st.via() != via {
 		return "", errBadState()
@@ -111,7 +111,7 @@ func (s *Service) finish(ctx context.Context, via providerRef, in comeback) (str
 		if expected {
 			level = zerolog.InfoLevel
 		}
-		s.log.WithLevel(level).Err(err).Str("provider", string(via.name)).Msg("auth: a sign-in at a provider failed")
+		s.log.WithLevel(level).Err(err).Str("provider", string(via.name)).Msg("auth: a sign-in with a provider failed")
 		return redirect.WithParams(st.RedirectURI, "error", reason)
 	}
 	return redirect.WithParams(st.RedirectURI, "insforge_code", code)
@@ -123,7 +123,7 @@ func errBadState() *fault.Error {
 
 // codeFor asks the provider who signed in, finds or creates the user, and
 // returns a code for the application.
-func (s *Service) codeFor(ctx context.Context, via providerRef, st state, a oauth.Attempt, in comeback) (string, error) {
+func (s *Service) codeFor(ctx context.Context, via providerRef, st state, a oauth.Attempt, in callbackInput) (string, error) {
 	if in.refusal != "" {
 		return "", refusalOf(in.refusal)
 	}
@@ -144,7 +144,7 @@ func (s *Service) codeFor(ctx context.Context, via providerRef, st state, a oaut
 	return s.sessions.IssueCode(ctx, user.ID, st.Challenge)
 }
 
-// refusalOf is the error for a provider's code. RFC 6749 §4.1.2.1.
+// refusalOf returns the error for a provider's error code. RFC 6749 §4.1.2.1.
 func refusalOf(code string) *fault.Error {
 	if code == "access_denied" || code == "user_cancelled_authorize" || code == "user_cancelled_login" {
 		return fault.New(http.StatusForbidden, fault.Forbidden, "Access was denied")
@@ -153,8 +153,8 @@ func refusalOf(code string) *fault.Error {
 		Because(errors.New("the provider answered with an error"))
 }
 
-// publicReason is what the application is told: refusals of ours, which are
-// expected, as they are, anything else in general.
+// publicReason returns what the application may know of a failure: our own
+// refusals, which are expected, in full, and anything else in general.
 func publicReason(err error) (reason string, expected bool) {
 	var f *fault.Error
 	if errors.As(err, &f) && f.Status < http.StatusInternalServerError {
@@ -163,7 +163,8 @@ func publicReason(err error) (reason string, expected bool) {
 	return "Authentication failed", false
 }
 
-// spendState returns 400 INVALID_INPUT for a state that came back before.
+// spendState uses a state up, or returns 400 INVALID_INPUT when it was used
+// before.
 func (s *Service) spendState(ctx context.Context, st state) error {
 	digest := sha256.Sum256(st.ID)
 	return s.db.AsOwner(ctx, func(tx pg.Tx) error {

@@ -19,7 +19,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// maxNonce bounds the nonce of a phone.
+// maxNonce bounds the nonce of an application.
 const maxNonce = 255
 
 // handleIDToken serves "POST /api/auth/id-token".
@@ -56,12 +56,12 @@ func (s *Service) handleIDToken(c rest.Context) error {
 	return c.JSON(http.StatusOK, s.sessions.HandOut(c, user, g))
 }
 
-// signInWithGoogle returns the user of an ID token that Google gave to the
-// project's own client.
+// signInWithGoogle returns the user of an ID token that Google issued to the
+// project's client.
 //
-// It returns 400 INVALID_INPUT for a token that is not good or tells no
-// address, 502 UPSTREAM_FAILURE while Google cannot be asked for its keys, and
-// what signInWith returns.
+// It returns 400 INVALID_INPUT for a token that is invalid or has no address,
+// 502 UPSTREAM_FAILURE when Google's keys cannot be fetched, and what signInWith
+// returns.
 func (s *Service) signInWithGoogle(ctx context.Context, token string) (accounts.User, error) {
 	bad := func(err error) error {
 		return fault.Invalid("Invalid Google ID token").
@@ -80,13 +80,13 @@ func (s *Service) signInWithGoogle(ctx context.Context, token string) (accounts.
 		return accounts.User{}, err
 	}
 	if claims.Email == "" {
-		return accounts.User{}, bad(errors.New("the token tells no address"))
+		return accounts.User{}, bad(errors.New("the token has no address"))
 	}
 	return s.signInWith(ctx, oauth.Google, claims.Account())
 }
 
-// idTokenClaims verifies a token of a provider; bad makes the answer to one
-// that is not good.
+// idTokenClaims verifies a token of a provider; bad makes the answer to an
+// invalid one.
 func (s *Service) idTokenClaims(ctx context.Context, name oauth.Name, token string, want oauth.Expected, bad func(error) error) (oauth.Claims, error) {
 	claims, err := s.configs.party.IDToken(ctx, s.configs.providers[name], token, want)
 	if errors.Is(err, oauth.ErrUnavailable) {
@@ -99,8 +99,8 @@ func (s *Service) idTokenClaims(ctx context.Context, name oauth.Name, token stri
 	return claims, nil
 }
 
-// appleSignIn is what an application of Apple's systems sends. nonce is the
-// one that it drew; the token holds its digest.
+// appleSignIn is what an application on an Apple device sends. nonce is the one
+// that it generated; the token holds its digest.
 type appleSignIn struct{ token, nonce, name string }
 
 func appleSignInOf(f *rest.Fields) appleSignIn {
@@ -120,13 +120,12 @@ func appleSignInOf(f *rest.Fields) appleSignIn {
 	return in
 }
 
-// signInWithApple returns the user of an ID token that Apple gave to one of
-// the project's applications.
+// signInWithApple returns the user of an ID token that Apple issued to one of the
+// project's applications.
 //
-// It returns 401 AUTH_UNAUTHORIZED for a token that is not good, 400
-// INVALID_INPUT for a new account whose address Apple does not vouch for, 502
-// UPSTREAM_FAILURE while Apple cannot be asked for its keys, and what
-// signInWith returns.
+// It returns 401 AUTH_UNAUTHORIZED for an invalid token, 400 INVALID_INPUT for a
+// new user whose address Apple does not vouch for, 502 UPSTREAM_FAILURE when
+// Apple's keys cannot be fetched, and what signInWith returns.
 func (s *Service) signInWithApple(ctx context.Context, in appleSignIn) (accounts.User, error) {
 	bad := func(err error) error {
 		return guard.Unauthorized("Invalid Apple ID token").

@@ -15,27 +15,27 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// linkAttempts is how often a sign-in is tried that others get in the way of.
+// linkAttempts is how often a sign-in is tried when another one interferes.
 const linkAttempts = 5
 
-// errOvertaken means that somebody else stored the user or the account while
-// we were about to.
+// errOvertaken means that another sign-in stored the user or the link first.
 var errOvertaken = errors.New("overtaken by another sign-in")
 
-// signInWith returns the user who signs in with an account of a provider: the
+// signInWith returns the user who signs in with an account at a provider: the
 // one who did so before, else the one whose address the provider vouches for,
 // else a new one.
 //
 // The server that this one replaces linked by address alone and took every
-// address for verified, so whoever could write an address into a profile
-// somewhere had the account of its owner. Here the provider must have verified
-// it, made-up addresses link nothing, and an account that nobody has verified
-// is handed over without the ways in that others may have put there.
+// address as verified, so writing an address into a profile somewhere was enough
+// to take over the account of its owner. Here the provider must have verified
+// the address, placeholder addresses link nothing, and a user whose address
+// nobody has verified is handed over without the ways to sign in that others may
+// have added.
 //
-// It returns 403 AUTH_SIGNUP_DISABLED, 409 AUTH_EMAIL_EXISTS when an address
-// is taken that the provider does not vouch for, 403 FORBIDDEN when the
-// project wants verified addresses and this one is not, and 400 INVALID_INPUT
-// for a new account without an address.
+// It returns 403 AUTH_SIGNUP_DISABLED, 409 AUTH_EMAIL_EXISTS when an address is
+// taken and the provider does not vouch for it, 403 FORBIDDEN when the project
+// requires a verified address and this one is not, and 400 INVALID_INPUT for a
+// new user without an address.
 func (s *Service) signInWith(ctx context.Context, provider oauth.Name, a oauth.Account) (user accounts.User, err error) {
 	for range linkAttempts {
 		err = s.db.AsProject(ctx, func(tx pg.Tx) error {
@@ -68,7 +68,8 @@ func (s *Service) findOrCreate(ctx context.Context, tx pg.Tx, provider oauth.Nam
 	return accounts.Find(ctx, tx, h.ID)
 }
 
-// holderOf returns the user of an account, linked or created if need be.
+// holderOf returns the user of an account at a provider, which it links or
+// creates if necessary.
 func (s *Service) holderOf(ctx context.Context, tx pg.Tx, provider oauth.Name, a oauth.Account, settings accounts.Settings) (accounts.Holder, error) {
 	h, ok, err := accounts.LockByLink(ctx, tx, string(provider), a.ID)
 	if err != nil {
@@ -88,8 +89,8 @@ func (s *Service) holderOf(ctx context.Context, tx pg.Tx, provider oauth.Name, a
 	return s.link(ctx, tx, provider, a, h)
 }
 
-// meetAgain refreshes what is known of an account. Its user becomes verified
-// when the provider vouches for the very address of the user.
+// meetAgain refreshes what is stored of a linked account. Its user becomes
+// verified when the provider vouches for exactly the user's address.
 func (s *Service) meetAgain(ctx context.Context, tx pg.Tx, provider oauth.Name, a oauth.Account, h accounts.Holder) (accounts.Holder, error) {
 	l, err := linkTo(provider, a)
 	if err != nil {
@@ -106,8 +107,9 @@ func (s *Service) meetAgain(ctx context.Context, tx pg.Tx, provider oauth.Name, 
 }
 
 // link adds an account to the user whose address the provider vouches for. A
-// user who never proved to own it may be somebody who registered it first, to
-// share the account later: password, other accounts and sessions go.
+// user who never proved to own the address may have registered it first in order
+// to share the account later: ClaimAddress removes the password, the other
+// accounts and the sessions.
 func (s *Service) link(ctx context.Context, tx pg.Tx, provider oauth.Name, a oauth.Account, h accounts.Holder) (accounts.Holder, error) {
 	if !a.EmailVerified {
 		return accounts.Holder{}, fault.New(http.StatusConflict, fault.AuthEmailExists,
@@ -133,8 +135,8 @@ func attach(ctx context.Context, tx pg.Tx, provider oauth.Name, a oauth.Account,
 	return err
 }
 
-// create stores a new user. One at a made-up address counts as verified: there
-// is nothing to verify, and no mail to be had.
+// create stores a new user. A placeholder address counts as verified: there is
+// nothing to verify, and it receives no mail.
 func (s *Service) create(ctx context.Context, tx pg.Tx, provider oauth.Name, a oauth.Account, settings accounts.Settings) (accounts.Holder, error) {
 	if settings.DisableSignup {
 		return accounts.Holder{}, accounts.ErrSignupDisabled()
@@ -144,7 +146,7 @@ func (s *Service) create(ctx context.Context, tx pg.Tx, provider oauth.Name, a o
 		addresses, verified = a.Placeholders, true
 	}
 	if len(addresses) == 0 {
-		return accounts.Holder{}, fault.Invalid("The provider tells no usable e-mail address").
+		return accounts.Holder{}, fault.Invalid("The provider returned no usable e-mail address").
 			Next("Let the provider share the address, and verify it there.")
 	}
 	profile := map[string]string{"name": accountName(a, addresses[0]), "avatar_url": a.AvatarURL}
@@ -158,21 +160,21 @@ func (s *Service) create(ctx context.Context, tx pg.Tx, provider oauth.Name, a o
 		}
 	}
 	if a.Email == "" {
-		return accounts.Holder{}, fault.New(http.StatusConflict, fault.AuthEmailExists, "The addresses that could stand for this account are taken").
+		return accounts.Holder{}, fault.New(http.StatusConflict, fault.AuthEmailExists, "The placeholder addresses for this account are taken").
 			Next("Let the provider share an e-mail address.")
 	}
 	return accounts.Holder{}, errOvertaken
 }
 
-// accountName is the name that a new user starts with: the one at the
-// provider, or else what stands in front of the @.
+// accountName is the name that a new user starts with: the one at the provider,
+// or else the part of the address before the @.
 func accountName(a oauth.Account, address string) string {
 	local, _, _ := strings.Cut(address, "@")
 	return cmp.Or(a.Name, local)
 }
 
-// linkTo is what is stored of an account at a provider. The provider's tokens
-// are not: nothing needs them once the account is known.
+// linkTo returns what is stored of an account at a provider. The provider's
+// tokens are not: nothing needs them once the account is known.
 func linkTo(provider oauth.Name, a oauth.Account) (accounts.Link, error) {
 	data, err := json.Marshal(map[string]any{
 		"id": a.ID, "email": a.Email, "email_verified": a.EmailVerified,

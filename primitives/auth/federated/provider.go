@@ -39,15 +39,15 @@ func (s *configs) customProvider(ctx context.Context, key oauth.Name, r oauth.Re
 	p, err := s.party.Discover(ctx, key, c.Name, c.DiscoveryEndpoint)
 	if err != nil {
 		return p, r, errConfig("Sign-in with " + c.Name + " is not available").
-			Next("Check the discovery endpoint of the provider; the log tells what is wrong.").Because(err)
+			Next("Check the discovery endpoint of the provider; the log says what is wrong.").Because(err)
 	}
 	r.ClientID, r.ClientSecret = c.ClientID, c.ClientSecret
 	return p, r, nil
 }
 
 // callbackURL is the address that a provider sends browsers back to. It comes
-// from the configuration alone: a request's Host header says what its sender
-// wants.
+// from the configuration only: the Host header of a request says whatever its
+// sender wants.
 func (s *configs) callbackURL(via providerRef) string {
 	return s.baseURL + "/api/auth" + via.path() + "/callback"
 }

@@ -55,8 +55,8 @@ const maxCustomKey = 64
 
 var customKey = regexp.MustCompile(`^[a-z0-9_-]+$`)
 
-// customVia returns the custom provider that a path names, or 400
-// INVALID_INPUT for what can be no key.
+// customVia returns the custom provider that a path names, or 400 INVALID_INPUT
+// for an impossible key.
 func customVia(c rest.Context) (providerRef, error) {
 	key := rest.Param(c, "key")
 	if complaint := customKeyRule(key); complaint != "" {
@@ -65,8 +65,8 @@ func customVia(c rest.Context) (providerRef, error) {
 	return providerRef{name: oauth.Name(key), custom: true}, nil
 }
 
-// customKeyRule wants a key that can be in a path and is no other way to sign
-// in: accounts are stored under it.
+// customKeyRule wants a key that fits into a path and does not name another way
+// to sign in: links are stored under it.
 func customKeyRule(key string) string {
 	switch {
 	case len(key) > maxCustomKey || !customKey.MatchString(key):
@@ -82,7 +82,8 @@ const (
 	maxFurtherBytes  = 1024
 )
 
-// codeChallengeForm is that of a verifier and of its challenge. RFC 7636 §4.
+// codeChallengeForm is the form of a code challenge and of its verifier. RFC
+// 7636 §4.
 var codeChallengeForm = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
 
 // handleStart serves "GET /api/auth/oauth/:provider" and "GET
@@ -106,8 +107,8 @@ func (s *Service) handleStart(viaOf func(rest.Context) (providerRef, error)) res
 	}
 }
 
-// startOf reads the parameters of a start. Those that are repeated are texts
-// to nobody and are not passed on.
+// startOf reads the parameters of a start. Repeated ones are ambiguous and are
+// dropped.
 func startOf(query url.Values) (startInput, error) {
 	in := startInput{further: map[string]string{}}
 	for name, values := range query {
@@ -138,14 +139,14 @@ func startOf(query url.Values) (startInput, error) {
 // /api/auth/oauth/custom/:key/callback".
 func (s *Service) handleCallback(viaOf func(rest.Context) (providerRef, error)) rest.Handler {
 	return func(c rest.Context) error {
-		if c.Request().Method == http.MethodHead { // a scanner's, which must not use anything up
+		if c.Request().Method == http.MethodHead { // from a scanner; it must not use anything up
 			return fault.New(http.StatusMethodNotAllowed, fault.InvalidInput, "A sign-in is finished by GET or POST")
 		}
 		via, err := viaOf(c)
 		if err != nil {
 			return err
 		}
-		in, err := returnOf(c)
+		in, err := callbackOf(c)
 		if err != nil {
 			return err
 		}
@@ -160,19 +161,19 @@ func (s *Service) handleCallback(viaOf func(rest.Context) (providerRef, error)) 
 	}
 }
 
-// returnOf reads what the provider sent the browser back with. Parameters that
-// are repeated do not count: who put the second one there?
-func returnOf(c rest.Context) (comeback, error) {
+// callbackOf reads what the provider sent the browser back with. Repeated
+// parameters are dropped, since somebody else may have added the second one.
+func callbackOf(c rest.Context) (callbackInput, error) {
 	values := c.Request().URL.Query()
 	if c.Request().Method == http.MethodPost {
 		media, _, _ := mime.ParseMediaType(c.Request().Header.Get("Content-Type"))
 		err := c.Request().ParseForm()
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			return comeback{}, rest.TooLarge(err)
+			return callbackInput{}, rest.TooLarge(err)
 		}
 		if err != nil || media != "application/x-www-form-urlencoded" {
-			return comeback{}, fault.Invalid("The body is no form").Because(err)
+			return callbackInput{}, fault.Invalid("The body is not a form").Because(err)
 		}
 		values = c.Request().PostForm
 	}
@@ -182,7 +183,7 @@ func returnOf(c rest.Context) (comeback, error) {
 		}
 		return values.Get(name)
 	}
-	in := comeback{
+	in := callbackInput{
 		state:    one("state"),
 		callback: oauth.Callback{Code: one("code"), Issuer: one("iss"), User: one("user")},
 		refusal:  one("error"),

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// stateLifetime is how long somebody may take to sign in at a provider,
-	// an account made there on the way included.
+	// stateLifetime is how long a user may take to sign in at a provider, which
+	// may include creating an account there.
 	stateLifetime = time.Hour
 	stateIDBytes  = 16
 	maxStateBytes = 8 << 10
@@ -41,8 +41,8 @@ func (v providerRef) path() string {
 type state struct {
 	Provider oauth.Name `json:"p"`
 	Custom   bool       `json:"u,omitempty"`
-	// RedirectURI is the page of the application that wants the user back,
-	// Challenge what the code that it gets there is bound to.
+	// RedirectURI is the page of the application to return to; Challenge is what
+	// the code that it gets is bound to.
 	RedirectURI string `json:"r"`
 	Challenge   string `json:"c"`
 	ID          []byte `json:"i"`
@@ -51,10 +51,10 @@ type state struct {
 
 func (st state) via() providerRef { return providerRef{name: st.Provider, custom: st.Custom} }
 
-// stateCodec signs states. What else an attempt needs follows from the id of
-// its state by a key that only the server has, so nothing is stored while
-// somebody signs in elsewhere: whoever starts sign-ins without end fills
-// nothing, and any process on the database finishes what another started.
+// stateCodec signs states. Everything else that an attempt needs is derived from
+// the id of its state with a key that only the server has. So nothing is stored
+// while a user is at the provider: starting sign-ins in bulk fills no table, and
+// any process on the database can finish what another started.
 type stateCodec struct{ key []byte }
 
 func newStateCodec(jwtSecret string) stateCodec {
@@ -70,7 +70,7 @@ func (k stateCodec) mac(purpose string, message []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// begin gives st an id and an expiry and returns the attempt of it.
+// begin gives st an id and an expiry and returns its attempt.
 func (k stateCodec) begin(st state, now time.Time) (oauth.Attempt, error) {
 	st.ID = make([]byte, stateIDBytes)
 	rand.Read(st.ID) // never fails: crypto/rand aborts the process instead
@@ -94,8 +94,8 @@ func (k stateCodec) attempt(st state, text string) oauth.Attempt {
 
 var errState = errors.New("state is not one of ours, or has expired")
 
-// open returns what a state says, and its attempt, when this project signed
-// it and it has not expired.
+// open decodes a state and returns its attempt too, if this project signed the
+// state and it has not expired.
 func (k stateCodec) open(text string, now time.Time) (st state, a oauth.Attempt, err error) {
 	body, signature, ok := strings.Cut(text, ".")
 	if !ok || len(text) > maxStateBytes {

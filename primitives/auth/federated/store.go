@@ -111,8 +111,8 @@ func deleteConfig(ctx context.Context, tx pg.Tx, id string) error {
 	return err
 }
 
-// customConfig is the configuration of a custom provider, as
-// administrators see it.
+// customConfig is the configuration of a custom provider, as administrators see
+// it.
 type customConfig struct {
 	ID                string     `json:"id"`
 	Key               oauth.Name `json:"key"`

@@ -1,6 +1,6 @@
-// Package keys makes the project's API keys and anon keys and checks those
-// that callers present. Only digests are kept for the check, and all of them
-// are compared in constant time.
+// Package keys makes the project's API keys and anon keys, and checks the keys
+// that callers present. It keeps only digests of the valid ones and compares all
+// of them in constant time.
 package keys
 
 import (
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Kind is a kind of key, spelled as its prefix.
+// Kind is a kind of key; its value is the prefix.
 type Kind string
 
 // The kinds of key.
@@ -30,9 +30,8 @@ func (k Kind) Generate() string {
 	return string(k) + hex.EncodeToString(raw)
 }
 
-// Configured returns the key that a setting asks for, trimmed and with the
-// prefix put in front where it is missing; "" when the setting is blank or
-// nothing but the prefix.
+// Configured returns the key in a setting, trimmed and with the prefix added if it
+// is missing; "" when the setting is blank or only the prefix.
 func (k Kind) Configured(setting string) string {
 	secret := strings.TrimPrefix(strings.TrimSpace(setting), string(k))
 	if secret == "" {
@@ -41,8 +40,8 @@ func (k Kind) Configured(setting string) string {
 	return string(k) + secret
 }
 
-// Ring is a set of keys that are good, some of them until a time. The zero
-// value holds none.
+// Ring is a set of valid keys, some of them only until a time. The zero value is
+// empty.
 type Ring struct{ entries []entry }
 
 type entry struct {
@@ -50,13 +49,13 @@ type entry struct {
 	expires time.Time // zero for never
 }
 
-// Add puts a key on the ring; a zero expires means that it stays good. It
-// must not be called while others use the ring.
+// Add puts a key on the ring; a zero expires means that it does not expire. It
+// must not be called while the ring is in use.
 func (r *Ring) Add(key string, expires time.Time) {
 	r.entries = append(r.entries, entry{digest: sha256.Sum256([]byte(key)), expires: expires})
 }
 
-// Has reports whether key is on the ring and good at now.
+// Has reports whether key is on the ring and valid at now.
 func (r *Ring) Has(key string, now time.Time) bool {
 	digest := sha256.Sum256([]byte(key))
 	found := 0

@@ -13,27 +13,28 @@ const (
 	maxURLBytes   = 2048
 )
 
-// Account is who signed in, as the provider tells.
+// Account is who signed in, according to the provider.
 type Account struct {
-	// ID is the person's at the provider; it never changes hands.
+	// ID is the provider's id of the account, which never passes to somebody
+	// else.
 	ID string
-	// Email is in lower case; empty when the provider tells none.
+	// Email is in lower case; empty when the provider returns none.
 	Email string
-	// EmailVerified says that the provider vouches for the address: that it
-	// belongs to this person.
+	// EmailVerified means that the provider vouches for the address belonging to
+	// this user.
 	EmailVerified bool
-	// Placeholders are addresses to use where there is none, the preferred one
-	// first. Nobody receives mail at them. Empty for a provider whose accounts
-	// have an address or are refused.
+	// Placeholders are made-up addresses to use when there is none, the preferred
+	// one first. They receive no mail. Empty for a provider whose accounts
+	// without an address are refused.
 	Placeholders []string
 	// Name and AvatarURL are empty when unknown.
 	Name, AvatarURL string
-	// Username is what the provider calls the person; empty when unknown.
+	// Username is the user's name at the provider; empty when unknown.
 	Username string
 }
 
-// tidy returns the account without what cannot be used: provider's texts end
-// up in the database and in pages.
+// tidy returns the account without unusable values: a provider's texts end up in
+// the database and in pages.
 func (a Account) tidy() Account {
 	a.Email = tidyEmail(a.Email)
 	a.EmailVerified = a.EmailVerified && a.Email != ""
@@ -46,8 +47,8 @@ func (a Account) tidy() Account {
 }
 
 // tidyEmail returns an address in lower case, or "" for one that is not ASCII:
-// some letters outside it have an ASCII letter as their lower case, which
-// would make somebody else's address of it.
+// some letters outside it have an ASCII letter as their lower case, which would
+// turn the address into somebody else's.
 func tidyEmail(email string) string {
 	if len(email) > maxEmailBytes || strings.ContainsFunc(email, func(r rune) bool { return r <= ' ' || r >= utf8.RuneSelf }) {
 		return ""
@@ -80,9 +81,9 @@ func placeholderDomains() map[Name]string {
 	}
 }
 
-// IsPlaceholder reports whether an address in lower case is of a domain that
-// is for made-up addresses. Such an address tells nothing about whose it is:
-// no account may be found by it.
+// IsPlaceholder reports whether an address in lower case is in a domain of
+// made-up addresses. Such an address proves nothing: no account may be found by
+// it.
 func IsPlaceholder(email string) bool {
 	_, domain, _ := strings.Cut(email, "@")
 	for _, made := range placeholderDomains() {
@@ -93,8 +94,8 @@ func IsPlaceholder(email string) bool {
 	return false
 }
 
-// placeholders returns made-up addresses: by a name, which reads well but may
-// pass to somebody else, and by the id, which never does.
+// placeholders returns made-up addresses: one with the name, which reads well but
+// may pass to somebody else, and one with the id, which never does.
 func placeholders(p Name, id, username string) []string {
 	var all []string
 	domain := placeholderDomains()[p]
@@ -104,7 +105,7 @@ func placeholders(p Name, id, username string) []string {
 	return append(all, localPart(id)+"@"+domain)
 }
 
-// localPart returns text as it may stand in front of an @.
+// localPart returns text in a form that may stand before the @ of an address.
 func localPart(text string) string {
 	return strings.Trim(strings.Map(func(r rune) rune {
 		switch {

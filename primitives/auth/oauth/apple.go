@@ -11,8 +11,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// appleSecretLifetime is how long a client secret for Apple is good. One is
-// made for each request; Apple takes up to six months.
+// appleSecretLifetime is how long a client secret for Apple is valid. One is made
+// for each request; Apple accepts up to six months.
 const appleSecretLifetime = 5 * time.Minute
 
 // appleKey is the client secret as it is configured: a key to sign client
@@ -23,11 +23,11 @@ type appleKey struct {
 	PrivateKey string `json:"privateKey"`
 }
 
-// parseAppleKey returns the key, or an error that repeats nothing of it.
+// parseAppleKey returns the key. Its errors do not repeat any part of it.
 func parseAppleKey(text string) (appleKey, *ecdsa.PrivateKey, error) {
 	var k appleKey
 	if json.Unmarshal([]byte(text), &k) != nil || k.TeamID == "" || k.KeyID == "" || k.PrivateKey == "" {
-		return k, nil, errors.New("the client secret is no JSON object with teamId, keyId and privateKey")
+		return k, nil, errors.New("the client secret is not a JSON object with teamId, keyId and privateKey")
 	}
 	block, _ := pem.Decode([]byte(k.PrivateKey))
 	if block == nil {
@@ -39,7 +39,7 @@ func parseAppleKey(text string) (appleKey, *ecdsa.PrivateKey, error) {
 	}
 	private, ok := parsed.(*ecdsa.PrivateKey)
 	if !ok || private.Curve.Params().BitSize != 256 {
-		return k, nil, errors.New("privateKey is no key of the curve P-256")
+		return k, nil, errors.New("privateKey is not a key on the curve P-256")
 	}
 	return k, private, nil
 }
@@ -70,8 +70,8 @@ func appleSecret(rp *RelyingParty, p Provider, r Registration) (string, error) {
 	return signed.CompactSerialize()
 }
 
-// CheckSecret returns an error, which repeats nothing of it, for a client
-// secret that cannot be one of the provider.
+// CheckSecret returns an error for a client secret that the provider cannot have
+// issued. The error does not repeat any part of it.
 func (n Name) CheckSecret(secret string) error {
 	if n != Apple {
 		return nil

@@ -21,13 +21,13 @@ import (
 // again.
 const discoveryMaxAge = 10 * time.Minute
 
-// asymmetric are the signatures that count; with the others, whoever can check
-// one can make one.
+// asymmetric are the accepted signature algorithms; with the others, anybody who
+// can verify a signature can also make one.
 var asymmetric = []string{
 	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
 }
 
-// discovery is what is read of a discovery document. OpenID Connect Discovery
+// discovery holds the members of a discovery document that are used. OpenID Connect Discovery
 // 1.0 §3, RFC 9207 §3.
 type discovery struct {
 	Issuer         string   `json:"issuer"`
@@ -41,11 +41,11 @@ type discovery struct {
 }
 
 // CheckEndpoint returns an error, which may be shown, unless the address of a
-// discovery document may be called, as far as can be told without calling it.
+// discovery document may be called, as far as that shows without calling it.
 func (rp *RelyingParty) CheckEndpoint(address string) error {
 	u, err := url.Parse(address)
 	if err != nil {
-		return errors.New("address is no URL")
+		return errors.New("address is not a URL")
 	}
 	if err := checkURL(u, rp.allowPrivate); err != nil {
 		return err
@@ -60,7 +60,7 @@ func (rp *RelyingParty) CheckEndpoint(address string) error {
 }
 
 // Discover returns the provider that a discovery document describes, with the
-// name and title given. The document is remembered for a while.
+// name and title given. The document is cached for a while.
 //
 // The error is for the log.
 func (rp *RelyingParty) Discover(ctx context.Context, name Name, title, address string) (Provider, error) {
@@ -104,7 +104,7 @@ func (rp *RelyingParty) provider(d discovery) (Provider, error) {
 	for name, address := range needed {
 		u, err := url.Parse(address)
 		if err != nil {
-			return Provider{}, fmt.Errorf("%s is no URL", name)
+			return Provider{}, fmt.Errorf("%s is not a URL", name)
 		}
 		if err := checkURL(u, rp.allowPrivate); err != nil {
 			return Provider{}, fmt.Errorf("%s: %w", name, err)
@@ -122,7 +122,7 @@ func (rp *RelyingParty) provider(d discovery) (Provider, error) {
 	return p, nil
 }
 
-// person is the answer of a userinfo endpoint, also of one that is not quite
+// person is the answer of a userinfo endpoint, including those that are not quite
 // OpenID Connect.
 type person struct {
 	Subject       identifier `json:"sub"`
@@ -136,7 +136,7 @@ type person struct {
 	Avatar        string     `json:"avatar_url"`
 }
 
-// identifier is a string, or a number as some spell ids.
+// identifier is a string, or a number, which some providers use for ids.
 type identifier string
 
 func (i *identifier) UnmarshalJSON(raw []byte) error {
@@ -147,7 +147,7 @@ func (i *identifier) UnmarshalJSON(raw []byte) error {
 	}
 	var number json.Number
 	if err := json.Unmarshal(raw, &number); err != nil {
-		return errors.New("an id is neither text nor a number")
+		return errors.New("an id is neither a string nor a number")
 	}
 	*i = identifier(number)
 	return nil
@@ -179,7 +179,7 @@ func readCustom(ctx context.Context, s session) (Account, error) {
 	if a.ID == "" {
 		a.ID = id
 	}
-	if a.Email == "" { // an address goes with what the same source says about it
+	if a.Email == "" { // an address and its verification must come from the same source
 		a.Email, a.EmailVerified = who.Email, bool(who.EmailVerified)
 	}
 	a.Name = cmp.Or(a.Name, who.Name, a.Username, who.Username)

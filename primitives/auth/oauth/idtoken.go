@@ -14,23 +14,23 @@ import (
 
 const (
 	maxIDTokenBytes = 64 << 10
-	// maxIDBytes bounds a person's id; OpenID Connect Core §2 says 255.
+	// maxIDBytes bounds the id of an account; OpenID Connect Core §2 says 255.
 	maxIDBytes = 255
 )
 
-// Expected is what an ID token must say to count.
+// Expected is what an ID token must say to be accepted.
 type Expected struct {
 	// Audiences are the clients it may be for.
 	Audiences []string
 	// Nonce is its nonce; empty when it needs none.
 	Nonce string
-	// AccessToken was handed out beside it; empty when there was none.
+	// AccessToken was issued with it; empty when there was none.
 	AccessToken string
-	// Party says that it must be for the audience and for nobody else's use.
+	// Party requires that the token is for the audience and no other party.
 	Party bool
 }
 
-// Claims are what a verified ID token says about a person.
+// Claims are what a verified ID token says about the user.
 type Claims struct {
 	Subject       string    `json:"sub"`
 	Email         string    `json:"email"`
@@ -43,7 +43,7 @@ type Claims struct {
 	Audience      audiences `json:"aud"`
 }
 
-// truth is a boolean that some providers spell as a string.
+// truth is a boolean, which some providers write as a string.
 type truth bool
 
 func (t *truth) UnmarshalJSON(raw []byte) error {
@@ -63,11 +63,11 @@ func (a *audiences) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, (*[]string)(a))
 }
 
-// IDToken verifies an ID token of p: signed by a key of the issuer, issued by
-// it, for one of the audiences, in time, with the nonce.
+// IDToken verifies an ID token of p: signed by a key of the issuer, issued by it
+// for one of the audiences, not expired, with the nonce.
 //
 // It returns ErrUnavailable when the issuer's keys could not be fetched; any
-// other error means that the token is not good.
+// other error means that the token is invalid.
 func (rp *RelyingParty) IDToken(ctx context.Context, p Provider, token string, want Expected) (Claims, error) {
 	if p.Issuer == "" || p.JWKS == "" {
 		return Claims{}, fmt.Errorf("%s issues no ID tokens", p.Name)
@@ -109,7 +109,7 @@ func (rp *RelyingParty) IDToken(ctx context.Context, p Provider, token string, w
 	return c, nil
 }
 
-// meet checks whom the token is about and for. OpenID Connect Core §3.1.3.7.
+// meet checks the subject and the audience of the token. OpenID Connect Core §3.1.3.7.
 func (c Claims) meet(want Expected) error {
 	switch {
 	case c.Subject == "" || len(c.Subject) > maxIDBytes:

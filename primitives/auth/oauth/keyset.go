@@ -11,30 +11,30 @@ import (
 )
 
 const (
-	// keysMaxAge is how long the keys of an issuer are used without asking
-	// again, keysMinAge how old they must be for a token of an unknown key to
-	// make us ask: it bounds what a flood of such tokens causes.
+	// keysMaxAge is how long the keys of an issuer are used without fetching them
+	// again; keysMinAge is how old they must be before a token with an unknown
+	// key triggers a fetch, which bounds the effect of a flood of such tokens.
 	keysMaxAge = time.Hour
 	keysMinAge = time.Minute
 	// maxKeys bounds the keys of one issuer that are tried.
 	maxKeys = 100
 )
 
-// keySet checks signatures with the keys that an issuer publishes. It is the
-// key set of one kind of token: algorithms are all it accepts.
+// keySet verifies signatures with the keys that an issuer publishes, accepting
+// only the listed algorithms.
 type keySet struct {
 	keys       *memo[jose.JSONWebKeySet]
 	client     *http.Client
 	address    string
 	algorithms []jose.SignatureAlgorithm
 	now        func() time.Time
-	// unreachable is why the keys are not known, which the library that asks
-	// would turn into text.
+	// unreachable is why the keys are not known. It is kept because the calling
+	// library turns errors into text.
 	unreachable error
 }
 
-// ErrUnavailable tells that a provider could not be asked, so that nothing is
-// said about a token.
+// ErrUnavailable means that a provider could not be reached. It says nothing
+// about the token.
 var ErrUnavailable = errors.New("provider cannot be reached")
 
 // VerifySignature returns the payload of a token in compact form that one of
@@ -67,8 +67,8 @@ func (k *keySet) VerifySignature(ctx context.Context, token string) ([]byte, err
 	return nil, errors.New("no key of the issuer signed the token")
 }
 
-// fits reports whether a key is for signatures of an algorithm. Secrets in a
-// published set are no keys: anybody could sign with them.
+// fits reports whether a key is for signatures with an algorithm. Secrets in a
+// published set do not count: anybody could sign with them.
 func fits(key jose.JSONWebKey, algorithm string) bool {
 	return key.Valid() && key.IsPublic() &&
 		(key.Use == "" || key.Use == "sig") &&

@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	// failurePause is how long a failed fetch is not repeated: others that
-	// want the same get its error.
+	// failurePause is how long a failed fetch is not repeated; callers get its
+	// error in the meantime.
 	failurePause = 5 * time.Second
 	// maxStale is how long a value is used while it cannot be renewed.
 	maxStale = 24 * time.Hour
 )
 
-// memo is a document that is fetched now and then, by one caller at a time.
+// memo is a cached document, fetched by one caller at a time.
 type memo[T any] struct {
 	mu      sync.Mutex
 	value   T
@@ -23,9 +23,9 @@ type memo[T any] struct {
 	failed  time.Time
 }
 
-// get returns the document, fetched anew when it is older than maxAge. While
-// that fails, an older one is used for maxStale. Whoever asks first pays: the
-// fetch goes on when the caller gives up, because others wait for it.
+// get returns the document, and fetches it again when it is older than maxAge.
+// While that fails, the old one is used for maxStale. The fetch continues when
+// the caller that started it gives up, because others may be waiting for it.
 func (m *memo[T]) get(ctx context.Context, now time.Time, maxAge time.Duration, fetch func(context.Context) (T, error)) (T, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

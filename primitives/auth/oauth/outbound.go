@@ -22,20 +22,20 @@ const (
 	// maxAnswerBytes bounds an answer, maxHeaderBytes its headers.
 	maxAnswerBytes = 1 << 20
 	maxHeaderBytes = 64 << 10
-	// maxRedirects bounds those of documents. Calls with credentials follow
-	// none.
+	// maxRedirects bounds the redirects of documents. Calls with credentials
+	// follow none.
 	maxRedirects = 3
 )
 
-// errTooLarge is the end of an answer that goes on.
+// errTooLarge is returned in place of the rest of a large answer.
 var errTooLarge = errors.New("answer is larger than 1 MiB")
 
 // outbound calls providers. calls sends credentials and follows no redirect;
-// documents fetches what anybody may read.
+// documents fetches public documents.
 type outbound struct{ calls, documents *http.Client }
 
-// newOutbound returns the clients for addresses that are fixed, or for those
-// of a configuration, which are guarded: no proxy, no private addresses.
+// newOutbound returns the clients for fixed addresses, or for those from a
+// configuration, which are guarded: no proxy, no private addresses.
 func newOutbound(guarded, allowPrivate bool) outbound {
 	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -49,7 +49,7 @@ func newOutbound(guarded, allowPrivate bool) outbound {
 	}
 	if guarded {
 		transport.DialContext = egress.Guard{AllowPrivate: allowPrivate}.DialContext
-		transport.Proxy = nil // a proxy would dial for us, wherever it likes
+		transport.Proxy = nil // a proxy would dial in our place, past the guard
 	}
 	bounded := limited{transport}
 	return outbound{
@@ -72,7 +72,7 @@ func checkURL(u *url.URL, allowLoopback bool) error {
 	case u.Host == "" || u.Hostname() == "":
 		return errors.New("address has no host")
 	case u.User != nil:
-		return errors.New("address holds a user name")
+		return errors.New("address contains a user name")
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme == "http" && allowLoopback && isLoopback(u.Hostname()):
@@ -97,7 +97,7 @@ func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// cappedBody fails, rather than ends, when there is more than left.
+// cappedBody fails when the body is longer than left, rather than ending early.
 type cappedBody struct {
 	io.ReadCloser
 	left int
@@ -125,7 +125,7 @@ func getJSON(ctx context.Context, c *http.Client, address, token string, into an
 	resp, err := c.Do(r)
 	if err != nil {
 		var failed *url.Error
-		if errors.As(err, &failed) { // it repeats the query, which is not for the log
+		if errors.As(err, &failed) { // it repeats the query, which must not be logged
 			err = failed.Err
 		}
 		return fmt.Errorf("ask %s: %w", r.URL.Host, err)
@@ -139,7 +139,7 @@ func getJSON(ctx context.Context, c *http.Client, address, token string, into an
 		return err
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("%s answered no JSON as expected: %w", r.URL.Host, err)
+		return fmt.Errorf("%s did not answer with the expected JSON: %w", r.URL.Host, err)
 	}
 	return nil
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/recent"
 )
 
-// documentsKept bounds the discovery documents and the key sets that are
-// remembered, each: there are two generations.
+// documentsKept bounds the cached discovery documents, and the cached key sets,
+// in two generations each.
 const documentsKept = 64
 
 // Config is what a RelyingParty needs.
@@ -40,7 +40,7 @@ type RelyingParty struct {
 	now          func() time.Time
 }
 
-// New returns a RelyingParty. It calls nobody.
+// New returns a RelyingParty. It makes no calls.
 func New(c Config) (*RelyingParty, error) {
 	if c.Now == nil {
 		return nil, errors.New("oauth: no clock")
@@ -63,18 +63,18 @@ func (rp *RelyingParty) outbound(p Provider) outbound {
 	return rp.fixed
 }
 
-// Registration is the project's account as a client of a provider.
+// Registration is the project's registration as a client of a provider.
 type Registration struct {
 	ClientID     string
 	ClientSecret string
-	// Scopes are asked for; the defaults of the provider when empty.
+	// Scopes are requested; empty for the defaults of the provider.
 	Scopes []string
 	// CallbackURL is where the provider sends browsers back to.
 	CallbackURL string
 }
 
-// Attempt is one sign-in on its way. All three are unguessable; Verifier is
-// never shown to the browser.
+// Attempt is a sign-in in progress. All three values are unguessable; the browser
+// never sees Verifier.
 type Attempt struct{ State, Nonce, Verifier string }
 
 // Callback is what a provider sent the browser back with.
@@ -82,8 +82,8 @@ type Callback struct {
 	Code string
 	// Issuer is the parameter iss; empty when it was absent. RFC 9207.
 	Issuer string
-	// User is the form field of that name, in which Apple tells the person's
-	// name, the first time only.
+	// User is the form field of that name, in which Apple sends the user's name,
+	// the first time only.
 	User string
 }
 
@@ -95,8 +95,8 @@ var reserved = []string{
 	"code_challenge", "code_challenge_method", "request", "request_uri", "registration", "code", "code_verifier",
 }
 
-// AuthURL returns the address to send a browser to. Of further, what the
-// server does not set itself is passed on.
+// AuthURL returns the address to send a browser to. Parameters in further are
+// passed on unless the server sets them itself.
 func (rp *RelyingParty) AuthURL(p Provider, r Registration, a Attempt, further map[string]string) (string, error) {
 	config, err := rp.config(p, r)
 	if err != nil {
@@ -120,7 +120,7 @@ func (rp *RelyingParty) AuthURL(p Provider, r Registration, a Attempt, further m
 	return config.AuthCodeURL(a.State, options...), nil
 }
 
-// config is the registration in the words of the library, without secret.
+// config is the registration in the form of the library, without the secret.
 func (rp *RelyingParty) config(p Provider, r Registration) (*oauth2.Config, error) {
 	if r.ClientID == "" || r.CallbackURL == "" {
 		return nil, fmt.Errorf("%s: no client id or no callback address", p.Name)
@@ -145,8 +145,8 @@ func (rp *RelyingParty) config(p Provider, r Registration) (*oauth2.Config, erro
 
 // Account exchanges the code of a callback and returns who signed in.
 //
-// The error holds nothing that a provider sent except short codes, and no
-// secret; it is for the log.
+// The error is for the log: it contains nothing that a provider sent except short
+// codes, and no secrets.
 func (rp *RelyingParty) Account(ctx context.Context, p Provider, r Registration, a Attempt, cb Callback) (Account, error) {
 	if err := p.checkIssuer(cb.Issuer); err != nil {
 		return Account{}, err
@@ -186,12 +186,12 @@ func (p Provider) checkIssuer(iss string) error {
 	case iss == "" && p.requiresIssuer:
 		return fmt.Errorf("%s: the callback does not name its issuer", p.Name)
 	case iss != "" && p.Issuer != "" && subtle.ConstantTimeCompare([]byte(iss), []byte(p.Issuer)) == 0:
-		return fmt.Errorf("%s: the callback is of another issuer", p.Name)
+		return fmt.Errorf("%s: the callback is from another issuer", p.Name)
 	}
 	return nil
 }
 
-// exchangeError keeps of a refusal its code only: the answer may hold tokens.
+// exchangeError keeps only the code of a refusal: the answer may contain tokens.
 func exchangeError(err error) error {
 	var refused *oauth2.RetrieveError
 	if !errors.As(err, &refused) {
@@ -225,7 +225,7 @@ type session struct {
 	token *oauth2.Token
 }
 
-// profile fetches a JSON document of the signed-in person.
+// profile fetches a JSON document about the signed-in user.
 func (s session) profile(ctx context.Context, address string, query url.Values, into any) error {
 	if len(query) > 0 {
 		u, err := url.Parse(address)

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Name is the name of a provider in paths and in stored accounts.
+// Name is the name of a provider in paths and in stored links.
 type Name string
 
 // The built-in providers.
@@ -25,13 +25,13 @@ const (
 	Microsoft Name = "microsoft"
 )
 
-// Names returns the built-in providers, also those that nobody can sign in
-// with yet, in the order of the interface.
+// Names returns the built-in providers in the order of the interface, including
+// those that sign-in does not support yet.
 func Names() []Name {
 	return []Name{Google, GitHub, Discord, LinkedIn, Facebook, Instagram, TikTok, Apple, X, Spotify, Microsoft}
 }
 
-// DefaultScopes are what is asked of a built-in provider when its
+// DefaultScopes are the scopes to request from a built-in provider when its
 // configuration names none.
 func (n Name) DefaultScopes() []string {
 	return slices.Clone(map[Name][]string{
@@ -53,38 +53,38 @@ func (n Name) DefaultScopes() []string {
 type Endpoints struct {
 	// Authorize is where browsers go, Token where codes are exchanged.
 	Authorize, Token string
-	// Profile answers who an access token is of; Emails, at GitHub, which
-	// addresses belong to the account.
+	// Profile returns the user of an access token; Emails, at GitHub, the
+	// addresses of the account.
 	Profile, Emails string
 	// Issuer is the iss of ID tokens and JWKS the address of their keys; both
-	// are empty for a provider that is not used by OpenID Connect.
+	// are empty for a provider that is not used with OpenID Connect.
 	Issuer, JWKS string
 }
 
-// Provider describes how people sign in at a provider. It does not change.
+// Provider describes how users sign in at a provider. It is immutable.
 type Provider struct {
 	Name Name
-	// Title is the name as people know it.
+	// Title is the name to show.
 	Title string
 	Endpoints
 
-	// authStyle is how the client proves itself at the token endpoint.
+	// authStyle is how the client authenticates at the token endpoint.
 	authStyle oauth2.AuthStyle
-	// pkce says that the provider takes a code challenge, nonce that its ID
+	// pkce means that the provider accepts a code challenge; nonce that its ID
 	// tokens repeat the nonce.
 	pkce, nonce bool
-	// scopes are asked for when the registration names none; empty for those
-	// of the name.
+	// scopes are requested when the registration names none; empty for the
+	// DefaultScopes of the name.
 	scopes []string
-	// scopeSeparator is between scopes; empty for a space.
+	// scopeSeparator separates scopes; empty for a space.
 	scopeSeparator string
-	// params are further ones of the authorization request.
+	// params are additional parameters of the authorization request.
 	params map[string]string
-	// algorithms are those of its ID tokens; empty for RS256.
+	// algorithms are accepted for its ID tokens; empty for RS256.
 	algorithms []string
-	// requiresIssuer says that callbacks always name the issuer (RFC 9207).
+	// requiresIssuer means that callbacks always name the issuer (RFC 9207).
 	requiresIssuer bool
-	// guarded says that its addresses came from a configuration.
+	// guarded means that its addresses come from a configuration.
 	guarded bool
 	// secret makes the client secret of a request; nil for the configured one.
 	secret func(rp *RelyingParty, p Provider, r Registration) (string, error)
@@ -92,7 +92,7 @@ type Provider struct {
 	read func(ctx context.Context, s session) (Account, error)
 }
 
-// Builtin returns the built-in providers that people can sign in with.
+// Builtin returns the built-in providers that users can sign in with.
 func Builtin() []Provider {
 	return []Provider{
 		{
@@ -129,8 +129,8 @@ func Builtin() []Provider {
 			read: readDiscord,
 		},
 		{
-			// LinkedIn takes neither a challenge from web applications nor a
-			// nonce.
+			// LinkedIn accepts neither a code challenge from web applications nor
+			// a nonce.
 			Name: LinkedIn, Title: "LinkedIn",
 			Endpoints: Endpoints{
 				Authorize: "https://www.linkedin.com/oauth/v2/authorization",

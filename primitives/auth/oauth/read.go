@@ -15,7 +15,7 @@ import (
 func (s session) idToken(ctx context.Context) (Claims, error) {
 	raw, _ := s.token.Extra("id_token").(string)
 	if raw == "" {
-		return Claims{}, errors.New("the answer holds no ID token")
+		return Claims{}, errors.New("the answer contains no ID token")
 	}
 	want := Expected{Audiences: []string{s.r.ClientID}, AccessToken: s.token.AccessToken, Party: true}
 	if s.p.nonce {
@@ -24,7 +24,7 @@ func (s session) idToken(ctx context.Context) (Claims, error) {
 	return s.rp.IDToken(ctx, s.p, raw, want)
 }
 
-// Account returns the person that verified claims are about.
+// Account returns the account that verified claims describe.
 func (c Claims) Account() Account {
 	return Account{
 		ID: c.Subject, Email: c.Email, EmailVerified: bool(c.EmailVerified),
@@ -32,15 +32,15 @@ func (c Claims) Account() Account {
 	}.tidy()
 }
 
-// readIDToken is for providers whose ID token tells everything.
+// readIDToken is for providers whose ID token contains everything.
 func readIDToken(ctx context.Context, s session) (Account, error) {
 	c, err := s.idToken(ctx)
 	return c.Account(), err
 }
 
-// readApple adds the name, which Apple tells by way of the browser and only
-// once. Whoever signs in may change it on the way; the address that stands
-// beside it is not looked at.
+// readApple adds the name, which Apple sends through the browser, and only once.
+// The user can change it on the way, which is harmless; the address next to it
+// is ignored.
 func readApple(ctx context.Context, s session) (Account, error) {
 	c, err := s.idToken(ctx)
 	if err != nil {
@@ -74,8 +74,8 @@ func readGitHub(ctx context.Context, s session) (Account, error) {
 		Primary  bool   `json:"primary"`
 		Verified bool   `json:"verified"`
 	}
-	// The address on the profile is only for show; this list is what GitHub
-	// verified. It is refused when the scope was not granted.
+	// The address on the profile is only for display; this list is what GitHub
+	// has verified. It is refused when the scope was not granted.
 	if err := s.profile(ctx, s.p.Emails, nil, &emails); err != nil {
 		emails = nil
 	}
@@ -119,8 +119,8 @@ func readDiscord(ctx context.Context, s session) (Account, error) {
 	return a, nil
 }
 
-// readFacebook takes an address for verified: Facebook tells only addresses
-// that were confirmed.
+// readFacebook takes every address as verified: Facebook returns only confirmed
+// ones.
 func readFacebook(ctx context.Context, s session) (Account, error) {
 	var user struct {
 		ID      string `json:"id"`
@@ -132,8 +132,8 @@ func readFacebook(ctx context.Context, s session) (Account, error) {
 			} `json:"data"`
 		} `json:"picture"`
 	}
-	// The proof shows that the call is the application's own, not of somebody
-	// who came by the token.
+	// The proof shows that the application itself makes the call, and not
+	// somebody who got hold of the token.
 	proof := hmac.New(sha256.New, []byte(s.r.ClientSecret))
 	proof.Write([]byte(s.token.AccessToken))
 	query := url.Values{
@@ -150,9 +150,9 @@ func readFacebook(ctx context.Context, s session) (Account, error) {
 }
 
 // readMicrosoft vouches for an address only when it is also the name that the
-// person signs in with: its domain is one that the organisation has proven to
-// own. The address of a profile (mail) is whatever an administrator of any
-// organisation wrote there.
+// user signs in with: the organisation has proved to own its domain. The address
+// of a profile (mail) is whatever an administrator of any organisation put
+// there.
 func readMicrosoft(ctx context.Context, s session) (Account, error) {
 	var user struct {
 		ID        string `json:"id"`

@@ -12,7 +12,7 @@ import (
 // AccessLifetime is how long an access token is valid.
 const AccessLifetime = 15 * time.Minute
 
-// ErrSubject is the answer to a token that says nothing about whose it is.
+// ErrSubject is returned for a valid token without a subject.
 var ErrSubject = errors.New("invalid token subject")
 
 // Claims are what a verified access token says.
@@ -25,8 +25,8 @@ type Claims struct {
 	// Session is the id of the session that the token belongs to; empty for
 	// tokens of third parties, whatever they claim, and for those without one.
 	Session string
-	// ExpiresAt is when the token stops being good: when it expires, or before
-	// that when its key does. It is zero for one that stays good.
+	// ExpiresAt is when the token becomes invalid: when it expires, or earlier if
+	// its key does. It is zero for a token that does not expire.
 	ExpiresAt time.Time
 	// All are all claims; numbers are json.Number.
 	All map[string]any
@@ -56,9 +56,9 @@ func (a *Authority) Access(subject, email, role, session string) (string, error)
 	})
 }
 
-// SharedAccess returns an access token that is signed with the project's
-// secret alone, as third parties sign theirs: for whoever holds the secret but
-// not the key pair.
+// SharedAccess returns an access token that is signed with the project's secret,
+// as third parties sign theirs, for a caller that has the secret but not the key
+// pair.
 func SharedAccess(secret, subject, role string, issued, expires time.Time) (string, error) {
 	if secret == "" {
 		return "", errors.New("JWT secret is empty")
@@ -68,12 +68,12 @@ func SharedAccess(secret, subject, role string, issued, expires time.Time) (stri
 }
 
 // VerifyAccess returns what an access token says. A token of a third party,
-// signed HS256 with the project's secret, is as good as one of ours; issuer
-// and audience are not looked at.
+// signed HS256 with the project's secret, is as good as one of ours; issuer and
+// audience are ignored.
 //
 // It returns ErrSubject for a valid token without a subject, ErrUnknownKey for
-// one of a key that this Authority does not know, and ErrInvalid for anything
-// else, refresh tokens among it.
+// one that names a key which this Authority does not know, and ErrInvalid for
+// anything else, including refresh tokens.
 func (a *Authority) VerifyAccess(token string) (Claims, error) {
 	payload, by, err := a.verify(token)
 	if err != nil {
@@ -107,7 +107,7 @@ func (a *Authority) VerifyAccess(token string) (Claims, error) {
 	return c, nil
 }
 
-// decodeClaims decodes a payload that Postgres can hold as jsonb too, because
+// decodeClaims decodes a payload that Postgres can store as jsonb, because
 // policies read the claims there: valid UTF-8, no NUL.
 func decodeClaims(payload []byte) (map[string]any, error) {
 	if !utf8.Valid(payload) || bytes.Contains(payload, []byte(`\u0000`)) {
@@ -125,7 +125,7 @@ func decodeClaims(payload []byte) (map[string]any, error) {
 	return all, nil
 }
 
-// checkTimes refuses a token that is expired or not valid yet, to the second
+// checkTimes refuses a token that has expired or is not valid yet, to the second
 // and without leeway, and returns its expiry, zero when it has none.
 func (a *Authority) checkTimes(all map[string]any) (expires time.Time, err error) {
 	now := a.now()

@@ -13,16 +13,16 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// maxTokenBytes bounds what is decoded for a caller who may be anybody.
+// maxTokenBytes bounds what is decoded: anybody may send a token.
 const maxTokenBytes = 16 << 10
 
-// ErrInvalid is the answer to a token that is malformed, not signed by this
+// ErrInvalid is returned for a token that is malformed, not signed by this
 // project, expired, not valid yet, or of another kind.
 var ErrInvalid = errors.New("invalid token")
 
-// ErrUnknownKey is the answer to a token that names a key which is not known:
-// it is as invalid as any, unless the key was made by a rotation elsewhere. It
-// wraps ErrInvalid.
+// ErrUnknownKey is returned for a token that names an unknown key. The token is
+// invalid unless another process has made the key by a rotation. It wraps
+// ErrInvalid.
 var ErrUnknownKey = fmt.Errorf("%w: unknown key", ErrInvalid)
 
 // Config is what an Authority needs.
@@ -31,14 +31,14 @@ type Config struct {
 	Secret string
 	// Signing signs access tokens.
 	Signing KeyPair
-	// Retired keys still check tokens that they signed before a rotation.
+	// Retired keys still verify tokens that they signed before a rotation.
 	Retired []RetiredKey
 	// Now is time.Now outside tests.
 	Now func() time.Time
 }
 
-// Authority makes and checks the tokens of one project. It does not change
-// and is safe for concurrent use: a rotation makes a new one.
+// Authority makes and verifies the tokens of one project. It is immutable and safe
+// for concurrent use; a rotation makes a new one.
 type Authority struct {
 	secret  []byte
 	signing *rsa.PrivateKey
@@ -48,7 +48,7 @@ type Authority struct {
 	now     func() time.Time
 }
 
-// published is a key that checks tokens, until a time unless that is zero.
+// published is a key that verifies tokens, until a time unless that is zero.
 type published struct {
 	key   *rsa.PublicKey
 	until time.Time
@@ -86,7 +86,7 @@ func New(c Config) (*Authority, error) {
 	return a, nil
 }
 
-// publish makes k check tokens and part of the JWKS document.
+// publish lets k verify tokens and adds it to the JWKS document.
 func (a *Authority) publish(k RetiredKey) error {
 	if a.public[k.ID].key != nil {
 		return errors.New("two keys with one id")
@@ -108,8 +108,8 @@ func (a *Authority) publish(k RetiredKey) error {
 	return a.set.AddKey(key)
 }
 
-// JWKS returns the document {"keys":[…]} with the public keys that check
-// access tokens now, the signing one first. RFC 7517 §5.
+// JWKS returns the document {"keys":[…]} with the public keys that currently
+// verify access tokens, the signing one first. RFC 7517 §5.
 func (a *Authority) JWKS() ([]byte, error) {
 	good, now := jwk.NewSet(), a.now()
 	for i := range a.set.Len() {
@@ -144,7 +144,7 @@ func sign(claims any, with jws.SignOption) (string, error) {
 	return string(token), nil
 }
 
-// signer is what signed a token. ours tells that it was a key of the project,
+// signer is what signed a token. ours means that it was a key of the project and
 // not the secret that it shares with others.
 type signer struct {
 	published
@@ -160,7 +160,7 @@ func (a *Authority) verify(token string) ([]byte, signer, error) {
 	pick := picker{Authority: a, refused: ErrInvalid}
 	payload, err := jws.Verify([]byte(token), jws.WithCompact(), jws.WithKeyProvider(jws.KeyProviderFunc(pick.keyFor)))
 	if err != nil {
-		return nil, signer{}, pick.refused // the library's reasons help nobody but an attacker
+		return nil, signer{}, pick.refused // the library's reasons only help attackers
 	}
 	return payload, pick.chosen, nil
 }
@@ -172,9 +172,9 @@ type picker struct {
 	refused error
 }
 
-// keyFor offers the one key that may check a token, by its protected header.
-// The library takes the algorithm from what is offered here, never from the
-// token, so the header's must be compared first.
+// keyFor offers the one key that may verify a token, chosen by its protected
+// header. The library uses the algorithm that is offered here and never the
+// token's, so the two must be compared first.
 func (p *picker) keyFor(_ context.Context, sink jws.KeySink, sig *jws.Signature, _ *jws.Message) error {
 	h := sig.ProtectedHeaders()
 	if len(h.Critical()) > 0 { // extensions we must understand and do not; RFC 7515 §4.1.11

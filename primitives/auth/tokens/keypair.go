@@ -18,7 +18,7 @@ const (
 	publicPEM  = "PUBLIC KEY"
 )
 
-// PublicKey checks access tokens whose header names its ID.
+// PublicKey verifies access tokens whose header names its ID.
 type PublicKey struct {
 	// ID is the kid: "kid_" and 32 hex digits.
 	ID string
@@ -26,11 +26,11 @@ type PublicKey struct {
 	PEM string
 }
 
-// RetiredKey is a public key whose private half signs no more.
+// RetiredKey is a public key whose private half no longer signs.
 type RetiredKey struct {
 	PublicKey
-	// Until is when the last token that it signed expires. From then on it is
-	// good for nothing, also for whoever has stolen the private half.
+	// Until is when the last token that it signed expires. From then on it
+	// verifies nothing, so that a stolen private half is worthless.
 	Until time.Time
 }
 
@@ -68,8 +68,7 @@ func encodePEM(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
-// parse returns the usable form of k. It never repeats key material in an
-// error.
+// parse returns the usable form of k. Its errors never repeat key material.
 func (k PublicKey) parse() (*rsa.PublicKey, error) {
 	block, _ := pem.Decode([]byte(k.PEM))
 	if block == nil || k.ID == "" {
@@ -87,7 +86,7 @@ func (k PublicKey) parse() (*rsa.PublicKey, error) {
 }
 
 // parse returns the usable form of k and checks that its halves belong
-// together: a mixed-up pair would sign tokens that nobody can check.
+// together: a mixed-up pair would sign tokens that nobody can verify.
 func (k KeyPair) parse() (*rsa.PrivateKey, error) {
 	public, err := k.PublicKey.parse()
 	if err != nil {

@@ -24,8 +24,8 @@ const (
 	randomBytes = 32
 )
 
-// Audience tells sessions of users and administrators apart; a token of one
-// is no good for the other.
+// Audience distinguishes sessions of users from those of administrators; a token
+// for one is invalid for the other.
 type Audience string
 
 // The two audiences.
@@ -34,16 +34,15 @@ const (
 	ForAdmin Audience = "admin"
 )
 
-// Session is what a refresh token stands for: a session, and its place in the
-// row of tokens that the session has had.
+// Session is what a refresh token represents: a session, and the place of the
+// token in the chain of tokens that the session has had.
 type Session struct {
-	// ID is the session's, a UUID. It stays when the session is refreshed.
+	// ID is the id of the session, a UUID. A refresh keeps it.
 	ID string
 	// Subject is the user's id or the administrator's label.
 	Subject  string
 	Audience Audience
-	// Nonce ties the CSRF token to the session. It stays when the session is
-	// refreshed.
+	// Nonce ties the CSRF token to the session. A refresh keeps it.
 	Nonce string
 	// Generation counts the tokens before this one, and Key is the secret that
 	// only its holder has.
@@ -51,7 +50,7 @@ type Session struct {
 	Key        string
 }
 
-// NewSession returns a session whose first token is still to be handed out.
+// NewSession returns a session whose first token has not been handed out yet.
 func NewSession(subject string, audience Audience) Session {
 	return Session{ID: uuid.NewString(), Subject: subject, Audience: audience, Nonce: random(), Key: random()}
 }
@@ -62,15 +61,15 @@ func random() string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// Digest is what is kept of a token: enough to know it again, not to make it.
+// Digest is what is stored of a token: enough to recognise it, not to make it.
 func (s Session) Digest() []byte {
 	digest := sha256.Sum256([]byte(s.Key))
 	return digest[:]
 }
 
-// Successor is the token that s is exchanged for. It follows from s and the
-// project's secret, so that whoever asks twice gets the same one although
-// only digests are kept.
+// Successor is the token that s is exchanged for. It is derived from s and the
+// project's secret, so that a client that asks twice gets the same one although
+// only digests are stored.
 func (a *Authority) Successor(s Session) Session {
 	s.Generation++
 	mac := hmac.New(sha256.New, a.secret)
@@ -109,9 +108,9 @@ func (a *Authority) Refresh(s Session) (string, error) {
 	})
 }
 
-// VerifyRefresh returns what a refresh token of this audience stands for, or
-// ErrInvalid. Whether the session still lives and the token is its latest is
-// for the caller to find out.
+// VerifyRefresh returns what a refresh token of this audience represents, or
+// ErrInvalid. It is up to the caller to check that the session still lives and
+// that the token is its latest.
 func (a *Authority) VerifyRefresh(token string, audience Audience) (Session, error) {
 	payload, _, err := a.verify(token)
 	if err != nil {
@@ -129,7 +128,7 @@ func (a *Authority) VerifyRefresh(token string, audience Audience) (Session, err
 	}, nil
 }
 
-// CSRF returns the token that a browser must send beside the cookie of s.
+// CSRF returns the token that a browser must send along with the cookie of s.
 func (a *Authority) CSRF(s Session) string {
 	mac := hmac.New(sha256.New, a.secret)
 	mac.Write([]byte("insforge:csrf:v1:" + string(s.Audience) + ":" + s.Subject + ":" + s.Nonce))

@@ -17,15 +17,15 @@ import (
 )
 
 const (
-	// minSecretBytes is the least that PostgREST takes as a secret.
+	// minSecretBytes is the shortest secret that PostgREST accepts.
 	minSecretBytes = 32
-	// maxKeys bounds how many signatures one token can make us check.
+	// maxKeys bounds the signature checks for one token.
 	maxKeys = 64
-	// leeway is by how much clocks may differ.
+	// leeway is how much clocks may differ.
 	leeway = 30 * time.Second
 )
 
-// refusal is an error in PostgREST's words, which are what its callers compare.
+// refusal is an error in PostgREST's words, which its clients compare.
 type refusal string
 
 // Error implements error.
@@ -43,8 +43,8 @@ const (
 	notInAudience  refusal = "JWTNotInAudience"
 )
 
-// Verifier checks tokens that somebody else issued, by the rules and in the
-// words of PostgREST 12. It is safe for concurrent use.
+// Verifier checks tokens of other issuers, by the rules and in the words of
+// PostgREST 12. It is safe for concurrent use.
 type Verifier struct {
 	keys     []jwk.Key
 	audience string
@@ -53,7 +53,7 @@ type Verifier struct {
 
 // NewVerifier returns a Verifier for PostgREST's setting jwt-secret: the text
 // of a JWK set or of one JWK (RFC 7517), or else the secret of HS256 itself.
-// Tokens for another audience are refused; an empty one takes every token. Its
+// Tokens for another audience are refused; an empty one accepts every token. Its
 // errors do not repeat the secret.
 func NewVerifier(secret []byte, audience string, now func() time.Time) (*Verifier, error) {
 	v := &Verifier{audience: audience, now: now}
@@ -62,7 +62,7 @@ func NewVerifier(secret []byte, audience string, now func() time.Time) (*Verifie
 		return nil, err
 	}
 	if len(v.keys) > maxKeys {
-		return nil, fmt.Errorf("the JWK set has %d keys; at most %d are taken", len(v.keys), maxKeys)
+		return nil, fmt.Errorf("the JWK set has %d keys; at most %d are allowed", len(v.keys), maxKeys)
 	}
 	return v, nil
 }
@@ -83,7 +83,7 @@ func parseKeys(secret []byte) ([]jwk.Key, error) {
 			continue
 		}
 		if public, err := jwk.PublicKeyOf(key); err == nil && key.KeyType() != jwa.OctetSeq {
-			key = public // the other half is none of our business
+			key = public // only the public half is needed
 		}
 		keys = append(keys, key)
 	}
@@ -110,7 +110,7 @@ func secretKey(secret []byte) ([]jwk.Key, error) {
 // Verify returns the payload of a token, a JSON object. The text of its error
 // is what PostgREST answers.
 //
-// How long a token may be is for the server to say, which bounds headers.
+// The length of a token is bounded by the server, which limits headers.
 func (v *Verifier) Verify(token string) ([]byte, error) {
 	if parts := strings.Count(token, ".") + 1; parts != 3 {
 		return nil, fmt.Errorf("JWSError (CompactDecodeError Invalid number of parts: Expected 3 parts; got %d)", parts)
@@ -140,7 +140,7 @@ func (v *Verifier) Verify(token string) ([]byte, error) {
 	return payload, nil
 }
 
-// algorithmOf reads the header of a token, and refuses one that nobody signed.
+// algorithmOf reads the header of a token, and refuses unsigned ones.
 func algorithmOf(token string) (jwa.SignatureAlgorithm, error) {
 	var header struct {
 		Algorithm string `json:"alg"`
@@ -168,12 +168,12 @@ func fits(key jwk.Key, alg jwa.SignatureAlgorithm) bool {
 	return err == nil && slices.Contains(algorithms, alg)
 }
 
-// checkClaims looks at the registered claims: their types, the times with
-// leeway, and the audience. RFC 7519 §4.1. One that is null is absent.
+// checkClaims checks the registered claims: their types, the times with leeway,
+// and the audience. A null claim counts as absent. RFC 7519 §4.1.
 func (v *Verifier) checkClaims(payload []byte) error {
 	var claims map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.UseNumber() // other claims may hold numbers that no float64 holds
+	decoder.UseNumber() // other claims may be numbers that float64 cannot represent
 	if err := decoder.Decode(&claims); err != nil || claims == nil || decoder.More() {
 		return badClaims
 	}
@@ -197,7 +197,7 @@ func (v *Verifier) checkClaims(payload []byte) error {
 		}
 		number, _ := claims[c.name].(json.Number)
 		seconds, err := number.Float64()
-		if err != nil { // of any other type, too
+		if err != nil { // including one of another type
 			return wrongType(c.name, "a number")
 		}
 		if c.isBad(seconds) {
@@ -207,7 +207,7 @@ func (v *Verifier) checkClaims(payload []byte) error {
 	return v.checkAudience(claims["aud"])
 }
 
-// checkAudience looks at the claim aud: absent, a string or a list of strings.
+// checkAudience checks the claim aud: absent, a string or a list of strings.
 // RFC 7519 §4.1.3.
 func (v *Verifier) checkAudience(claim any) error {
 	var named []any

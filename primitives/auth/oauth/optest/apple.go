@@ -20,7 +20,7 @@ const (
 	appleKey  = "KEY7890123"
 )
 
-// appleSigningKey is the key that Apple gave out.
+// appleSigningKey is the key that Apple issued.
 var appleSigningKey = sync.OnceValues(func() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) })
 
 // AppleSecret is the client secret for Apple, as it is configured.
@@ -44,8 +44,8 @@ func (f *Fakes) AppleSecret() string {
 	return string(text)
 }
 
-// checkedAppleSecret returns the client secret of a request if it is one that
-// Apple takes.
+// checkedAppleSecret returns the client secret of a request if Apple would accept
+// it.
 func (f *Fakes) checkedAppleSecret(secret string) string {
 	key, err := appleSigningKey()
 	if err != nil {
@@ -54,7 +54,7 @@ func (f *Fakes) checkedAppleSecret(secret string) string {
 	}
 	parsed, err := jose.ParseSignedCompact(secret, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil || parsed.Signatures[0].Protected.KeyID != appleKey {
-		f.t.Errorf("Apple: the client secret is no ES256 token of the key: %v", err)
+		f.t.Errorf("Apple: the client secret is not an ES256 token of the key: %v", err)
 		return ""
 	}
 	payload, err := parsed.Verify(&key.PublicKey)

@@ -31,7 +31,7 @@ const (
 	ClientSecret = "the secret/of+the client"
 )
 
-// Person is somebody with an account at a provider.
+// Person is a user with an account at a provider.
 type Person struct {
 	ID, Email, Name, Username, Avatar string
 	Verified                          bool
@@ -58,7 +58,7 @@ var wires = map[oauth.Name]wire{
 	oauth.Microsoft: {scope: "User.Read", pkce: true},
 }
 
-// code is a code that was handed out, and then the access token of it.
+// code is a code that was issued, and later its access token.
 type code struct {
 	provider                      oauth.Name
 	person                        Person
@@ -66,7 +66,7 @@ type code struct {
 }
 
 // Fakes are strict fakes of the built-in providers on one server. A request
-// that no provider would take fails the test.
+// that no provider would accept fails the test.
 type Fakes struct {
 	t       testing.TB
 	server  *httptest.Server
@@ -129,7 +129,7 @@ func (f *Fakes) Provider(name oauth.Name) oauth.Provider {
 	return all[slices.IndexFunc(all, func(p oauth.Provider) bool { return p.Name == name })]
 }
 
-// Fetched is how often a path was asked for, such as "/google/jwks".
+// Fetched is how often a path was requested, such as "/google/jwks".
 func (f *Fakes) Fetched(path string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -187,7 +187,7 @@ func refuse(w http.ResponseWriter, status int, code string) {
 	fmt.Fprintf(w, `{"error":%q,"error_description":"the-description may hold secrets"}`, code)
 }
 
-// token exchanges a code. A code is good once.
+// token exchanges a code, which works once.
 func (f *Fakes) token(w http.ResponseWriter, r *http.Request) {
 	name := oauth.Name(r.PathValue("provider"))
 	if err := r.ParseForm(); err != nil || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
@@ -214,7 +214,7 @@ func (f *Fakes) token(w http.ResponseWriter, r *http.Request) {
 	if wire.pkce {
 		sum := sha256.Sum256([]byte(r.PostForm.Get("code_verifier")))
 		if base64.RawURLEncoding.EncodeToString(sum[:]) != c.challenge {
-			f.t.Errorf("%s: the code verifier does not fit the challenge", name)
+			f.t.Errorf("%s: the code verifier does not match the challenge", name)
 		}
 		want["code_verifier"] = r.PostForm.Get("code_verifier")
 	}
@@ -264,7 +264,7 @@ func (f *Fakes) claims(name oauth.Name, c code) map[string]any {
 	return claims
 }
 
-// Claims are those of a good ID token about a person, without nonce.
+// Claims are those of a valid ID token about a person, without nonce.
 func (f *Fakes) Claims(name oauth.Name, who Person) map[string]any {
 	claims := map[string]any{
 		"iss": f.Provider(name).Issuer, "aud": ClientID, "sub": who.ID,
@@ -272,7 +272,7 @@ func (f *Fakes) Claims(name oauth.Name, who Person) map[string]any {
 	}
 	if who.Email != "" {
 		claims["email"], claims["email_verified"] = who.Email, who.Verified
-		if name == oauth.Apple { // which spells booleans as text at times
+		if name == oauth.Apple { // which sometimes writes booleans as strings
 			claims["email_verified"] = fmt.Sprint(who.Verified)
 		}
 	}
@@ -336,7 +336,7 @@ func (f *Fakes) Rotate() {
 	f.Key, f.KeyID = key, "key-"+rand.Text()
 }
 
-// bearer returns whose access token a request brought.
+// bearer returns the owner of the access token of a request.
 func (f *Fakes) bearer(w http.ResponseWriter, r *http.Request) (who Person, token string, ok bool) {
 	token, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	f.mu.Lock()

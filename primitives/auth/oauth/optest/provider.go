@@ -30,7 +30,7 @@ const (
 	maxPage       = 1 << 20
 )
 
-// Client is who may send people to the provider.
+// Client is an application that may send users to the provider.
 type Client struct {
 	ID           string   `json:"client_id"`
 	Secret       string   `json:"client_secret"`
@@ -71,14 +71,14 @@ func Start(t testing.TB, clients ...Client) *Provider {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("optest: start the provider: %v; the test needs Node.js 20 or newer on the PATH", err)
 	}
-	// However it ends, it is waited for; one that hangs is killed.
+	// It is always waited for; one that hangs is killed.
 	watch := time.AfterFunc(startPatience, func() { _ = cmd.Process.Kill() })
 	t.Cleanup(func() {
 		watch.Stop()
 		stdin.Close()
 		grace := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
 		defer grace.Stop()
-		_ = cmd.Wait() // it ends as it is told to
+		_ = cmd.Wait() // it was told to end
 	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	watch.Stop()
