@@ -114,7 +114,10 @@ const (
 	         SELECT FROM pg_depend d
 	          WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`
 
-	// reach tells what the API's callers may do with relation c in schema n:
+	// isInvoker reports whether view c reads with the rights of its reader.
+	isInvoker = `coalesce((SELECT option_value::boolean FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker'), false)`
+
+	// reach is what the API's callers may do with relation c in schema n:
 	// whether anon and whether anybody uses it, whether anybody writes to it.
 	reach = `CROSS JOIN LATERAL (
 	         SELECT coalesce(bool_or(r.role = 'anon' AND (r.reads OR r.writes)), false) AS anon,
@@ -131,8 +134,9 @@ const (
 	who = `CASE WHEN reach.anon THEN 'everybody who has the anon key' ELSE 'every signed-in user' END`
 
 	// apiTables are the tables t that the API serves to anybody but
-	// administrators; a partition is reached through its parent only. own_rows
-	// is the condition of a policy by which users have their own rows; NULL for
+	// administrators, partitions and children among them: each can be read under
+	// its own name, where the policies of its parent do not count. own_rows is
+	// the condition of a policy by which users have their own rows; NULL for
 	// a table without a column that tells whose a row is.
 	apiTables = `(
 	  SELECT c.oid,
@@ -156,6 +160,6 @@ const (
 	            AND (fk.found OR a.attname IN ('user_id', 'owner_id', 'author_id', 'created_by', 'owner'))
 	          ORDER BY a.attname <> 'user_id', NOT fk.found, a.attnum
 	          LIMIT 1) o ON true
-	   WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND reach.anybody
+	   WHERE c.relkind IN ('r', 'p') AND reach.anybody
 	     AND ` + notOfExtension + `) t`
 )

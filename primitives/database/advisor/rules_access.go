@@ -10,9 +10,11 @@ func accessRules() []rule {
 			find: rows(`
 				SELECT NULL, t.name,
 				       format('Row-level security of table %s is off: %s can use all of its rows.', t.name, t.who)
-				         || CASE WHEN p.present THEN ' Its policies have no effect.' ELSE '' END,
+				         || CASE WHEN p.present THEN ' Its policies have no effect.'
+				                 WHEN t.inherits THEN ' Policies of the table it belongs to count only for those who go through that table.'
+				                 ELSE '' END,
 				       format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', t.name)
-				         || CASE WHEN p.present THEN ''
+				         || CASE WHEN p.present OR t.inherits THEN ''
 				                 WHEN t.own_rows IS NOT NULL
 				                 THEN format(E'\nCREATE POLICY own_rows ON %s FOR ALL TO authenticated\n  USING %s WITH CHECK %s;', t.name, t.own_rows, t.own_rows)
 				                 ELSE E'\n-- Without a policy only administrators reach the rows: create those that the application needs.'
@@ -56,30 +58,55 @@ func accessRules() []rule {
 			title: "A view goes past row-level security",
 			// A view reads its tables with the rights of its owner, unless it is
 			// told to use those of its reader; a materialized view has done so.
+			// What it reads may be a view again: one that uses its reader's rights
+			// is safe under any view, but not under a materialized one, whose
+			// owner was the reader.
 			find: rows(`
-				SELECT NULL, v.name,
-				       format('View %s reads %s with the rights of its owner, past row-level security: %s sees all of its rows.', v.name, string_agg(DISTINCT v.source, ', '), v.who),
-				       CASE WHEN v.stored THEN format('REVOKE ALL ON TABLE %s FROM PUBLIC, anon, authenticated;', v.name)
-				            ELSE format('ALTER VIEW %s SET (security_invoker = true);', v.name) END
-				  FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name, c.relkind = 'm' AS stored, ` + who + ` AS who,
-				               format('%I.%I', sn.nspname, s.relname) AS source
+				WITH RECURSIVE through AS (
+				  SELECT c.oid AS view, format('%I.%I', n.nspname, c.relname) AS name, ` + who + ` AS who,
+				         c.oid AS rel, c.relowner AS reader, c.relkind = 'm' AS stored, c.relkind = 'm' AS materialized
+				    FROM pg_class c
+				    JOIN pg_namespace n ON n.oid = c.relnamespace AND system.is_exposed_schema(n.nspname)
+				    ` + reach + `
+				   WHERE c.relkind IN ('v', 'm') AND reach.anybody
+				     AND ` + notOfExtension + `
+				     AND NOT ` + isInvoker + `
+				  UNION
+				  SELECT t.view, t.name, t.who, c.oid, CASE WHEN ` + isInvoker + ` THEN t.reader ELSE c.relowner END,
+				         t.stored OR c.relkind = 'm', t.materialized
+				    FROM through t
+				    ` + readBy + ` AND c.relkind IN ('v', 'm') AND c.oid <> t.rel
+				   WHERE t.stored OR NOT ` + isInvoker + `)
+				SELECT NULL, t.name,
+				       format('View %s reads %s with the rights of its owner, past row-level security: %s sees all of its rows.',
+				              t.name, string_agg(DISTINCT format('%I.%I', n.nspname, c.relname), ', '), t.who),
+				       CASE WHEN t.materialized THEN format('REVOKE ALL ON TABLE %s FROM PUBLIC, anon, authenticated;', t.name)
+				            ELSE format('ALTER VIEW %s SET (security_invoker = true);', t.name) END
+				  FROM through t
+				  JOIN pg_roles reader ON reader.oid = t.reader
+				  ` + readBy + ` AND c.relkind IN ('r', 'p')
+				  JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+				 WHERE NOT system.is_exposed_schema(n.nspname)
+				    OR c.relrowsecurity
+				       AND (reader.rolsuper OR reader.rolbypassrls
+				            OR NOT c.relforcerowsecurity AND pg_has_role(t.reader, c.relowner, 'USAGE'))
+				 GROUP BY t.name, t.materialized, t.who
+				 ORDER BY t.name`),
+		},
+		{
+			id: "foreign-table-exposed", severity: Critical, category: Security,
+			title: "A foreign table is open to users",
+			find: rows(`
+				SELECT NULL, f.name,
+				       format('%s can use all rows of foreign table %s: Postgres has no row-level security for foreign tables.', upper(left(f.who, 1)) || substr(f.who, 2), f.name),
+				       format(E'-- Give users a view or a function that shows each what is theirs.\nREVOKE ALL ON TABLE %s FROM PUBLIC, anon, authenticated;', f.name)
+				  FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name, ` + who + ` AS who
 				          FROM pg_class c
 				          JOIN pg_namespace n ON n.oid = c.relnamespace AND system.is_exposed_schema(n.nspname)
-				          JOIN pg_roles owner ON owner.oid = c.relowner
 				          ` + reach + `
-				          JOIN pg_rewrite w ON w.ev_class = c.oid
-				          JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
-				          JOIN pg_class s ON s.oid = d.refobjid AND s.relkind IN ('r', 'p')
-				          JOIN pg_namespace sn ON sn.oid = s.relnamespace AND sn.nspname !~ '^pg_' AND sn.nspname <> 'information_schema'
-				         WHERE c.relkind IN ('v', 'm') AND reach.anybody
-				           AND ` + notOfExtension + `
-				           AND NOT coalesce((SELECT option_value::boolean FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker'), false)
-				           AND (NOT system.is_exposed_schema(sn.nspname)
-				                OR s.relrowsecurity
-				                   AND (owner.rolsuper OR owner.rolbypassrls
-				                        OR NOT s.relforcerowsecurity AND pg_has_role(c.relowner, s.relowner, 'USAGE')))) v
-				 GROUP BY v.name, v.stored, v.who
-				 ORDER BY v.name`),
+				         WHERE c.relkind = 'f' AND reach.anybody
+				           AND ` + notOfExtension + `) f
+				 ORDER BY f.name`),
 		},
 		{
 			id: "dangerous-function", severity: Critical, category: Security,
@@ -118,3 +145,8 @@ func accessRules() []rule {
 		},
 	}
 }
+
+// readBy joins what relation t.rel, a view, reads, as c.
+const readBy = `JOIN pg_rewrite w ON w.ev_class = t.rel
+				  JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+				  JOIN pg_class c ON c.oid = d.refobjid`

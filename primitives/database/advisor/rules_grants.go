@@ -49,7 +49,7 @@ const (
 	           JOIN pg_namespace n ON n.oid = c.relnamespace AND system.is_exposed_schema(n.nspname)
 	          CROSS JOIN LATERAL aclexplode(c.relacl) a
 	           JOIN ` + callers + ` ON caller.oid = a.grantee
-	          WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+	          WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 	            AND (a.is_grantable OR a.privilege_type NOT IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE'))
 	            AND ` + notOfExtension + `) r
 	  GROUP BY r.name)`

@@ -30,6 +30,10 @@ var examples = []struct {
 			CREATE TABLE public.parent (id int);
 			ALTER TABLE public.parent ENABLE ROW LEVEL SECURITY;
 			CREATE TABLE public.child () INHERITS (public.parent);
+			CREATE TABLE public.guarded (id int) PARTITION BY RANGE (id);
+			ALTER TABLE public.guarded ENABLE ROW LEVEL SECURITY;
+			CREATE TABLE public."Part" PARTITION OF public.guarded FOR VALUES FROM (1) TO (2) PARTITION BY RANGE (id);
+			CREATE TABLE public.sub_part PARTITION OF public."Part" FOR VALUES FROM (1) TO (2);
 			CREATE SCHEMA shop;
 			GRANT USAGE ON SCHEMA shop TO authenticated;
 			CREATE TABLE shop.orders (id int, total int);
@@ -39,6 +43,8 @@ var examples = []struct {
 			ALTER TABLE public.safe ENABLE ROW LEVEL SECURITY;
 			CREATE TABLE public.private (id int);
 			REVOKE ALL ON public.private FROM anon, authenticated;
+			CREATE TABLE public.private_part PARTITION OF public.guarded FOR VALUES FROM (2) TO (3);
+			REVOKE ALL ON public.private_part FROM anon, authenticated;
 			CREATE SCHEMA backstage;
 			CREATE TABLE backstage.granted_in_vain (id int);
 			GRANT ALL ON backstage.granted_in_vain TO anon;
@@ -47,8 +53,8 @@ var examples = []struct {
 			ALTER EXTENSION pgcrypto ADD TABLE public.of_extension;
 			CREATE TABLE system.ours (id int);`,
 		want: []string{
-			`critical public."My ""Notes"""`, "critical public.child", "critical public.forgotten",
-			"critical public.open", "critical public.parts", "critical shop.orders",
+			`critical public."My ""Notes"""`, `critical public."Part"`, "critical public.child", "critical public.forgotten",
+			"critical public.open", "critical public.part_1", "critical public.parts", "critical public.sub_part", "critical shop.orders",
 		},
 	},
 	{
@@ -140,7 +146,19 @@ var examples = []struct {
 			CREATE VIEW public.leak AS SELECT id FROM public.t;
 			CREATE VIEW public."All Users" AS SELECT email FROM auth.users JOIN public.t ON true;
 			CREATE MATERIALIZED VIEW public.stored AS SELECT id FROM public.t;
+			CREATE VIEW public.hidden AS SELECT id FROM public.t;
+			CREATE MATERIALIZED VIEW public.hidden_stored AS SELECT id FROM public.t;
+			REVOKE ALL ON public.hidden, public.hidden_stored FROM anon, authenticated;
+			CREATE VIEW public.of_hidden AS SELECT id FROM public.hidden;
+			CREATE VIEW public.of_hidden_stored AS SELECT id FROM public.hidden_stored;
+			CREATE VIEW public.asks WITH (security_invoker = on) AS SELECT id FROM public.t;
+			CREATE MATERIALIZED VIEW public.stored_asks AS SELECT id FROM public.asks;
+			CREATE TABLE public.parts (id int) PARTITION BY RANGE (id);
+			CREATE TABLE public.part_1 PARTITION OF public.parts FOR VALUES FROM (1) TO (2);
+			ALTER TABLE public.part_1 ENABLE ROW LEVEL SECURITY;
+			CREATE VIEW public.of_part AS SELECT id FROM public.part_1;
 
+			CREATE VIEW public.of_asks AS SELECT id FROM public.asks;
 			CREATE MATERIALIZED VIEW public.stored_open AS SELECT id FROM public.open;
 			CREATE VIEW public.invoker WITH (security_invoker = on) AS SELECT id FROM public.t;
 			CREATE VIEW public.of_open AS SELECT id FROM public.open;
@@ -148,7 +166,29 @@ var examples = []struct {
 			REVOKE ALL ON public.private FROM anon, authenticated;
 			CREATE VIEW public.of_anons AS SELECT id FROM public.t;
 			ALTER VIEW public.of_anons OWNER TO anon;`,
-		want: []string{`critical public."All Users"`, "critical public.leak", "critical public.stored"},
+		want: []string{
+			`critical public."All Users"`, "critical public.leak", "critical public.of_hidden", "critical public.of_hidden_stored",
+			"critical public.of_part", "critical public.stored", "critical public.stored_asks",
+		},
+	},
+	{
+		rule: "foreign-table-exposed",
+		setup: `
+			CREATE FOREIGN DATA WRAPPER nothing;
+			CREATE SERVER elsewhere FOREIGN DATA WRAPPER nothing;
+			CREATE FOREIGN TABLE public."Orders" (id int) SERVER elsewhere;
+			CREATE FOREIGN TABLE public.by_column (id int, secret text) SERVER elsewhere;
+			REVOKE ALL ON public.by_column FROM anon, authenticated;
+			GRANT SELECT (id) ON public.by_column TO authenticated;
+			CREATE TABLE public.parts (id int) PARTITION BY RANGE (id);
+			CREATE FOREIGN TABLE public.far PARTITION OF public.parts FOR VALUES FROM (1) TO (2) SERVER elsewhere;
+
+			CREATE FOREIGN TABLE public.private (id int) SERVER elsewhere;
+			REVOKE ALL ON public.private FROM anon, authenticated;
+			CREATE SCHEMA backstage;
+			CREATE FOREIGN TABLE backstage.granted_in_vain (id int) SERVER elsewhere;
+			GRANT ALL ON backstage.granted_in_vain TO anon;`,
+		want: []string{`critical public."Orders"`, "critical public.by_column", "critical public.far"},
 	},
 	{
 		rule: "dangerous-function",
@@ -184,6 +224,9 @@ var examples = []struct {
 			GRANT ALL ON public."T" TO anon;
 			CREATE TABLE public.passed_on (id int);
 			GRANT SELECT ON public.passed_on TO authenticated WITH GRANT OPTION;
+			CREATE TABLE public.parts (id int) PARTITION BY RANGE (id);
+			CREATE TABLE public.part_1 PARTITION OF public.parts FOR VALUES FROM (1) TO (2);
+			GRANT TRUNCATE ON public.part_1 TO anon;
 			CREATE VIEW public.v AS SELECT 1 AS id;
 			GRANT TRIGGER ON public.v TO PUBLIC;
 			CREATE SCHEMA lab;
@@ -192,7 +235,7 @@ var examples = []struct {
 			ALTER DEFAULT PRIVILEGES GRANT TRUNCATE ON TABLES TO authenticated;`,
 		want: []string{
 			"critical lab", "warning default privileges of postgres", "warning default privileges of postgres in public",
-			`warning public."T"`, "warning public.passed_on", "warning public.v",
+			`warning public."T"`, "warning public.part_1", "warning public.passed_on", "warning public.v",
 		},
 	},
 	{
@@ -460,6 +503,30 @@ func TestEachRuleFindsItsProblemsAndItsSQLMendsThem(t *testing.T) {
 				t.Errorf("after the suggested SQL, got %v, want nothing found", found)
 			}
 		})
+	}
+}
+
+// The advisor believes of views what Postgres does.
+func TestViewsReadAsTheAdvisorBelieves(t *testing.T) {
+	t.Parallel()
+	p := start(t, advisor.Deps{})
+	conn := p.connect()
+	run(t, conn, `
+		CREATE TABLE public.t (id int);
+		INSERT INTO public.t VALUES (1);
+		ALTER TABLE public.t ENABLE ROW LEVEL SECURITY;
+		CREATE VIEW public.hidden AS SELECT id FROM public.t;
+		REVOKE ALL ON public.hidden FROM anon, authenticated;
+		CREATE VIEW public.of_hidden AS SELECT id FROM public.hidden;
+		CREATE VIEW public.asks WITH (security_invoker = on) AS SELECT id FROM public.t;
+		CREATE VIEW public.of_asks AS SELECT id FROM public.asks;
+		CREATE MATERIALIZED VIEW public.stored_asks AS SELECT id FROM public.asks;
+		SET ROLE anon`)
+	for view, want := range map[string]int{"of_hidden": 1, "asks": 0, "of_asks": 0, "stored_asks": 1} {
+		var rows int
+		if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM public.`+view).Scan(&rows); err != nil || rows != want {
+			t.Errorf("%s: anon sees %d rows (%v), want %d", view, rows, err, want)
+		}
 	}
 }
 

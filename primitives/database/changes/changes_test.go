@@ -69,6 +69,13 @@ func TestAMigrationIsAppliedRecordedAndAnnounced(t *testing.T) {
 	}
 }
 
+func TestPartitionsGetTheRowSecurityOfTheirTable(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	p.OK(p.apply("1", dbtest.MakesPartition("parts")), http.StatusCreated)
+	p.RowSecurity("parts_1")
+}
+
 func TestMigrationsAreListedInPages(t *testing.T) {
 	t.Parallel()
 	p := start(t)

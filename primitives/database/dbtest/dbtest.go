@@ -106,6 +106,22 @@ const LeavesLimits = `
 // LimitsItself is SQL that a limit of its own ends.
 const LimitsItself = `DO $$ BEGIN EXECUTE 'SET statement_timeout = 1'; END $$; SELECT pg_sleep(600)`
 
+// MakesPartition is SQL that makes a table of the name with row-level security
+// and gives it a partition, <name>_1.
+func MakesPartition(name string) string {
+	return strings.ReplaceAll(`CREATE TABLE public.t (id int) PARTITION BY RANGE (id); ALTER TABLE public.t ENABLE ROW LEVEL SECURITY;
+		CREATE TABLE public.t_1 PARTITION OF public.t FOR VALUES FROM (1) TO (2);`, "public.t", "public."+name)
+}
+
+// RowSecurity complains unless row-level security is on for a table of schema
+// public.
+func (p Product) RowSecurity(table string) {
+	p.T.Helper()
+	if !Value[bool](p, `SELECT relrowsecurity FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname = $1`, table) {
+		p.T.Errorf("row-level security of %s is off", table)
+	}
+}
+
 // Product is mounted routes on a database of their own.
 type Product struct {
 	T       *testing.T

@@ -72,6 +72,15 @@ func TestLimitsOfTheSQLAreItsOwn(t *testing.T) {
 	p.OK(p.run(dbtest.LeavesLimits), 200)
 }
 
+func TestPartitionsGetTheRowSecurityOfTheirTable(t *testing.T) {
+	t.Parallel()
+	p := start(t, rawsql.Limits{})
+	p.OK(p.run(dbtest.MakesPartition("parts")), 200)
+	p.RowSecurity("parts_1")
+	p.OK(p.root(dbtest.MakesPartition("roots")), 200)
+	p.RowSecurity("roots_1")
+}
+
 func TestWhatCannotRunInATransactionRunsAlone(t *testing.T) {
 	t.Parallel()
 	p := start(t, rawsql.Limits{})

@@ -151,6 +151,9 @@ func (s *Session) seal(ctx context.Context, tx pg.Tx, record func(context.Contex
 	if err != nil {
 		return err
 	}
+	if err := guardPartitions(ctx, tx); err != nil {
+		return err
+	}
 	if record != nil {
 		if err := record(ctx, tx); err != nil {
 			return err

@@ -7,8 +7,9 @@
 //	enter    begin, do what must be done before the SQL, take over its settings
 //	run      the caller's SQL
 //	settle   check deferred constraints while the caller's role is in force
-//	seal     put our own settings in place, record what happened, refuse a
-//	         transaction that changed roles, allow no more writes
+//	seal     put our own settings in place, guard new partitions of tables with
+//	         row-level security, record what happened, refuse a transaction that
+//	         changed roles, allow no more writes
 //	commit
 //
 // Raw SQL, migrations, imports and bulk upserts all go that way (Session.Run);

@@ -149,6 +149,43 @@ func TestALimitThatTheSQLSetsItselfIsItsOwnMistake(t *testing.T) {
 	}
 }
 
+// A partition can be read under its own name, where the policies of its table
+// do not count.
+func TestPartitionsOfATableWithRowSecurityGetIt(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for _, step := range []struct{ sql, without string }{
+		{`CREATE TABLE public.t (id int) PARTITION BY RANGE (id); CREATE TABLE public.early PARTITION OF public.t FOR VALUES FROM (0) TO (1);
+			CREATE TABLE public.open (id int) PARTITION BY RANGE (id); CREATE TABLE public.open_1 PARTITION OF public.open FOR VALUES FROM (1) TO (2);
+			CREATE TABLE public.parent (id int); ALTER TABLE public.parent ENABLE ROW LEVEL SECURITY; CREATE TABLE public.child () INHERITS (public.parent)`,
+			"child early open open_1 t"},
+		// Turned on for the table, for its partitions, too.
+		{`ALTER TABLE public.t ENABLE ROW LEVEL SECURITY`, "child open open_1"},
+		{`CREATE TABLE public.created PARTITION OF public.t FOR VALUES FROM (1) TO (2)`, "child open open_1"},
+		{`CREATE TABLE public.old (id int); INSERT INTO public.old VALUES (2); ALTER TABLE public.t ATTACH PARTITION public.old FOR VALUES FROM (2) TO (3)`, "child open open_1"},
+		{`DO $$ BEGIN BEGIN CREATE TABLE public."In Between" PARTITION OF public.t FOR VALUES FROM (3) TO (4) PARTITION BY RANGE (id);
+			CREATE TABLE public.below PARTITION OF public."In Between" FOR VALUES FROM (3) TO (4); EXCEPTION WHEN division_by_zero THEN NULL; END; END $$`, "child open open_1"},
+		{`CREATE FUNCTION public.grow() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'CREATE TABLE public.grown PARTITION OF public.t FOR VALUES FROM (4) TO (5)'; END $$`, "child open open_1"},
+		{`SELECT public.grow()`, "child open open_1"},
+		// Whoever wants it off for one says so.
+		{`ALTER TABLE public.old DISABLE ROW LEVEL SECURITY`, "child old open open_1"},
+		{`INSERT INTO public.t VALUES (2), (3)`, "child old open open_1"},
+		{`ALTER TABLE public.t DETACH PARTITION public.created; ALTER TABLE public.created DISABLE ROW LEVEL SECURITY`, "child created old open open_1"},
+	} {
+		if err := inTransaction(t, db, step.sql); err != nil {
+			t.Fatalf("%s: %v", step.sql, err)
+		}
+		var without string
+		err := db.AsOwner(t.Context(), func(tx pg.Tx) error {
+			return tx.QueryRow(t.Context(), `SELECT string_agg(relname::text, ' ' ORDER BY relname) FROM pg_class
+				WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relrowsecurity`).Scan(&without)
+		})
+		if err != nil || without != step.without {
+			t.Errorf("after %s: got %q (%v) without row-level security, want %q", step.sql, without, err, step.without)
+		}
+	}
+}
+
 func TestCloseEndsWhatDoesNotLetItselfBeCancelled(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -239,6 +239,13 @@ func TestLimitsOfAFileAreItsOwn(t *testing.T) {
 	p.OK(p.importSQL(dbtest.LeavesLimits), 200)
 }
 
+func TestPartitionsGetTheRowSecurityOfTheirTable(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	p.OK(p.importSQL(dbtest.MakesPartition("parts")), 200)
+	p.RowSecurity("parts_1")
+}
+
 // waitFor waits for a condition of the database.
 func waitFor(t *testing.T, what string, condition func() bool) {
 	t.Helper()
