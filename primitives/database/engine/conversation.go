@@ -1,32 +1,41 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
-	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
 	"github.com/insforge/insforge-go/primitives/kernel/quote"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// conversation is the exchange of one attempt with Postgres.
+// conversation is an exchange with Postgres on one connection: what was sent
+// and is not answered yet.
 type conversation struct {
-	*execution
-	pipeline *pgconn.Pipeline
-	steps    []step
+	conn       *pgconn.PgConn
+	pipeline   *pgconn.Pipeline
+	statements *statements
+	steps      []step
 }
 
 // step is something that was sent, and how to read its answer; read is nil
 // when only failure counts.
 type step struct {
-	sent
+	sent sent
 	read reader
 }
 
 // reader takes in the answer to a statement.
-type reader func(*conversation, sent, *pgconn.ResultReader) error
+type reader func(sent, *pgconn.ResultReader) error
+
+// usualSteps are as many as most conversations have.
+const usualSteps = 4
+
+// converse begins an exchange; who does closes its pipeline.
+func converse(ctx context.Context, conn *pgconn.PgConn, statements *statements) *conversation {
+	return &conversation{conn: conn, pipeline: conn.StartPipeline(ctx), statements: statements, steps: make([]step, 0, usualSteps)}
+}
 
 func (c *conversation) plainStep(sql string) {
 	c.pipeline.SendQueryParams(sql, nil, nil, nil, nil)
@@ -37,46 +46,10 @@ func (c *conversation) step(role string, st sqlgen.Statement, want results, read
 	c.steps = append(c.steps, step{c.statements.send(c.pipeline, role, st, want), read})
 }
 
-func (c *conversation) hold() error {
-	x := c.execution
-	rollback := x.Engine.options.TxEnd.rollsBack(x.request.Prefer.Transaction)
-	isolation, decides := x.isolation(), x.decides()
-	explicit := rollback || decides || isolation != ""
-	if explicit {
-		c.plainStep(begin(isolation, x.plan.ReadOnly))
-	}
-	c.step("", x.prologue(&x.statements.prologue, x.plan.ReadOnly && !explicit, x.planMode()), results{}, nil)
-	if pre := x.Engine.options.PreRequest; pre.Name != "" {
-		c.plainStep("SELECT " + qualified(pre.Schema, pre.Name) + "()")
-	}
-	c.sendMain()
-	if !decides {
-		c.end(explicit, rollback)
-		if err := c.readAll(true); err != nil {
-			return err
-		}
-		return x.judge()
-	}
-	c.pipeline.SendFlushRequest()
-	if err := c.pipeline.Flush(); err != nil {
-		return err
-	}
-	err := c.readAll(false)
-	if err == nil {
-		err = x.judge()
-	}
-	c.end(true, rollback || err != nil)
-	if end := c.readAll(true); err == nil {
-		err = end
-	}
-	return err
-}
-
 // cleanUp ends an explicit transaction that failed: Postgres skipped what
 // would have ended it.
 func (c *conversation) cleanUp() error {
-	conn := c.conn.Conn().PgConn()
-	if conn.IsClosed() || conn.TxStatus() == 'I' {
+	if c.conn.IsClosed() || c.conn.TxStatus() == 'I' {
 		return nil
 	}
 	c.plainStep("ROLLBACK")
@@ -102,31 +75,6 @@ func (c *conversation) end(explicit, rollback bool) {
 	}
 }
 
-// sendMain sends the statements of the plan.
-func (c *conversation) sendMain() {
-	x, role := c.execution, c.caller.Role
-	if x.query.Count != nil {
-		c.step(role, *x.query.Count, results{}, (*conversation).readCount)
-	}
-	if prefer := x.request.Prefer.Count; x.plan.Kind == request.Read && (prefer == "planned" || prefer == "estimated") {
-		c.step(role, x.filled(sqlgen.CountRows(x.plan)), results{}, (*conversation).readPlanned)
-	}
-	var want results
-	switch x.query.Output {
-	case sqlgen.Body:
-		want.formats = []int16{pgx.TextFormatCode, pgx.TextFormatCode, pgx.BinaryFormatCode}
-	case sqlgen.Columns:
-		want = results{rows: x.snapshot, utc: x.inUTC()}
-	}
-	c.step(role, x.query.Main, want, (*conversation).readMain)
-	counts := x.plan.Mutation != nil && x.plan.Mutation.CountsInserts()
-	if counts || x.snapshot.Uses.Response {
-		const q = `SELECT current_setting('response.headers', true), current_setting('response.status', true),
-	nullif(current_setting('pgrst.inserted', true), '')`
-		c.step("", sqlgen.Statement{SQL: q}, results{}, (*conversation).readSettings)
-	}
-}
-
 // readAll reads the answers to what was sent. The first failure is the one to
 // report; Postgres skips everything behind it.
 func (c *conversation) readAll(sync bool) error {
@@ -136,7 +84,7 @@ func (c *conversation) readAll(sync bool) error {
 		}
 	}
 	steps := c.steps
-	c.steps = nil
+	c.steps = steps[len(steps):]
 	var first error
 	for _, s := range steps {
 		if err := c.readStep(s); err != nil {
@@ -179,20 +127,20 @@ func (c *conversation) drain() error {
 }
 
 func (c *conversation) readStep(s step) error {
-	for range s.dropped {
+	for range s.sent.dropped {
 		if _, err := c.pipeline.GetResults(); err != nil {
 			return err
 		}
 	}
-	if s.preparing {
+	if s.sent.preparing {
 		r, err := c.pipeline.GetResults()
 		if err != nil {
 			return err
 		}
 		if d, ok := r.(*pgconn.StatementDescription); ok {
-			d.Name = s.prepared.name
-			d.SQL = s.prepared.key.sql
-			s.prepared.description = d
+			d.Name = s.sent.prepared.name
+			d.SQL = s.sent.prepared.key.sql
+			s.sent.prepared.description = d
 		}
 	}
 	r, err := c.pipeline.GetResults()
@@ -205,7 +153,7 @@ func (c *conversation) readStep(s step) error {
 	}
 	var failed error
 	if s.read != nil {
-		failed = s.read(c, s.sent, reader)
+		failed = s.read(s.sent, reader)
 	}
 	if _, err := reader.Close(); err != nil {
 		return err

@@ -3,19 +3,17 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/insforge/insforge-go/primitives/database/engine/plan"
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 func formatUint(n uint64) string { return strconv.FormatUint(n, 36) }
@@ -23,55 +21,104 @@ func formatUint(n uint64) string { return strconv.FormatUint(n, 36) }
 // errNotPlain says that a result has a type whose JSON Postgres must make.
 var errNotPlain = errors.New("a column's JSON cannot be made from its text")
 
-// run executes the plan on a connection. A statement that went stale under a
+// execute runs a plan on a connection. A statement that went stale under a
 // schema change is tried once more: its transaction was rolled back whole.
-func (j *job) run(ctx context.Context) (*respond.Result, error) {
-	p, err := j.connect(ctx)
+func (e *Engine) execute(ctx context.Context, in *incoming, p *planned) (result *respond.Result, err error) {
+	passage, err := e.connect(ctx, p.plan.ReadOnly)
 	if err != nil {
 		return nil, err
 	}
-	defer p.leave()
-	conn := p.conn
-	body := j.buffers.NewSpool(j.options.TempDir, j.options.MaxResultBytes)
-	x := execution{job: j, conn: conn, statements: statementsOf(conn.Conn().PgConn())}
-	x.result = &respond.Result{Total: -1, Body: body}
-	x.options.NoColumns = !strings.HasPrefix(conn.Conn().PgConn().ParameterStatus("DateStyle"), "ISO") || j.roleSets("datestyle")
-	err = x.once(ctx)
-	for range 2 {
+	defer passage.leave()
+	conn := passage.conn.Conn()
+	statements := statementsOf(conn.PgConn())
+	options := e.formOf(in, p, conn.PgConn())
+	body := e.buffers.NewSpool(e.options.TempDir, e.options.MaxResultBytes)
+	defer func() {
+		if result == nil || result.Body == nil { // the caller has nothing to close
+			body.Close()
+		}
+	}()
+	for retries := 0; ; retries++ {
+		t := transaction{engine: e, in: in, planned: p, query: e.queryOf(p, options), conn: conn.PgConn(), statements: statements}
+		t.intake = intake{planned: p, output: t.query.Output, maxRows: e.options.MaxRows, result: respond.Result{Total: -1, Body: body}}
+		err = t.run(ctx)
+		result = &t.intake.result
 		switch {
-		case err == nil:
-			return x.result, nil
-		case errors.Is(err, errNotPlain), x.namedTooMuch(err):
-			x.options.NoColumns = true
+		case err == nil, retries == 2:
+			return result, err
+		case errors.Is(err, errNotPlain), namesTooMuch(p, t.query, err):
+			options.NoColumns = true
 		case hasState(err, pgerrcode.InvalidSQLStatementName, pgerrcode.DuplicatePreparedStatement):
-			x.statements.forget()
-			x.statements.unnamed = true
+			statements.forget()
+			statements.unnamed = true
 		case planChanged(err):
-			if err := x.deallocate(ctx); err != nil {
-				return x.result, err
+			statements.forget()
+			if err := conn.DeallocateAll(ctx); err != nil {
+				return result, err
 			}
 		default:
-			return x.result, err
+			return result, err
 		}
 		if err := body.Reset(); err != nil {
-			return x.result, err
+			return result, err
 		}
-		*x.result = respond.Result{Total: -1, Body: body}
-		err = x.once(ctx)
 	}
-	return x.result, err
 }
 
-// inUTC tells that the statement's time zone is UTC for certain. The session's
-// is what Postgres reported last.
-func (x *execution) inUTC() bool {
-	return x.conn.Conn().PgConn().ParameterStatus("TimeZone") == "UTC" && x.request.Prefer.Timezone == "" &&
-		x.plan.Call == nil && x.Engine.options.PreRequest.Name == "" && !x.roleSets("timezone")
+// formOf chooses between the forms of the statements.
+func (e *Engine) formOf(in *incoming, p *planned, conn *pgconn.PgConn) sqlgen.Options {
+	count := p.request.Prefer.Count
+	o := sqlgen.Options{
+		Count:     count == "exact" || count == "estimated",
+		NoColumns: !strings.HasPrefix(conn.ParameterStatus("DateStyle"), "ISO") || roleSets(in, p, "datestyle"),
+	}
+	if count == "estimated" && e.options.MaxRows > 0 {
+		o.CountLimit = e.options.MaxRows + 1
+	}
+	return o
 }
 
-// roleSets tells that the role has a setting of its own, named in lower case.
-func (j *job) roleSets(name string) bool {
-	for _, s := range j.snapshot.Role(j.caller.Role).Settings {
+// queryOf writes the statements of a plan, or fills remembered ones.
+func (e *Engine) queryOf(p *planned, o sqlgen.Options) (query sqlgen.Query) {
+	known := false
+	if p.recalled {
+		query, known = p.memory.made.queryFor(p.plan, o)
+	}
+	if !known {
+		query = sqlgen.Build(p.plan, o)
+		p.keepQuery(query, o)
+	}
+	query.Main = p.memory.fill(query.Main)
+	if query.Count != nil {
+		count := p.memory.fill(*query.Count)
+		query.Count = &count
+	}
+	return query
+}
+
+// keepQuery remembers statements that were just written.
+func (p *planned) keepQuery(query sqlgen.Query, o sqlgen.Options) {
+	m := made{request: p.shape, plan: p.plan, query: query, options: o}
+	if p.request.HasBody() {
+		var ok bool
+		if m.plan, m.query, ok = withoutBody(p.plan, query); !ok {
+			return
+		}
+	}
+	p.memory.keep(p.snapshot, &m)
+}
+
+// inUTC reports whether the statement's time zone is UTC for certain. The
+// session's is what Postgres reported last.
+func (e *Engine) inUTC(in *incoming, p *planned, conn *pgconn.PgConn) bool {
+	return conn.ParameterStatus("TimeZone") == "UTC" && p.request.Prefer.Timezone == "" &&
+		p.plan.Call == nil && e.options.PreRequest.Name == "" && !roleSets(in, p, "timezone")
+}
+
+// roleSets reports whether the role has a setting of its own, named in lower
+// case.
+func roleSets(in *incoming, p *planned, name string) bool {
+	for _, s := range p.snapshot.Role(in.caller.Role).Settings {
 		if strings.EqualFold(s.Name, name) {
 			return true
 		}
@@ -79,141 +126,118 @@ func (j *job) roleSets(name string) bool {
 	return false
 }
 
-// planChanged tells that a prepared statement no longer fits the schema.
+// planChanged reports whether a prepared statement no longer fits the schema.
 func planChanged(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == pgerrcode.FeatureNotSupported && strings.HasPrefix(pg.Message, "cached plan")
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == pgerrcode.FeatureNotSupported && strings.HasPrefix(e.Message, "cached plan")
 }
 
-// hasState tells that err is an error of Postgres with one of the SQLSTATEs.
+// hasState reports whether err is an error of Postgres with one of the
+// SQLSTATEs.
 func hasState(err error, states ...string) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && slices.Contains(states, pg.Code)
+	state := pg.State(err)
+	return state != "" && slices.Contains(states, state)
 }
 
-// namedTooMuch tells that a write failed because its RETURNING named a column
-// that the snapshot still has. The other form asks for all there are.
-func (x *execution) namedTooMuch(err error) bool {
-	return x.plan.Mutation != nil && x.query.Output == sqlgen.Columns && !x.options.NoColumns && hasState(err, pgerrcode.UndefinedColumn)
+// namesTooMuch reports whether a write failed because its RETURNING named a
+// column that the snapshot still has. The other form asks for all there are.
+func namesTooMuch(p *planned, query sqlgen.Query, err error) bool {
+	return p.plan.Mutation != nil && query.Output == sqlgen.Columns && hasState(err, pgerrcode.UndefinedColumn)
 }
 
-// execution is one attempt to run a plan.
-type execution struct {
-	*job
-	conn       *pgxpool.Conn
-	statements *statements
-	options    sqlgen.Options
+// transaction is one attempt to run a plan, on a connection.
+type transaction struct {
+	engine     *Engine
+	in         *incoming
+	planned    *planned
 	query      sqlgen.Query
-	result     *respond.Result
+	conn       *pgconn.PgConn
+	statements *statements
+	intake     intake
 }
 
-func (x *execution) deallocate(ctx context.Context) error {
-	x.statements.forget()
-	return x.conn.Conn().DeallocateAll(ctx)
-}
-
-// once sends everything in one write and reads the answers.
-func (x *execution) once(ctx context.Context) error {
-	x.choose()
-	pipeline := x.conn.Conn().PgConn().StartPipeline(ctx)
-	c := conversation{execution: x, pipeline: pipeline}
-	err := c.hold()
-	if rerr := c.cleanUp(); err == nil {
-		err = rerr
+// run sends everything in one write and reads the answers.
+func (t *transaction) run(ctx context.Context) error {
+	c := converse(ctx, t.conn, t.statements)
+	err := t.hold(c)
+	if cleaned := c.cleanUp(); err == nil {
+		err = cleaned
 	}
-	if cerr := pipeline.Close(); err == nil && cerr != nil {
-		err = cerr
+	if closed := c.pipeline.Close(); err == nil {
+		err = closed
 	}
 	return err
 }
 
-// choose writes the SQL.
-func (x *execution) choose() {
-	count := x.request.Prefer.Count
-	x.options.Count = count == "exact" || count == "estimated"
-	x.options.CountLimit = 0
-	if count == "estimated" && x.Engine.options.MaxRows > 0 {
-		x.options.CountLimit = x.Engine.options.MaxRows + 1
+func (t *transaction) hold(c *conversation) error {
+	p := t.planned
+	rollback := t.engine.options.TxEnd.rollsBack(p.request.Prefer.Transaction)
+	isolation, decides := isolationOf(t.in, p), decides(p)
+	explicit := rollback || decides || isolation != ""
+	if explicit {
+		c.plainStep(begin(isolation, p.plan.ReadOnly))
 	}
-	known := false
-	if x.recalled {
-		x.query, known = x.made.queryFor(x.plan, x.options)
+	prologue := t.engine.prologue(&t.statements.prologue, t.in, p, p.plan.ReadOnly && !explicit, t.planMode())
+	c.step("", prologue, results{}, nil)
+	if pre := t.engine.options.PreRequest; pre.Name != "" {
+		c.plainStep("SELECT " + qualified(pre.Schema, pre.Name) + "()")
 	}
-	if !known {
-		x.query = sqlgen.Build(x.plan, x.options)
-		x.rememberQuery()
+	t.send(c)
+	if !decides {
+		c.end(explicit, rollback)
+		if err := c.readAll(true); err != nil {
+			return err
+		}
+		return judge(p, t.intake.result.Rows)
 	}
-	x.query.Main = x.filled(x.query.Main)
-	if x.query.Count != nil {
-		count := x.filled(*x.query.Count)
-		x.query.Count = &count
+	c.pipeline.SendFlushRequest()
+	if err := c.pipeline.Flush(); err != nil {
+		return err
 	}
+	err := c.readAll(false)
+	if err == nil {
+		err = judge(p, t.intake.result.Rows)
+	}
+	c.end(true, rollback || err != nil)
+	if end := c.readAll(true); err == nil {
+		err = end
+	}
+	return err
 }
 
-// filled is a statement of the plan with the values of this request.
-func (x *execution) filled(s sqlgen.Statement) sqlgen.Statement {
-	if x.values != nil {
-		s.Args = x.shapes.Arguments(s.Args, x.values)
+// send sends the statements of the plan.
+func (t *transaction) send(c *conversation) {
+	p, role, intake := t.planned, t.in.caller.Role, &t.intake
+	if t.query.Count != nil {
+		c.step(role, *t.query.Count, results{}, intake.takeCount)
 	}
-	return s
+	if prefer := p.request.Prefer.Count; p.plan.Kind == request.Read && (prefer == "planned" || prefer == "estimated") {
+		c.step(role, p.memory.fill(sqlgen.CountRows(p.plan)), results{}, intake.takePlanned)
+	}
+	var want results
+	switch t.query.Output {
+	case sqlgen.Body:
+		want.formats = []int16{pgx.TextFormatCode, pgx.TextFormatCode, pgx.BinaryFormatCode}
+	case sqlgen.Columns:
+		want = results{rows: p.snapshot, utc: t.engine.inUTC(t.in, p, t.conn)}
+	}
+	c.step(role, t.query.Main, want, intake.takeMain)
+	counts := p.plan.Mutation != nil && p.plan.Mutation.CountsInserts()
+	if counts || p.snapshot.Uses.Response {
+		const q = `SELECT current_setting('response.headers', true), current_setting('response.status', true),
+	nullif(current_setting('pgrst.inserted', true), '')`
+		c.step("", sqlgen.Statement{SQL: q}, results{}, intake.takeSettings)
+	}
 }
 
 // planMode is the plan_cache_mode of a read, as far as it is known.
-func (x *execution) planMode() string {
-	if x.plan.Kind != request.Read || x.plan.Media.Media == request.Plan || x.statements.unnamed || len(x.query.Main.Args) == 0 {
+func (t *transaction) planMode() string {
+	p := t.planned
+	if p.plan.Kind != request.Read || p.plan.Media.Media == request.Plan || t.statements.unnamed || len(t.query.Main.Args) == 0 {
 		return ""
 	}
-	key := statementKey{x.caller.Role, x.query.Main.SQL}
-	return x.generics.use(key, x.snapshot.Serial, func() sample {
-		return sample{key, x.snapshot.Serial, x.prologue(new(settings), false, ""), x.query.Main.Args}
+	key := statementKey{t.in.caller.Role, t.query.Main.SQL}
+	return t.engine.generics.use(key, p.snapshot.Serial, func() sample {
+		return sample{key, p.snapshot.Serial, t.engine.prologue(new(settings), t.in, p, false, ""), t.query.Main.Args}
 	})
-}
-
-// decides tells that the result decides between commit and rollback.
-func (x *execution) decides() bool {
-	if x.plan.Media.Media == request.Plan {
-		return false
-	}
-	m := x.plan.Mutation
-	switch {
-	case x.plan.ReadOnly:
-		return false
-	case x.plan.Singular():
-		return true
-	case x.request.Prefer.HasMaxAffected && x.request.Prefer.Strict():
-		return true
-	}
-	return m != nil && (m.Put || !m.Range.IsAll())
-}
-
-// judge applies the conditions on the number of rows. Its error makes the
-// transaction roll back.
-func (x *execution) judge() error {
-	if x.plan.Media.Media == request.Plan {
-		return nil
-	}
-	n, prefer := x.result.Rows, &x.request.Prefer
-	m := x.plan.Mutation
-	if m != nil && m.Put && n != 1 {
-		return request.NewError(http.StatusBadRequest, "PGRST115", "Payload values do not match URL in primary key column(s)")
-	}
-	if x.plan.Singular() && n != 1 && (m == nil || !m.Put) {
-		return request.NewError(http.StatusNotAcceptable, "PGRST116", "JSON object requested, multiple (or no) rows returned").
-			WithDetails("The result contains " + strconv.FormatInt(n, 10) + " rows")
-	}
-	if x.request.Kind == request.Create || x.request.Kind == request.Read {
-		return nil
-	}
-	if prefer.HasMaxAffected && prefer.Strict() && n > prefer.MaxAffected {
-		return request.NewError(http.StatusBadRequest, "PGRST124", "Query result exceeds max-affected preference constraint").
-			WithDetails("The query affects " + strconv.FormatInt(n, 10) + " rows")
-	}
-	if m == nil || m.Kind == plan.Insert {
-		return nil
-	}
-	if most, limited := m.Range.Limit(); limited && n > most {
-		return request.NewError(http.StatusBadRequest, "PGRST110", "The maximum number of rows allowed to change was surpassed").
-			WithDetails(fmt.Sprintf("Results contain %d rows changed but the maximum number allowed is %d", n, most))
-	}
-	return nil
 }

@@ -16,28 +16,27 @@ import (
 )
 
 // inspect answers the root with the OpenAPI document.
-func (j *job) inspect(ctx context.Context, w http.ResponseWriter) error {
-	o := j.options.OpenAPI
+func (e *Engine) inspect(ctx context.Context, w http.ResponseWriter, in *incoming, a *asked, clock *timing) error {
+	o := e.options.OpenAPI
 	if o.Mode == OpenAPIDisabled {
 		return request.NewError(http.StatusNotFound, "PGRST126", "Root endpoint metadata is disabled")
 	}
-	if err := j.acceptsOpenAPI(); err != nil {
+	if err := acceptsOpenAPI(a.request); err != nil {
 		return err
 	}
-	j.plan = &plan.Plan{Kind: request.Inspect, ReadOnly: true}
-	v, err := j.visible(ctx)
+	v, err := e.visible(ctx, in, a)
 	if err != nil {
 		return err
 	}
 	var tables []*schema.Table
-	j.snapshot.Tables(func(t *schema.Table) {
-		if t.Name.Schema == j.request.Schema && (v.tables[t.OID()] || o.Mode == OpenAPIIgnorePrivileges) {
+	a.snapshot.Tables(func(t *schema.Table) {
+		if t.Name.Schema == a.request.Schema && (v.tables[t.OID()] || o.Mode == OpenAPIIgnorePrivileges) {
 			tables = append(tables, t)
 		}
 	})
 	var functions []*schema.Function
-	j.snapshot.AllFunctions(func(f *schema.Function) {
-		if f.Name.Schema == j.request.Schema && (v.functions[f.OID()] || o.Mode == OpenAPIIgnorePrivileges) {
+	a.snapshot.AllFunctions(func(f *schema.Function) {
+		if f.Name.Schema == a.request.Schema && (v.functions[f.OID()] || o.Mode == OpenAPIIgnorePrivileges) {
 			functions = append(functions, f)
 		}
 	})
@@ -50,33 +49,33 @@ func (j *job) inspect(ctx context.Context, w http.ResponseWriter) error {
 	}
 	if o.Mode == OpenAPIFollowPrivileges {
 		// As the caller's own search path would print them.
-		info.Near = j.request.Schema
+		info.Near = a.request.Schema
 	}
-	text, err := openapi.Document(j.snapshot, tables, functions, info)
+	text, err := openapi.Document(a.snapshot, tables, functions, info)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/openapi+json; charset=utf-8")
-	if j.request.Negotiated {
-		h.Set("Content-Profile", j.request.Schema)
+	if a.request.Negotiated {
+		h.Set("Content-Profile", a.request.Schema)
 	}
-	j.timing.write(w)
+	clock.write(w)
 	w.WriteHeader(http.StatusOK)
-	if !j.request.HeadersOnly {
+	if !a.request.HeadersOnly {
 		_, _ = w.Write(text) // the client went away: nobody to tell
 	}
 	return nil
 }
 
-func (j *job) acceptsOpenAPI() error {
-	for _, m := range j.request.Accept {
+func acceptsOpenAPI(r *request.Request) error {
+	for _, m := range r.Accept {
 		switch m.Media {
 		case request.OpenAPI, request.JSON, request.Any:
 			return nil
 		}
 	}
-	return plan.MediaTypeError(j.request.Accept)
+	return plan.MediaTypeError(r.Accept)
 }
 
 // visible is what the caller may use of a schema.
@@ -103,17 +102,18 @@ SELECT 'c', pg_catalog.obj_description(n.oid, 'pg_namespace')
 FROM pg_catalog.pg_namespace n
 WHERE n.nspname = $1`
 
-func (j *job) visible(ctx context.Context) (visible, error) {
+func (e *Engine) visible(ctx context.Context, in *incoming, a *asked) (visible, error) {
 	v := visible{tables: map[uint32]bool{}, functions: map[uint32]bool{}}
-	conn, err := j.acquire(ctx)
+	conn, err := e.acquire(ctx)
 	if err != nil {
 		return v, err
 	}
 	defer conn.Release()
-	x := execution{job: j, conn: conn, statements: statementsOf(conn.Conn().PgConn())}
-	c := conversation{execution: &x, pipeline: conn.Conn().PgConn().StartPipeline(ctx)}
-	c.step("", j.prologue(new(settings), true, ""), results{}, nil)
-	c.step(j.caller.Role, sqlgen.Statement{SQL: visibleSQL, Args: [][]byte{[]byte(j.request.Schema)}}, results{}, func(_ *conversation, _ sent, r *pgconn.ResultReader) error {
+	p := planned{snapshot: a.snapshot, request: a.request, plan: &plan.Plan{Kind: request.Inspect, ReadOnly: true}}
+	c := converse(ctx, conn.Conn().PgConn(), statementsOf(conn.Conn().PgConn()))
+	c.step("", e.prologue(new(settings), in, &p, true, ""), results{}, nil)
+	list := sqlgen.Statement{SQL: visibleSQL, Args: [][]byte{[]byte(a.request.Schema)}}
+	c.step(in.caller.Role, list, results{}, func(_ sent, r *pgconn.ResultReader) error {
 		for r.NextRow() {
 			kind, text := string(r.Values()[0]), string(r.Values()[1])
 			if kind == "c" {

@@ -86,18 +86,18 @@ type passage struct {
 	inLane bool
 }
 
-// connect gets a connection; whoever gets one calls leave.
-func (j *job) connect(ctx context.Context) (p passage, err error) {
-	p.lanes = j.lanes
-	if j.plan.ReadOnly { // writes mostly wait for the disk
-		p.conn, p.inLane = j.lanes.enter(ctx)
+// connect gets a connection, which the caller gives back with leave.
+func (e *Engine) connect(ctx context.Context, readOnly bool) (p passage, err error) {
+	p.lanes = e.lanes
+	if readOnly { // writes mostly wait for the disk
+		p.conn, p.inLane = e.lanes.enter(ctx)
 	}
 	if p.conn != nil {
 		return p, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, j.options.AcquireTimeout)
+	ctx, cancel := context.WithTimeout(ctx, e.options.AcquireTimeout)
 	defer cancel()
-	if p.conn, err = j.acquire(ctx); err != nil {
+	if p.conn, err = e.acquire(ctx); err != nil {
 		p.conn = nil
 		p.leave()
 	}

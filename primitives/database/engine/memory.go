@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"sync/atomic"
+
 	"github.com/insforge/insforge-go/primitives/database/engine/plan"
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
@@ -8,19 +10,29 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/recent"
 )
 
-// An application says the same few things over and over, whoever uses it: who
-// is asking is not part of a statement, and what columns are compared with are
-// parameters of it. So what was made of recent requests is kept by their shape,
-// which saves reading, planning and writing SQL again.
-
 // generationSize bounds the requests that are remembered: there are two
 // generations.
 const generationSize = 250
 
-// memory is what was made with one snapshot of the schema.
+// memory keeps what was made of recent requests, by their shape. An application
+// says the same few things over and over, whoever uses it: who is asking is not
+// part of a statement, and what columns are compared with are parameters of it.
+// So most requests need no parsing, planning and writing of SQL.
+//
+// find looks a request up, fill puts its values in place of the marks that
+// stand for them, and keep remembers what was made of it.
 type memory struct {
+	shapes request.Shapes
+	// current returns the newest snapshot. Only what was made with that is kept,
+	// since plans hold on to theirs.
+	current func() *schema.Snapshot
+	kept    atomic.Pointer[makings]
+}
+
+// makings are what was made with one snapshot of the schema.
+type makings struct {
 	snapshot *schema.Snapshot
-	*recent.Map[request.Key, *made]
+	byKey    *recent.Map[request.Key, *made]
 }
 
 // made is what was made of a request. It is shared and must not be changed.
@@ -33,6 +45,75 @@ type made struct {
 	plan    *plan.Plan
 	query   sqlgen.Query
 	options sqlgen.Options
+}
+
+// recollection is what the memory knows of one request.
+type recollection struct {
+	memory *memory
+	// query is the query string with marks for values.
+	query  string
+	values []string
+	// key is what the request is remembered by, if keeps is set.
+	key   request.Key
+	keeps bool
+	// made is what was made of such a request before; nil if there was none.
+	made *made
+}
+
+func newMemory(current func() *schema.Snapshot) *memory {
+	return &memory{shapes: request.NewShapes(), current: current}
+}
+
+// find looks for what was made of such a request with a snapshot.
+func (m *memory) find(in *incoming, query string, s *schema.Snapshot) recollection {
+	r := recollection{memory: m, query: query}
+	if in.target.Kind == request.Table {
+		r.query, r.values = m.shapes.Of(query)
+	}
+	r.key, r.keeps = request.KeyOf(in.http.Method, r.query, in.http.Header, in.target.Target, in.target.Schema)
+	if r.keeps {
+		r.made, _ = m.of(s).byKey.Get(r.key)
+	}
+	return r
+}
+
+// of returns what was made with a snapshot.
+func (m *memory) of(s *schema.Snapshot) *makings {
+	kept := m.kept.Load()
+	if kept != nil && kept.snapshot == s {
+		return kept
+	}
+	fresh := &makings{s, recent.New[request.Key, *made](generationSize)}
+	if s == m.current() {
+		m.kept.CompareAndSwap(kept, fresh)
+	}
+	return fresh
+}
+
+// forgo makes the request one of its own, whose values stay where they are.
+func (r *recollection) forgo() { r.values, r.keeps = nil, false }
+
+// fillRequest is the request that its shape stands for.
+func (r *recollection) fillRequest(shape *request.Request) *request.Request {
+	if r.values == nil {
+		return shape
+	}
+	return r.memory.shapes.WithValues(shape, r.values)
+}
+
+// fill is a statement of the plan with the values of this request.
+func (r *recollection) fill(s sqlgen.Statement) sqlgen.Statement {
+	if r.values != nil {
+		s.Args = r.memory.shapes.Arguments(s.Args, r.values)
+	}
+	return s
+}
+
+// keep remembers m for the next such request.
+func (r *recollection) keep(s *schema.Snapshot, m *made) {
+	if r.keeps {
+		r.memory.of(s).byKey.Put(r.key, m)
+	}
 }
 
 // planFor returns the plan of r, or nil where it must be made.
@@ -57,52 +138,18 @@ func (m *made) queryFor(p *plan.Plan, o sqlgen.Options) (q sqlgen.Query, ok bool
 	return m.query.WithValues(p.Mutation.Values)
 }
 
-// recall finds what was made of such a request with the job's snapshot.
-func (j *job) recall(shape string) {
-	j.key, j.keep = request.KeyOf(j.http.Method, shape, j.http.Header, j.target.Target, j.target.Schema)
-	if !j.keep {
-		return
+// withoutBody is a plan and its statements without anything of a body; ok is
+// false where they have more of it than values.
+func withoutBody(p *plan.Plan, q sqlgen.Query) (_ *plan.Plan, _ sqlgen.Query, ok bool) {
+	if p.Mutation == nil {
+		return nil, q, false
 	}
-	j.made, _ = j.memoryOf(j.snapshot).Get(j.key)
-}
-
-// memoryOf returns the memory of a snapshot. Only that of the newest is kept,
-// since plans hold on to theirs.
-func (e *Engine) memoryOf(s *schema.Snapshot) *memory {
-	kept := e.memory.Load()
-	if kept != nil && kept.snapshot == s {
-		return kept
+	blank := make([][]byte, len(p.Mutation.Values))
+	if q, ok = q.WithValues(blank); !ok {
+		return nil, q, false
 	}
-	m := &memory{s, recent.New[request.Key, *made](generationSize)}
-	if s == e.cache.Current() {
-		e.memory.CompareAndSwap(kept, m)
-	}
-	return m
-}
-
-// remember keeps m for the next such request.
-func (j *job) remember(m made) {
-	if j.keep {
-		j.memoryOf(j.snapshot).Put(j.key, &m)
-	}
-}
-
-// rememberQuery keeps the statements that were just written.
-func (x *execution) rememberQuery() {
-	m := made{request: x.shared, plan: x.plan, query: x.query, options: x.options}
-	if x.request.HasBody() {
-		if x.plan.Mutation == nil {
-			return
-		}
-		blank := make([][]byte, len(x.plan.Mutation.Values))
-		query, ok := x.query.WithValues(blank)
-		if !ok {
-			return
-		}
-		mutation, without := *x.plan.Mutation, *x.plan
-		mutation.Body, mutation.Values = nil, blank
-		without.Mutation = &mutation
-		m.plan, m.query = &without, query
-	}
-	x.remember(m)
+	mutation, plan := *p.Mutation, *p
+	mutation.Body, mutation.Values = nil, blank
+	plan.Mutation = &mutation
+	return &plan, q, true
 }

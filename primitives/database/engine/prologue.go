@@ -14,45 +14,45 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
-// prologue is the statement that sets up the transaction, written into p. The
+// prologue is the statement that sets up the transaction, written into to. The
 // settings of the role come before the role: setting them may need a right that
 // the login has and the role has not. planMode is a plan_cache_mode, or empty.
-func (j *job) prologue(p *settings, readOnly bool, planMode string) sqlgen.Statement {
-	p.sql, p.args, p.values = append(p.sql[:0], "SELECT "...), p.args[:0], p.values[:0]
-	p.set("search_path", j.searchPath())
-	p.setAll(j.snapshot.Role(j.caller.Role).Settings)
-	p.set("role", j.caller.Role)
-	p.set("request.jwt.claims", j.caller.Claims)
-	if name := identity.CallFrom(j.http.Context()).ApplicationName(); name != "" {
-		p.set("application_name", name)
+func (e *Engine) prologue(to *settings, in *incoming, p *planned, readOnly bool, planMode string) sqlgen.Statement {
+	to.sql, to.args, to.values = append(to.sql[:0], "SELECT "...), to.args[:0], to.values[:0]
+	to.set("search_path", e.searchPath(p.request.Schema))
+	to.setAll(p.snapshot.Role(in.caller.Role).Settings)
+	to.set("role", in.caller.Role)
+	to.set("request.jwt.claims", in.caller.Claims)
+	if name := identity.CallFrom(in.http.Context()).ApplicationName(); name != "" {
+		to.set("application_name", name)
 	}
-	uses := j.snapshot.Uses
+	uses := p.snapshot.Uses
 	if uses.Method {
-		p.set("request.method", j.http.Method)
+		to.set("request.method", in.http.Method)
 	}
 	if uses.Path {
-		p.set("request.path", j.path())
+		to.set("request.path", pathOf(&in.target))
 	}
 	if uses.Headers {
-		p.set("request.headers", headersJSON(j.http))
+		to.set("request.headers", headersJSON(in.http))
 	}
 	if uses.Cookies {
-		p.set("request.cookies", cookiesJSON(j.http))
+		to.set("request.cookies", cookiesJSON(in.http))
 	}
-	if tz := j.request.Prefer.Timezone; tz != "" {
-		p.set("timezone", tz)
+	if tz := p.request.Prefer.Timezone; tz != "" {
+		to.set("timezone", tz)
 	}
-	if j.plan.Call != nil {
-		p.setAll(j.plan.Call.Function.Settings)
+	if p.plan.Call != nil {
+		to.setAll(p.plan.Call.Function.Settings)
 	}
-	p.setAll(j.options.AppSettings)
+	to.setAll(e.options.AppSettings)
 	if planMode != "" {
-		p.constant("plan_cache_mode", planMode)
+		to.constant("plan_cache_mode", planMode)
 	}
 	if readOnly {
-		p.constant("transaction_read_only", "on")
+		to.constant("transaction_read_only", "on")
 	}
-	return sqlgen.Statement{SQL: j.prologues.of(p.sql), Args: p.args}
+	return sqlgen.Statement{SQL: e.prologues.of(to.sql), Args: to.args}
 }
 
 // settings is a statement of set_config calls being written. Its memory can be
@@ -132,21 +132,26 @@ func (t *texts) of(b []byte) string {
 	return s
 }
 
-func (j *job) searchPath() string {
-	if len(j.options.ExtraSearchPath) == 0 {
-		return quote.Identifier(j.request.Schema)
+func (e *Engine) searchPath(first string) string {
+	if len(e.options.ExtraSearchPath) == 0 {
+		return quote.Identifier(first)
 	}
-	return quote.Identifiers(append([]string{j.request.Schema}, j.options.ExtraSearchPath...))
+	quoted := make([]string, 0, 1+len(e.options.ExtraSearchPath))
+	for _, s := range append([]string{first}, e.options.ExtraSearchPath...) {
+		quoted = append(quoted, quote.Identifier(s))
+	}
+	return strings.Join(quoted, ", ")
 }
 
-func (j *job) path() string {
+// pathOf is what SQL sees as request.path.
+func pathOf(t *Target) string {
 	switch {
-	case j.target.Path != "":
-		return j.target.Path
-	case j.target.Kind == request.Function:
-		return "/rpc/" + j.target.Name
+	case t.Path != "":
+		return t.Path
+	case t.Kind == request.Function:
+		return "/rpc/" + t.Name
 	}
-	return "/" + j.target.Name
+	return "/" + t.Name
 }
 
 func headersJSON(r *http.Request) string {
@@ -179,13 +184,13 @@ func encode(all map[string]string) string {
 	return string(text)
 }
 
-// isolation is the level that the role or the function asks for; a function's
+// isolationOf is the level that the role or the function asks for; a function's
 // comes first.
-func (j *job) isolation() string {
-	if j.plan.Call != nil && j.plan.Call.Function.Isolation != "" {
-		return j.plan.Call.Function.Isolation
+func isolationOf(in *incoming, p *planned) string {
+	if p.plan.Call != nil && p.plan.Call.Function.Isolation != "" {
+		return p.plan.Call.Function.Isolation
 	}
-	return j.snapshot.Role(j.caller.Role).Isolation
+	return p.snapshot.Role(in.caller.Role).Isolation
 }
 
 // begin is the BEGIN of an explicit transaction. The level is one of a closed

@@ -10,41 +10,50 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-func (c *conversation) readMain(st sent, r *pgconn.ResultReader) error {
-	switch c.query.Output {
+// intake takes in the answers to the statements of a plan.
+type intake struct {
+	planned *planned
+	output  sqlgen.Output
+	// maxRows is Options.MaxRows.
+	maxRows int64
+	result  respond.Result
+}
+
+func (t *intake) takeMain(st sent, r *pgconn.ResultReader) error {
+	switch t.output {
 	case sqlgen.Columns:
-		return c.readColumns(st, r)
+		return t.takeColumns(st, r)
 	case sqlgen.Rows:
-		return c.readRows(r, appendValue)
+		return t.takeRows(r, appendValue)
 	case sqlgen.Records:
-		return c.readRecords(r)
+		return t.takeRecords(r)
 	case sqlgen.Body:
-		return c.readBody(r)
+		return t.takeBody(r)
 	case sqlgen.Tag:
 		tag, err := r.Close()
-		c.result.Rows, c.result.Body = tag.RowsAffected(), nil
+		t.result.Rows, t.result.Body = tag.RowsAffected(), nil
 		if !tag.Insert() && !tag.Update() && !tag.Delete() {
-			c.result.Rows = 0
+			t.result.Rows = 0
 		}
 		return err
 	case sqlgen.Location:
-		return c.readLocation(r)
+		return t.takeLocation(r)
 	}
-	return c.readExplain(r)
+	return t.takeExplain(r)
 }
 
-func (c *conversation) readColumns(st sent, r *pgconn.ResultReader) error {
+func (t *intake) takeColumns(st sent, r *pgconn.ResultReader) error {
 	var w *respond.RowWriter
 	var exact bool
 	if st.columns != nil {
 		w, exact = st.columns.writer, st.columns.exact
 	} else {
-		w, exact = respond.NewRowWriter(r.FieldDescriptions(), c.snapshot.IsPlain)
+		w, exact = respond.NewRowWriter(r.FieldDescriptions(), t.planned.snapshot.IsPlain)
 	}
-	if !exact && c.plan.Mutation == nil {
+	if !exact && t.planned.plan.Mutation == nil {
 		return errNotPlain
 	}
-	return c.readRows(r, w.Append)
+	return t.takeRows(r, w.Append)
 }
 
 func appendValue(b []byte, values [][]byte) []byte {
@@ -54,11 +63,11 @@ func appendValue(b []byte, values [][]byte) []byte {
 	return append(b, values[0]...)
 }
 
-// readRows joins the rows to an array, or takes the one that is wanted.
-func (c *conversation) readRows(r *pgconn.ResultReader, row func([]byte, [][]byte) []byte) error {
-	body, one := c.result.Body, c.wantsOne()
+// takeRows joins the rows to an array, or takes the one that is wanted.
+func (t *intake) takeRows(r *pgconn.ResultReader, row func([]byte, [][]byte) []byte) error {
+	body, one := t.result.Body, t.wantsOne()
 	separator := ", \n "
-	if f := c.plan.Call; f != nil && f.Function.SetOfScalar() {
+	if f := t.planned.plan.Call; f != nil && f.Function.SetOfScalar() {
 		separator = ", "
 	}
 	var n int64
@@ -79,7 +88,7 @@ func (c *conversation) readRows(r *pgconn.ResultReader, row func([]byte, [][]byt
 			return row(b, r.Values())
 		})
 	}
-	c.result.Rows = n
+	t.result.Rows = n
 	switch {
 	case err != nil:
 		return err
@@ -91,15 +100,15 @@ func (c *conversation) readRows(r *pgconn.ResultReader, row func([]byte, [][]byt
 	return nil
 }
 
-// wantsOne tells that the body is one value, not an array.
-func (c *conversation) wantsOne() bool {
-	if f := c.plan.Call; f != nil && !f.Function.SetOf {
+// wantsOne reports whether the body is one value, not an array.
+func (t *intake) wantsOne() bool {
+	if f := t.planned.plan.Call; f != nil && !f.Function.SetOf {
 		return true
 	}
-	return c.plan.Singular()
+	return t.planned.plan.Singular()
 }
 
-func (c *conversation) readBody(r *pgconn.ResultReader) error {
+func (t *intake) takeBody(r *pgconn.ResultReader) error {
 	if !r.NextRow() {
 		return nil
 	}
@@ -109,23 +118,23 @@ func (c *conversation) readBody(r *pgconn.ResultReader) error {
 		if err != nil {
 			return err
 		}
-		c.result.Total = total
+		t.result.Total = total
 	}
 	rows, err := strconv.ParseInt(string(v[1]), 10, 64)
 	if err != nil {
 		return err
 	}
-	c.result.Rows = rows
-	return c.result.Body.Bytes(v[2])
+	t.result.Rows = rows
+	return t.result.Body.Bytes(v[2])
 }
 
-// readRecords writes a CSV row by row. Without rows there are no names.
-func (c *conversation) readRecords(r *pgconn.ResultReader) error {
-	body := c.result.Body
+// takeRecords writes a CSV row by row. Without rows there are no names.
+func (t *intake) takeRecords(r *pgconn.ResultReader) error {
+	body := t.result.Body
 	for r.NextRow() {
-		c.result.Rows++
+		t.result.Rows++
 		err := body.Append(func(b []byte) []byte {
-			if c.result.Rows == 1 {
+			if t.result.Rows == 1 {
 				b = respond.AppendHeader(b, r.FieldDescriptions())
 			}
 			return respond.AppendRecord(append(b, '\n'), r.Values())
@@ -134,17 +143,17 @@ func (c *conversation) readRecords(r *pgconn.ResultReader) error {
 			return err
 		}
 	}
-	if c.result.Rows == 0 {
+	if t.result.Rows == 0 {
 		return body.Text("\n")
 	}
 	return nil
 }
 
-func (c *conversation) readLocation(r *pgconn.ResultReader) error {
-	key := c.plan.Mutation.PK
+func (t *intake) takeLocation(r *pgconn.ResultReader) error {
+	key := t.planned.plan.Mutation.PK
 	var location []respond.KeyValue
 	for r.NextRow() {
-		if c.result.Rows++; c.result.Rows > 1 || len(key) == 0 {
+		if t.result.Rows++; t.result.Rows > 1 || len(key) == 0 {
 			location = nil
 			continue
 		}
@@ -152,14 +161,14 @@ func (c *conversation) readLocation(r *pgconn.ResultReader) error {
 			location = append(location, respond.KeyValue{Column: key[i], Value: string(v), Null: v == nil})
 		}
 	}
-	c.result.Location, c.result.Body = location, nil
+	t.result.Location, t.result.Body = location, nil
 	return nil
 }
 
-func (c *conversation) readExplain(r *pgconn.ResultReader) error {
+func (t *intake) takeExplain(r *pgconn.ResultReader) error {
 	for r.NextRow() {
 		line := r.Values()[0]
-		err := c.result.Body.Append(func(b []byte) []byte { return append(append(b, line...), '\n') })
+		err := t.result.Body.Append(func(b []byte) []byte { return append(append(b, line...), '\n') })
 		if err != nil {
 			return err
 		}
@@ -167,19 +176,19 @@ func (c *conversation) readExplain(r *pgconn.ResultReader) error {
 	return nil
 }
 
-func (c *conversation) readCount(_ sent, r *pgconn.ResultReader) error {
+func (t *intake) takeCount(_ sent, r *pgconn.ResultReader) error {
 	if r.NextRow() {
 		n, err := strconv.ParseInt(string(r.Values()[0]), 10, 64)
 		if err != nil {
 			return err
 		}
-		c.result.Total = n
+		t.result.Total = n
 	}
 	return nil
 }
 
-// readPlanned takes the planner's number of rows out of an EXPLAIN.
-func (c *conversation) readPlanned(_ sent, r *pgconn.ResultReader) error {
+// takePlanned takes the planner's number of rows out of an EXPLAIN.
+func (t *intake) takePlanned(_ sent, r *pgconn.ResultReader) error {
 	if !r.NextRow() {
 		return nil
 	}
@@ -192,24 +201,24 @@ func (c *conversation) readPlanned(_ sent, r *pgconn.ResultReader) error {
 		return fmt.Errorf("read the planned number of rows: %w", err)
 	}
 	// An estimate counts exactly up to the cap of rows, and plans beyond it.
-	if c.request.Prefer.Count == "planned" || c.result.Total > c.Engine.options.MaxRows {
-		c.result.Total = max(c.result.Total, plans[0].Plan.Rows)
+	if t.planned.request.Prefer.Count == "planned" || t.result.Total > t.maxRows {
+		t.result.Total = max(t.result.Total, plans[0].Plan.Rows)
 	}
 	return nil
 }
 
-func (c *conversation) readSettings(_ sent, r *pgconn.ResultReader) error {
+func (t *intake) takeSettings(_ sent, r *pgconn.ResultReader) error {
 	if !r.NextRow() {
 		return nil
 	}
 	v := r.Values()
-	c.result.Headers, c.result.Status = string(v[0]), string(v[1])
+	t.result.Headers, t.result.Status = string(v[0]), string(v[1])
 	if v[2] != nil {
 		n, err := strconv.ParseInt(string(v[2]), 10, 64)
 		if err != nil {
 			return err
 		}
-		c.result.Inserted = n
+		t.result.Inserted = n
 	}
 	return nil
 }
