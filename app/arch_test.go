@@ -102,6 +102,7 @@ const (
 	auth     = "primitives/auth"
 	database = "primitives/database"
 	engine   = database + "/engine"
+	plantest = engine + "/plan/plantest"
 	scratch  = "embed/scratch"
 )
 
@@ -149,6 +150,8 @@ var arrows = []struct {
 		}},
 	{"pgtest is for tests: it starts servers.",
 		func(f goFile, to string) bool { return to == pgtest && !f.test }},
+	{"plantest is for tests: it has a schema that nobody serves.",
+		func(f goFile, to string) bool { return to == plantest && !f.test }},
 	{"scratch is for tests: what it makes is deleted with the test binary.",
 		func(f goFile, to string) bool {
 			return to == scratch && !f.test && f.pkg != pgtest && f.pkg != "app/apptest"
@@ -371,6 +374,8 @@ func TestTheArrowsCatchWhatTheyForbid(t *testing.T) {
 		{"primitives/kernel/pg/pgtest/x.go", "embed/postgres", false},
 		{"primitives/auth/x.go", pgtest, true},
 		{"primitives/auth/x_test.go", pgtest, false},
+		{engine + "/sqlgen/x_test.go", plantest, false},
+		{engine + "/sqlgen/x.go", plantest, true},
 		{"embed/postgres/x.go", scratch, true},
 		{"embed/postgres/x_test.go", scratch, false},
 		{"embed/postgres/x.go", "primitives/kernel/fault", true},
