@@ -55,8 +55,12 @@ export const en = {
     submit: 'Sign in',
     submitting: 'Signing in…',
     expired: 'Your session has ended. Sign in to continue.',
-    where: 'The server printed the name and the password when it was started for the first time.',
-    insecure: 'This address is not encrypted. Others on the network can read the password, and the browser does not keep the session over a reload. Use https, or localhost.',
+    where: 'The first start of the server printed the name and the password. In the folder where it was started:',
+    commands: [
+      { command: 'insforge keys show --password', does: 'shows both' },
+      { command: 'insforge admin reset-password', does: 'sets a new password' },
+    ],
+    insecure: 'This address is not encrypted. Others on the network can read the password, and the browser loses the session when the page is reloaded. Use https, or localhost.',
   },
 
   home: {

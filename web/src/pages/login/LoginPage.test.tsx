@@ -48,6 +48,14 @@ test('a server that fails is told from a wrong password', async () => {
   expect((await screen.findByRole('alert')).textContent).toMatch(/cannot be reached/)
 })
 
+test('it says where a lost password is found', async () => {
+  const { browser } = await startProject()
+  open(browser, '/login')
+  await username()
+  expect(screen.getByText('insforge keys show --password')).toBeTruthy()
+  expect(screen.getByText('insforge admin reset-password')).toBeTruthy()
+})
+
 test('the password can be made readable', async () => {
   const { browser } = await startProject()
   open(browser, '/login')

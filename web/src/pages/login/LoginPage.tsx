@@ -40,7 +40,16 @@ export function LoginPage() {
             <Alert tone="info">{text.login.insecure}</Alert>
           </div>
         )}
-        <p className="mt-6 px-4 text-center text-xs leading-5 text-faint">{text.login.where}</p>
+        <div className="mt-6 px-2 text-center text-xs leading-5 text-faint">
+          <p>{text.login.where}</p>
+          <ul className="mt-2 grid gap-1">
+            {text.login.commands.map(({ command, does }) => (
+              <li key={command}>
+                <code className="font-mono text-muted select-all">{command}</code> {does}
+              </li>
+            ))}
+          </ul>
+        </div>
       </div>
     </main>
   )
