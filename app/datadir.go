@@ -149,6 +149,8 @@ func dataDirError(path string, err error) error {
 		return fmt.Errorf("data directory %s cannot be written by this user; give it write permission or choose another with --data-dir", path)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("the disk that holds %s is full; free some space and start again", path)
+	case errors.Is(err, fs.ErrNotExist): // below /proc, or removed meanwhile
+		return fmt.Errorf("data directory %s cannot be created; choose another with --data-dir", path)
 	case errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("data directory %s: a part of this path is a file; choose another with --data-dir", path)
 	}

@@ -109,6 +109,7 @@ func newRoot() *cobra.Command {
 			"one folder. Start with: insforge serve\n\n" +
 			"Exit codes of every command: 0 done, 1 failed (standard error says why),\n" +
 			"2 wrong usage. The help of a command lists its other codes.",
+		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          knownCommand,
@@ -116,6 +117,8 @@ func newRoot() *cobra.Command {
 
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return refuseEmptyFlags(c) },
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.SetHelpCommand(newHelp())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return codedError{fmt.Errorf("%s (see %s --help)", flagProblem(err), c.CommandPath()), exitUsage}
@@ -123,6 +126,25 @@ func newRoot() *cobra.Command {
 	root.AddCommand(newServe(), newREST(), newStatus(), newDoctor(), newKeys(), newAdmin(), newDB(), newGen(), newVersion())
 	usageArgs(root)
 	return root
+}
+
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Print the help of a command",
+		Long:  "Prints the help of a command, as --help does.\n\nExit codes: 0 printed, 2 unknown command.",
+		RunE: func(c *cobra.Command, args []string) error {
+			about, rest, err := c.Root().Find(args)
+			if err == nil {
+				err = knownCommand(about, rest)
+			}
+			if err != nil {
+				return codedError{err, exitUsage}
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
 }
 
 // newGroup returns a command that only holds others.
@@ -148,12 +170,28 @@ func knownCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	c.SuggestionsMinimumDistance = 2
 	hint := "see " + c.CommandPath() + " --help"
-	if similar := c.SuggestionsFor(args[0]); len(similar) > 0 {
+	if similar := similarCommands(c, args[0]); len(similar) > 0 {
 		hint = "did you mean " + strings.Join(similar, " or ") + "?"
 	}
 	return fmt.Errorf("unknown command %q for %q; %s", printable(args[0]), c.CommandPath(), hint)
+}
+
+// similarCommands returns the commands that a name may mean. Short names are all
+// alike, so those with the same initial are preferred.
+func similarCommands(c *cobra.Command, name string) []string {
+	c.SuggestionsMinimumDistance = 2
+	similar := c.SuggestionsFor(name)
+	var likely []string
+	for _, s := range similar {
+		if name != "" && s[0] == name[0] {
+			likely = append(likely, s)
+		}
+	}
+	if len(likely) > 0 {
+		return likely
+	}
+	return similar
 }
 
 // refuseEmptyFlags refuses a flag whose value is empty, which is rarely meant:

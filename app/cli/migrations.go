@@ -93,12 +93,12 @@ func createMigration(dir, name string, now time.Time) (string, error) {
 		}
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
+		return "", fileError("create", dir, err)
 	}
 	path := filepath.Join(dir, fmt.Sprintf("%s_%s.sql", version, name))
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return "", err
+		return "", fileError("create", path, err)
 	}
 	_, err = f.WriteString("-- The statements of this file run in one transaction.\n")
 	return path, cmp.Or(err, f.Close())

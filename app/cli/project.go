@@ -185,7 +185,6 @@ func (p *project) call(ctx context.Context, method, path string, body, answer an
 func unreachable(address string, err error) error {
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
-	var plain tls.RecordHeaderError
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -196,7 +195,7 @@ func unreachable(address string, err error) error {
 		return fmt.Errorf("the host of %s cannot be found (%s); check the address", address, dns.Err)
 	case errors.As(err, &certificate):
 		return fmt.Errorf("the certificate of %s is not trusted (%v)", address, certificate.Err)
-	case errors.As(err, &plain):
+	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("%s does not speak TLS; try http:// instead of https://", address)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("%s did not answer in time; check the address and the firewall", address)

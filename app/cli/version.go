@@ -17,8 +17,13 @@ func newVersion() *cobra.Command {
 			"compatible with, and the platform.\n\nExit codes: 0 printed, 2 wrong usage.",
 		Args: cobra.NoArgs,
 		Run: func(c *cobra.Command, _ []string) {
-			fmt.Fprintf(c.OutOrStdout(), "insforge %s (InsForge interface %s, %s/%s, %s)\n",
-				app.Version(), server.ContractVersion, runtime.GOOS, runtime.GOARCH, runtime.Version())
+			fmt.Fprintln(c.OutOrStdout(), "insforge", version())
 		},
 	}
+}
+
+// version describes this executable.
+func version() string {
+	return fmt.Sprintf("%s (InsForge interface %s, %s/%s, %s)",
+		app.Version(), server.ContractVersion, runtime.GOOS, runtime.GOARCH, runtime.Version())
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
@@ -108,7 +109,10 @@ func listen(ctx context.Context, c Config) (net.Listener, error) {
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", c.UnixSocket)
 	if err != nil {
-		return nil, fmt.Errorf("PGRST_SERVER_UNIX_SOCKET: %w", err)
+		if system := (*os.SyscallError)(nil); errors.As(err, &system) {
+			err = system.Err // without the names of calls and the path again
+		}
+		return nil, fmt.Errorf("PGRST_SERVER_UNIX_SOCKET: cannot listen on %s: %w", c.UnixSocket, err)
 	}
 	if err := os.Chmod(c.UnixSocket, c.UnixSocketMode); err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -118,10 +122,20 @@ func listen(ctx context.Context, c Config) (net.Listener, error) {
 
 func listenTCP(ctx context.Context, address string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("%w; choose another with PGRST_SERVER_HOST, PGRST_SERVER_PORT or PGRST_ADMIN_SERVER_PORT", err)
+	if err == nil {
+		return l, nil
 	}
-	return l, nil
+	problem := fmt.Errorf("cannot listen on %s: %w", address, err)
+	var unknown *net.DNSError
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		problem = fmt.Errorf("%s is taken by another program", address)
+	case errors.Is(err, syscall.EACCES):
+		problem = fmt.Errorf("this user may not listen on %s, whose port is below 1024", address)
+	case errors.As(err, &unknown), errors.Is(err, syscall.EADDRNOTAVAIL):
+		problem = fmt.Errorf("%s is not an address of this machine", address)
+	}
+	return nil, fmt.Errorf("%w; choose another with PGRST_SERVER_HOST, PGRST_SERVER_PORT or PGRST_ADMIN_SERVER_PORT", problem)
 }
 
 // serve answers on l, and on admin if there is one, until ctx ends.
