@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -69,19 +68,15 @@ func (m *mailbox) set(change func(*mailbox)) {
 	change(m)
 }
 
-// next waits for a mail, which must be of this template and to this address.
+// next waits for a mail, for as long as the test may run. It must be of this
+// template and to this address.
 func (m *mailbox) next(t testing.TB, template, to string) sentMail {
 	t.Helper()
-	select {
-	case mail := <-m.got:
-		if mail.template != template || mail.to != to {
-			t.Fatalf("got %s to %s, want %s to %s", mail.template, mail.to, template, to)
-		}
-		return mail
-	case <-time.After(30 * time.Second):
-		t.Fatalf("got no mail, want %s to %s", template, to)
+	mail := <-m.got
+	if mail.template != template || mail.to != to {
+		t.Fatalf("got %s to %s, want %s to %s", mail.template, mail.to, template, to)
 	}
-	return sentMail{}
+	return mail
 }
 
 // code waits for a mail with a code and returns it.

@@ -7,9 +7,13 @@ import (
 	"crypto/subtle"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/insforge/insforge-go/primitives/auth/guard"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
+	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
 const (
@@ -29,9 +33,21 @@ type administrator struct {
 	credential []byte
 }
 
-// administrator returns the one that may sign in now.
-func (s *Service) administrator() administrator {
-	return newAdministrator(s.adminUsername, s.adminPassword(), s.jwtSecret)
+// administrators signs administrators in. There is one, whose password may change
+// at any time.
+type administrators struct {
+	sessions *Service
+	username string
+	password func() string
+	// jwtSecret is the key of credentials.
+	jwtSecret string
+	// failures bounds the guessing of the password.
+	failures *rest.Limiter
+}
+
+// current returns the administrator who may sign in now.
+func (a *administrators) current() administrator {
+	return newAdministrator(a.username, a.password(), a.jwtSecret)
 }
 
 func newAdministrator(username, password, jwtSecret string) administrator {
@@ -55,10 +71,9 @@ func (a administrator) is(username, password string) bool {
 	return same == 1
 }
 
-// signInAdmin starts an administrator's session, or returns 401
-// AUTH_UNAUTHORIZED.
-func (s *Service) signInAdmin(ctx context.Context, by Client, username, password string) (Grant, error) {
-	admin := s.administrator()
+// signIn starts an administrator's session, or returns 401 AUTH_UNAUTHORIZED.
+func (a *administrators) signIn(ctx context.Context, by Client, username, password string) (Grant, error) {
+	admin, s := a.current(), a.sessions
 	if len([]rune(password)) > maxAdminPassword || !admin.is(strings.TrimSpace(username), password) {
 		return Grant{}, guard.Unauthorized("Invalid credentials").Next("Check the administrator's name and password.")
 	}
@@ -72,16 +87,31 @@ func (s *Service) signInAdmin(ctx context.Context, by Client, username, password
 	return s.grant(t, "")
 }
 
-// renewAdmin exchanges the refresh token of an administrator's session, or
-// returns 401 AUTH_UNAUTHORIZED when the session has ended or the
-// administrator's name or password has changed since.
-func (s *Service) renewAdmin(ctx context.Context, by Client, session tokens.Session) (_ Grant, err error) {
-	err = s.db.AsProject(ctx, func(tx pg.Tx) error {
-		session, err = s.exchange(ctx, tx, session, by)
+// renew exchanges the refresh token of an administrator's session, or returns 401
+// AUTH_UNAUTHORIZED when the session has ended or the administrator's name or
+// password has changed since.
+func (a *administrators) renew(ctx context.Context, by Client, session tokens.Session) (_ Grant, err error) {
+	err = a.sessions.db.AsProject(ctx, func(tx pg.Tx) error {
+		session, err = a.sessions.exchange(ctx, tx, session, by, a.current().credential)
 		return err
 	})
 	if err != nil {
 		return Grant{}, err
 	}
-	return s.grant(session, "")
+	return a.sessions.grant(session, "")
+}
+
+// checkSession returns 401 AUTH_UNAUTHORIZED when the session of the
+// calling administrator has ended. A token without a session passes.
+func (a *administrators) checkSession(ctx context.Context) error {
+	id := identity.From(ctx).Session
+	if id == "" {
+		return nil
+	}
+	var lives bool
+	err := a.sessions.ask(ctx, func(row pgx.Row) error { return row.Scan(&lives) }, sessionLives, id, a.sessions.now())
+	if err == nil && !lives {
+		return guard.Unauthorized("Invalid token")
+	}
+	return err
 }

@@ -100,10 +100,11 @@ func (f family) latest(a *tokens.Authority, t tokens.Session) (_ tokens.Session,
 
 // exchange returns what a presented token is exchanged for: a new token, or the
 // latest once more. A token that was exchanged too long ago ends its session.
-// At most one exchange of a session runs at a time.
+// At most one exchange of a session runs at a time. credential is what the
+// session must have been opened with; nil for users.
 //
 // It returns 401 AUTH_UNAUTHORIZED, committed where that ended the session.
-func (s *Service) exchange(ctx context.Context, tx pg.Tx, t tokens.Session, by Client) (tokens.Session, error) {
+func (s *Service) exchange(ctx context.Context, tx pg.Tx, t tokens.Session, by Client, credential []byte) (tokens.Session, error) {
 	a, err := s.credentials.Authority()
 	if err != nil {
 		return tokens.Session{}, err
@@ -114,7 +115,7 @@ func (s *Service) exchange(ctx context.Context, tx pg.Tx, t tokens.Session, by C
 	}
 	now := s.now()
 	decision := f.judge(t, now, s.started)
-	if t.Audience == tokens.ForAdmin && subtle.ConstantTimeCompare(f.credential, s.administrator().credential) != 1 {
+	if subtle.ConstantTimeCompare(f.credential, credential) != 1 {
 		decision = ended
 	}
 	switch decision {

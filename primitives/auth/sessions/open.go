@@ -143,7 +143,7 @@ func (s *Service) renew(ctx context.Context, by Client, session tokens.Session) 
 		return accounts.User{}, Grant{}, errSessionEnded()
 	}
 	err = s.db.AsProject(ctx, func(tx pg.Tx) error {
-		if session, err = s.exchange(ctx, tx, session, by); err != nil {
+		if session, err = s.exchange(ctx, tx, session, by, nil); err != nil {
 			return err
 		}
 		user, err = accounts.Find(ctx, tx, id)

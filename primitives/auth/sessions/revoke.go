@@ -40,21 +40,6 @@ func (s *Service) signedIn(ctx context.Context, id uuid.UUID) (user accounts.Use
 	return accounts.User{}, err
 }
 
-// checkAdminSession returns 401 AUTH_UNAUTHORIZED when the session of the
-// calling administrator has ended. A token without a session passes.
-func (s *Service) checkAdminSession(ctx context.Context) error {
-	id := identity.From(ctx).Session
-	if id == "" {
-		return nil
-	}
-	var lives bool
-	err := s.ask(ctx, func(row pgx.Row) error { return row.Scan(&lives) }, sessionLives, id, s.now())
-	if err == nil && !lives {
-		return guard.Unauthorized("Invalid token")
-	}
-	return err
-}
-
 // endSession ends one session, for any caller.
 func (s *Service) endSession(ctx context.Context, id string) error {
 	return s.db.AsProject(ctx, func(tx pg.Tx) error {

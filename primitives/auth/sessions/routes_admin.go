@@ -20,17 +20,17 @@ type adminAnswer struct {
 	CSRFToken   string    `json:"csrfToken"`
 }
 
-func (s *Service) handOutAdmin(c rest.Context, g Grant) error {
-	adminJar.set(c, g.refresh, s.now())
+func (a *administrators) handOut(c rest.Context, g Grant) error {
+	adminJar.set(c, g.refresh, a.sessions.now())
 	return c.JSON(http.StatusOK, adminAnswer{
-		Admin:       adminInfo{Subject: adminLabel + s.adminUsername},
+		Admin:       adminInfo{Subject: adminLabel + a.username},
 		AccessToken: g.access,
 		CSRFToken:   g.csrf,
 	})
 }
 
-// handleAdminSignIn serves "POST /api/auth/admin/sessions".
-func (s *Service) handleAdminSignIn(c rest.Context) error {
+// handleSignIn serves "POST /api/auth/admin/sessions".
+func (a *administrators) handleSignIn(c rest.Context) error {
 	f, err := rest.Body(c)
 	if err != nil {
 		return err
@@ -40,48 +40,48 @@ func (s *Service) handleAdminSignIn(c rest.Context) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	g, err := s.signInAdmin(c.Request().Context(), ClientOf(c), username, password)
+	g, err := a.signIn(c.Request().Context(), ClientOf(c), username, password)
 	if err != nil {
 		return err
 	}
-	return s.handOutAdmin(c, g)
+	return a.handOut(c, g)
 }
 
-// handleAdminCurrent serves "GET /api/auth/admin/sessions/current".
-func (s *Service) handleAdminCurrent(c rest.Context) error {
+// handleCurrent serves "GET /api/auth/admin/sessions/current".
+func (a *administrators) handleCurrent(c rest.Context) error {
 	p := identity.From(c.Request().Context())
 	if !p.IsAdmin() {
 		return fault.New(http.StatusForbidden, fault.AuthUnauthorized, "Admin access required").
 			Next("Sign in as an administrator.")
 	}
-	if err := s.checkAdminSession(c.Request().Context()); err != nil {
+	if err := a.checkSession(c.Request().Context()); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]adminInfo{"admin": {Subject: p.Subject}})
 }
 
-// handleAdminRefresh serves "POST /api/auth/admin/refresh". It clears a cookie
+// handleRefresh serves "POST /api/auth/admin/refresh". It clears a cookie
 // that is void.
-func (s *Service) handleAdminRefresh(c rest.Context) error {
-	g, err := s.refreshAdmin(c)
+func (a *administrators) handleRefresh(c rest.Context) error {
+	g, err := a.refresh(c)
 	if fault.Is(err, fault.AuthUnauthorized) {
 		adminJar.clear(c)
 	}
 	if err != nil {
 		return err
 	}
-	return s.handOutAdmin(c, g)
+	return a.handOut(c, g)
 }
 
-func (s *Service) refreshAdmin(c rest.Context) (Grant, error) {
-	session, err := s.fromCookie(c, adminJar)
+func (a *administrators) refresh(c rest.Context) (Grant, error) {
+	session, err := a.sessions.fromCookie(c, adminJar)
 	if err != nil {
 		return Grant{}, err
 	}
-	return s.renewAdmin(c.Request().Context(), ClientOf(c), session)
+	return a.renew(c.Request().Context(), ClientOf(c), session)
 }
 
-// handleAdminLogout serves "POST /api/auth/admin/logout".
-func (s *Service) handleAdminLogout(c rest.Context) error {
-	return s.logout(c, adminJar)
+// handleLogout serves "POST /api/auth/admin/logout".
+func (a *administrators) handleLogout(c rest.Context) error {
+	return a.sessions.logout(c, adminJar)
 }

@@ -48,13 +48,8 @@ type Service struct {
 	accounts    *accounts.Service
 	throttle    *guard.Throttle
 	audit       audit.Recorder
-	// The administrator's sign-in, and the key of digests of it.
-	adminUsername string
-	adminPassword func() string
-	jwtSecret     string
-	// adminFailures bounds the guessing of the administrator's password.
-	adminFailures *rest.Limiter
-	now           func() time.Time
+	admins      administrators
+	now         func() time.Time
 	// started is when this process did; see family.judge.
 	started time.Time
 	// ended are the sessions that this process ended lately, with the answer to
@@ -72,28 +67,28 @@ func New(d Deps) (*Service, error) {
 	case username == "" || d.AdminPassword == nil || d.AdminPassword() == "":
 		return nil, errors.New("auth: the administrator has no name or no password; set ROOT_ADMIN_USERNAME and ROOT_ADMIN_PASSWORD")
 	}
-	return &Service{
+	s := &Service{
 		db:          d.DB,
 		credentials: d.Credentials,
 		accounts:    d.Accounts,
 		throttle:    d.Throttle,
 		audit:       d.Audit,
-
-		adminUsername: username,
-		adminPassword: d.AdminPassword,
-		jwtSecret:     d.JWTSecret,
-		adminFailures: rest.NewLimiter(rest.Limit{
+		now:         d.Now,
+		started:     d.Now(),
+		ended:       recent.New[string, *fault.Error](maxEnded),
+		log:         d.Log,
+	}
+	s.admins = administrators{
+		sessions: s, username: username, password: d.AdminPassword, jwtSecret: d.JWTSecret,
+		failures: rest.NewLimiter(rest.Limit{
 			Window:     15 * time.Minute,
 			Max:        10,
 			OnlyFailed: true,
 			Message:    "Too many failed sign-ins",
 			Now:        d.Now,
 		}),
-		now:     d.Now,
-		started: d.Now(),
-		ended:   recent.New[string, *fault.Error](maxEnded),
-		log:     d.Log,
-	}, nil
+	}
+	return s, nil
 }
 
 // AccessToken returns whom an access token stands for, or 401 when it is bad or
