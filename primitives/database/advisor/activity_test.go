@@ -47,7 +47,7 @@ func TestAnIdleTransactionIsFoundAndEnded(t *testing.T) {
 		t.Errorf("got %+v, want no text of statements", issues)
 	}
 	p.exec(found.Recommendation)
-	until(t, "the end of the session", func() bool { return idle.Ping(context.Background()) != nil })
+	p.gone(int(idle.PgConn().PID()))
 	if left := p.scan(); contains(left, "idle-in-transaction", "warning", object) != nil {
 		t.Error("after the suggested SQL the session is still found")
 	}
@@ -106,7 +106,7 @@ func TestALockThatStopsAutovacuumIsFoundAndReleased(t *testing.T) {
 		t.Fatalf("got %s, want %s", got, want)
 	}
 	p.exec(contains(issues, "autovacuum-blocked", "warning", "public.shared").Recommendation)
-	until(t, "the end of the session", func() bool { return locks.Ping(context.Background()) != nil })
+	p.gone(int(locks.PgConn().PID()))
 	if left := of(p.scan(), "autovacuum-blocked"); left != nil {
 		t.Errorf("after the suggested SQL, got %v, want nothing", left)
 	}

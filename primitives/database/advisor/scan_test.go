@@ -35,6 +35,18 @@ func (p product) scanner() (pid int) {
 	return pid
 }
 
+// gone waits until a session has ended and given its locks back, which is
+// after its client heard of it.
+func (p product) gone(pid int) {
+	p.t.Helper()
+	look := p.connect()
+	until(p.t, "the end of a session", func() bool {
+		var there bool
+		err := look.QueryRow(context.Background(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)`, pid).Scan(&there)
+		return err == nil && !there
+	})
+}
+
 func TestOneScanRunsAtATime(t *testing.T) {
 	t.Parallel()
 	p := start(t, advisor.Deps{})
@@ -94,12 +106,7 @@ func TestTheEndOfTheProcessEndsTheScan(t *testing.T) {
 	if s.ScanID != id || s.Status != "failed" || s.ErrorMessage == nil || !strings.Contains(*s.ErrorMessage, "stopped") {
 		t.Errorf("got %+v, want a failed scan that says why", s)
 	}
-	look := p.connect()
-	until(t, "the end of the scan's session", func() bool {
-		var there bool
-		err := look.QueryRow(context.Background(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)`, pid).Scan(&there)
-		return err == nil && !there
-	})
+	p.gone(pid)
 	p.refused("POST", "/scan", "", http.StatusServiceUnavailable, fault.InternalError, "stopping")
 }
 
@@ -117,6 +124,7 @@ func TestAScanWhoseConnectionBreaksFails(t *testing.T) {
 		t.Errorf("got %+v, want a failed scan that says why", s)
 	}
 	release()
+	p.gone(pid)
 	p.scan()
 }
 

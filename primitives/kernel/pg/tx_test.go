@@ -254,7 +254,7 @@ func kill(t testing.TB, db *pg.DB, pid uint32) {
 	}
 	defer conn.Close(t.Context())
 	var gone bool
-	if err := conn.QueryRow(t.Context(), `SELECT pg_terminate_backend($1, 10000)`, int32(pid)).Scan(&gone); err != nil || !gone {
+	if err := conn.QueryRow(t.Context(), `SELECT pg_terminate_backend($1, 120000)`, int32(pid)).Scan(&gone); err != nil || !gone {
 		t.Fatalf("end backend %d: %v %v", pid, gone, err)
 	}
 }
