@@ -14,6 +14,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 // nowhere is a response whose body is discarded.
@@ -25,7 +26,7 @@ func (w nowhere) WriteHeader(int)             {}
 
 // remembered accepts every token, like an authenticator that has seen it before.
 type remembered struct {
-	accounts
+	resttest.Callers
 	principal identity.Principal
 }
 

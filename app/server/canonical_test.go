@@ -43,8 +43,8 @@ func TestPathsAreMatchedAsTheContractHasIt(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			a := s.do(t, tt.method, tt.path, nil)
-			if a.StatusCode != http.StatusOK || a.body != tt.want {
-				t.Errorf("got %d %q, want 200 %q", a.StatusCode, a.body, tt.want)
+			if a.Status != http.StatusOK || a.Text != tt.want {
+				t.Errorf("got %d %q, want 200 %q", a.Status, a.Text, tt.want)
 			}
 		})
 	}
@@ -74,10 +74,10 @@ func TestWhatNoRouteMatchesIsAJSON404ThatQuotesTheRequest(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			a := s.do(t, tt.method, tt.path, nil)
-			if a.StatusCode != http.StatusNotFound {
-				t.Fatalf("got %d %q, want 404", a.StatusCode, a.body)
+			if a.Status != http.StatusNotFound {
+				t.Fatalf("got %d %q, want 404", a.Status, a.Text)
 			}
-			e := a.envelope(t)
+			e := a.Envelope()
 			if want := "Endpoint " + tt.path + " not found"; e.Error != "NOT_FOUND" || e.Message != want || e.NextActions == "" {
 				t.Errorf("got %+v, want NOT_FOUND %q and a hint", e, want)
 			}
@@ -97,8 +97,8 @@ func TestAPathThatIsNoTextIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := s.do(t, "GET", path, nil)
-			if e := a.envelope(t); a.StatusCode != http.StatusBadRequest || e.Error != "INVALID_INPUT" {
-				t.Errorf("got %d %+v, want 400 INVALID_INPUT", a.StatusCode, e)
+			if e := a.Envelope(); a.Status != http.StatusBadRequest || e.Error != "INVALID_INPUT" {
+				t.Errorf("got %d %+v, want 400 INVALID_INPUT", a.Status, e)
 			}
 		})
 	}
@@ -109,8 +109,8 @@ func TestHEADIsGETWithoutABody(t *testing.T) {
 	s := serve(t, pathRoutes)
 	for _, path := range []string{"/api/things", "/api/health", "/api/nothing"} {
 		get, head := s.do(t, "GET", path, nil), s.do(t, "HEAD", path, nil)
-		if head.StatusCode != get.StatusCode || head.body != "" {
-			t.Errorf("%s: got %d %q, want %d and no body", path, head.StatusCode, head.body, get.StatusCode)
+		if head.Status != get.Status || head.Text != "" {
+			t.Errorf("%s: got %d %q, want %d and no body", path, head.Status, head.Text, get.Status)
 		}
 		if got, want := head.Header.Get("Content-Type"), get.Header.Get("Content-Type"); got != want {
 			t.Errorf("%s: got Content-Type %q, want %q", path, got, want)

@@ -59,7 +59,7 @@ func (s *Server) serveFile(c rest.Context, name string) error {
 	content, err := fs.ReadFile(s.deps.Dashboard, name)
 	if err != nil {
 		c.Response().Header().Del("Cache-Control")
-		return notFound(c)
+		return rest.NotFound(c)
 	}
 	http.ServeContent(c.Response(), c.Request(), name, time.Time{}, bytes.NewReader(content))
 	return nil

@@ -38,8 +38,8 @@ func TestTheDashboardIsServedWithAStrictPolicy(t *testing.T) {
 			t.Parallel()
 			a := s.do(t, "GET", tt.path, nil)
 			h := a.Header
-			if a.StatusCode != 200 || a.body != tt.body || h.Get("Content-Type") != tt.media || h.Get("Cache-Control") != tt.cache {
-				t.Errorf("got %d %q %q %q", a.StatusCode, a.body, h.Get("Content-Type"), h.Get("Cache-Control"))
+			if a.Status != 200 || a.Text != tt.body || h.Get("Content-Type") != tt.media || h.Get("Cache-Control") != tt.cache {
+				t.Errorf("got %d %q %q %q", a.Status, a.Text, h.Get("Content-Type"), h.Get("Cache-Control"))
 			}
 			policy := h.Get("Content-Security-Policy")
 			for _, want := range []string{"default-src 'none'", "script-src 'self';", "frame-ancestors 'none'", "base-uri 'none'"} {
@@ -58,22 +58,22 @@ func TestAMissingAssetIsA404ThatIsNotKept(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil, withDashboard)
 	a := s.do(t, "GET", "/dashboard/assets/app-2.js", nil)
-	if e := a.envelope(t); a.StatusCode != 404 || e.Error != "NOT_FOUND" || a.Header.Get("Cache-Control") != "" {
-		t.Errorf("got %d %+v with Cache-Control %q, want 404 without", a.StatusCode, e, a.Header.Get("Cache-Control"))
+	if e := a.Envelope(); a.Status != 404 || e.Error != "NOT_FOUND" || a.Header.Get("Cache-Control") != "" {
+		t.Errorf("got %d %+v with Cache-Control %q, want 404 without", a.Status, e, a.Header.Get("Cache-Control"))
 	}
 }
 
 func TestTheRootLeadsToTheDashboard(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil, withDashboard)
-	if a := s.do(t, "GET", "/", nil); a.StatusCode != 302 || a.Header.Get("Location") != "/dashboard/login" {
-		t.Errorf("got %d to %q, want 302 to /dashboard/login", a.StatusCode, a.Header.Get("Location"))
+	if a := s.do(t, "GET", "/", nil); a.Status != 302 || a.Header.Get("Location") != "/dashboard/login" {
+		t.Errorf("got %d to %q, want 302 to /dashboard/login", a.Status, a.Header.Get("Location"))
 	}
 	without := serve(t, nil)
-	if a := without.do(t, "GET", "/", nil); a.StatusCode != 200 || !strings.Contains(a.body, "go generate") {
-		t.Errorf("without a dashboard: got %d %q, want 200 and what to do", a.StatusCode, a.body)
+	if a := without.do(t, "GET", "/", nil); a.Status != 200 || !strings.Contains(a.Text, "go generate") {
+		t.Errorf("without a dashboard: got %d %q, want 200 and what to do", a.Status, a.Text)
 	}
-	if a := without.do(t, "GET", "/dashboard", nil); a.StatusCode != 404 {
-		t.Errorf("without a dashboard: got %d, want 404", a.StatusCode)
+	if a := without.do(t, "GET", "/dashboard", nil); a.Status != 404 {
+		t.Errorf("without a dashboard: got %d, want 404", a.Status)
 	}
 }

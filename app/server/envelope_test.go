@@ -59,9 +59,9 @@ func TestFailuresBecomeTheAnswerOfTheContract(t *testing.T) {
 				r.GET("/fail", rest.Public, func(rest.Context) error { return tt.err })
 			})
 			a := s.do(t, "GET", "/fail?token=hunter2", nil, "X-Request-Id: my-id-1")
-			e := a.envelope(t)
-			if a.StatusCode != tt.status || e.Error != tt.code || e.Message != tt.message {
-				t.Errorf("got %d %s %q, want %d %s %q", a.StatusCode, e.Error, e.Message, tt.status, tt.code, tt.message)
+			e := a.Envelope()
+			if a.Status != tt.status || string(e.Error) != tt.code || e.Message != tt.message {
+				t.Errorf("got %d %s %q, want %d %s %q", a.Status, e.Error, e.Message, tt.status, tt.code, tt.message)
 			}
 			if got := a.Header.Get("Content-Type"); got != "application/json" {
 				t.Errorf("got Content-Type %q, want application/json", got)
@@ -77,17 +77,19 @@ func TestFailuresBecomeTheAnswerOfTheContract(t *testing.T) {
 	}
 }
 
-func TestNextActionsAreLeftOutWhenThereAreNone(t *testing.T) {
+func TestTheEnvelopeHasWhatThereIsAsItIs(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(r rest.Router) {
+		r.GET("/html", rest.Public, func(rest.Context) error { return fault.Invalid("a < b && c > d") })
 		r.GET("/plain", rest.Public, func(rest.Context) error { return fault.New(400, fault.InvalidInput, "no") })
 		r.GET("/hint", rest.Public, func(rest.Context) error { return fault.New(400, fault.InvalidInput, "no").Next("do") })
 	})
 	for path, want := range map[string]string{
+		"/html":  `{"error":"INVALID_INPUT","message":"a < b && c > d","statusCode":400}`,
 		"/plain": `{"error":"INVALID_INPUT","message":"no","statusCode":400}`,
 		"/hint":  `{"error":"INVALID_INPUT","message":"no","statusCode":400,"nextActions":"do"}`,
 	} {
-		if got := strings.TrimSpace(s.do(t, "GET", path, nil).body); got != want {
+		if got := strings.TrimSpace(s.do(t, "GET", path, nil).Text); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
@@ -99,15 +101,15 @@ func TestAPanicIsA500WithItsStackInTheLog(t *testing.T) {
 		r.GET("/panic", rest.Public, func(rest.Context) error { panic("secret detail") })
 	})
 	a := s.do(t, "GET", "/panic", nil, "X-Request-Id: my-id-2")
-	if e := a.envelope(t); a.StatusCode != 500 || e.Error != "INTERNAL_ERROR" || strings.Contains(a.body, "secret") {
-		t.Errorf("got %d %q, want a 500 that gives nothing away", a.StatusCode, a.body)
+	if e := a.Envelope(); a.Status != 500 || e.Error != "INTERNAL_ERROR" || strings.Contains(a.Text, "secret") {
+		t.Errorf("got %d %q, want a 500 that gives nothing away", a.Status, a.Text)
 	}
 	lines := s.log.lines("panic while serving a request")
 	if len(lines) != 1 || lines[0]["request_id"] != "my-id-2" || !strings.Contains(fmt.Sprint(lines[0]["stack"]), "envelope_test.go") {
 		t.Errorf("got %v, want one line with the request's id and the stack", lines)
 	}
-	if a := s.do(t, "GET", "/api/health", nil); a.StatusCode != 200 {
-		t.Errorf("got %d after a panic, want 200", a.StatusCode)
+	if a := s.do(t, "GET", "/api/health", nil); a.Status != 200 {
+		t.Errorf("got %d after a panic, want 200", a.Status)
 	}
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -85,11 +86,14 @@ func (s *Server) handleEvents(c rest.Context) error {
 			if wire == nil {
 				continue
 			}
-			body, err := json.Marshal(wire)
-			if err != nil {
+			var line bytes.Buffer
+			line.WriteString("data: ")
+			encoder := json.NewEncoder(&line)
+			encoder.SetEscapeHTML(false)
+			if err := encoder.Encode(wire); err != nil { // ends the line
 				return err
 			}
-			text = append(append([]byte("data: "), body...), "\n\n"...)
+			text = append(line.Bytes(), '\n')
 		}
 		if err := send(text); err != nil {
 			return nil

@@ -62,7 +62,7 @@ func TestTheEventStreamCarriesEventsInTheirWireForm(t *testing.T) {
 	s := serve(t, nil)
 	st := s.listen(t)
 	want := map[string]string{"Content-Type": "text/event-stream", "Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-	if diff := cmp.Diff(want, headersOf(answer{Response: st.Response}, "Content-Type", "Cache-Control", "X-Accel-Buffering")); diff != "" {
+	if diff := cmp.Diff(want, headersOf(st.Response.Header, "Content-Type", "Cache-Control", "X-Accel-Buffering")); diff != "" {
 		t.Errorf("headers: -want +got\n%s", diff)
 	}
 	for _, tt := range []struct {
@@ -90,8 +90,8 @@ func TestTheEventStreamIsForAdministrators(t *testing.T) {
 	for header, status := range map[string]int{
 		"X-None: x": 401, "Authorization: Bearer " + userToken: 403, "x-api-key: ik_bad": 401,
 	} {
-		if a := s.do(t, "GET", streamPath, nil, header); a.StatusCode != status {
-			t.Errorf("%s: got %d, want %d", header, a.StatusCode, status)
+		if a := s.do(t, "GET", streamPath, nil, header); a.Status != status {
+			t.Errorf("%s: got %d, want %d", header, a.Status, status)
 		}
 	}
 }
@@ -100,8 +100,8 @@ func TestHEADOfTheEventStreamEnds(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil)
 	a := s.do(t, "HEAD", streamPath, nil, "x-api-key: "+apiKey)
-	if a.StatusCode != 200 || a.Header.Get("Content-Type") != "text/event-stream" {
-		t.Errorf("got %d %q, want 200 text/event-stream", a.StatusCode, a.Header.Get("Content-Type"))
+	if a.Status != 200 || a.Header.Get("Content-Type") != "text/event-stream" {
+		t.Errorf("got %d %q, want 200 text/event-stream", a.Status, a.Header.Get("Content-Type"))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 // whoami answers with the caller's role and name.
@@ -26,7 +27,7 @@ func gatedRoutes(r rest.Router) {
 func TestGatesLetInWhoMayEnter(t *testing.T) {
 	t.Parallel()
 	s := serve(t, gatedRoutes)
-	const user = "authenticated 0190b3c8-0000-7000-8000-000000000001"
+	const user = "authenticated " + resttest.UserID
 	for _, tt := range []struct {
 		name, path string
 		headers    []string
@@ -57,8 +58,8 @@ func TestGatesLetInWhoMayEnter(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			a := s.do(t, "GET", tt.path, nil, tt.headers...)
-			if a.StatusCode != http.StatusOK || a.body != tt.want {
-				t.Errorf("got %d %q, want 200 %q", a.StatusCode, a.body, tt.want)
+			if a.Status != http.StatusOK || a.Text != tt.want {
+				t.Errorf("got %d %q, want 200 %q", a.Status, a.Text, tt.want)
 			}
 		})
 	}
@@ -110,9 +111,9 @@ func TestGatesRefuseInTheWordsOfTheContract(t *testing.T) {
 				headers = append(headers, tt.header)
 			}
 			a := s.do(t, "GET", tt.path, nil, headers...)
-			e := a.envelope(t)
-			if a.StatusCode != tt.status || e.Error != tt.code || e.Message != tt.message {
-				t.Errorf("got %d %s %q, want %d %s %q", a.StatusCode, e.Error, e.Message, tt.status, tt.code, tt.message)
+			e := a.Envelope()
+			if a.Status != tt.status || string(e.Error) != tt.code || e.Message != tt.message {
+				t.Errorf("got %d %s %q, want %d %s %q", a.Status, e.Error, e.Message, tt.status, tt.code, tt.message)
 			}
 		})
 	}
@@ -122,8 +123,8 @@ func TestABadAuthorizationIsNotRepairedByApikey(t *testing.T) {
 	t.Parallel()
 	s := serve(t, gatedRoutes)
 	for _, header := range []string{"Bearer x.y.z", "Bearer ", "Basic dTpw", userToken} {
-		if a := s.do(t, "GET", "/lib", nil, "Authorization: "+header, "apikey: "+apiKey); a.StatusCode != http.StatusUnauthorized {
-			t.Errorf("%q: got %d %q, want 401", header, a.StatusCode, a.body)
+		if a := s.do(t, "GET", "/lib", nil, "Authorization: "+header, "apikey: "+apiKey); a.Status != http.StatusUnauthorized {
+			t.Errorf("%q: got %d %q, want 401", header, a.Status, a.Text)
 		}
 	}
 }

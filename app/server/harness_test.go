@@ -16,48 +16,20 @@ import (
 
 	"github.com/insforge/insforge-go/app/server"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
-	"github.com/insforge/insforge-go/primitives/kernel/fault"
-	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
-// Credentials that accounts knows.
-const (
-	apiKey     = "ik_good"
-	anonKey    = "anon_good"
-	userToken  = "user.user.user"
-	adminToken = "admin.admin.admin"
-	oddToken   = "odd.odd.odd" // of a role that the project does not know
+// The credentials of resttest.Callers without their scheme.
+var (
+	apiKey     = bare(resttest.APIKey)
+	anonKey    = bare(resttest.AnonKey)
+	userToken  = bare(resttest.UserToken)
+	adminToken = bare(resttest.AdminToken)
+	oddToken   = bare(resttest.OddToken)
 )
 
-// accounts is an Authenticator with one credential of each kind.
-type accounts struct{}
-
-func (accounts) APIKey(_ context.Context, key string) (identity.Principal, error) {
-	if key != apiKey {
-		return identity.Principal{}, fault.New(http.StatusUnauthorized, fault.AuthInvalidAPIKey, "Invalid API key")
-	}
-	return identity.NewAdmin(identity.APIKey, ""), nil
-}
-
-func (accounts) AnonKey(_ context.Context, key string) (identity.Principal, error) {
-	if key != anonKey {
-		return identity.Principal{}, fault.New(http.StatusUnauthorized, fault.AuthInvalidCredentials, "Invalid anon key")
-	}
-	return identity.Anonymous(identity.AnonKey), nil
-}
-
-func (accounts) AccessToken(_ context.Context, token string) (identity.Principal, error) {
-	switch token {
-	case userToken:
-		return identity.NewUser("0190b3c8-0000-7000-8000-000000000001", "u@example.com", nil), nil
-	case adminToken:
-		return identity.NewAdmin(identity.Admin, "local:admin"), nil
-	case oddToken:
-		return identity.Principal{}, fault.New(http.StatusForbidden, fault.AuthUnauthorized, "Unknown role in token")
-	}
-	return identity.Principal{}, fault.New(http.StatusUnauthorized, fault.AuthUnauthorized, "Invalid token")
-}
+func bare(authorization string) string { return strings.TrimPrefix(authorization, "Bearer ") }
 
 // site is a server under test on a port of its own.
 type site struct {
@@ -105,7 +77,7 @@ func serve(t testing.TB, routes func(rest.Router), adjust ...func(*server.Deps))
 		routes = func(rest.Router) {}
 	}
 	d := server.Deps{
-		Auth:              accounts{},
+		Auth:              resttest.Callers{},
 		Events:            s.events,
 		Healthy:           func(context.Context) error { return nil },
 		Routes:            routes,
@@ -140,33 +112,12 @@ func serve(t testing.TB, routes func(rest.Router), adjust ...func(*server.Deps))
 	return s
 }
 
-// answer is a response whose body was read.
-type answer struct {
-	*http.Response
-	body string
-}
-
-// envelope decodes the body, which must be a failure.
-func (a answer) envelope(t testing.TB) (e struct {
-	Error, Message, NextActions string
-	StatusCode                  int
-}) {
-	t.Helper()
-	if err := json.Unmarshal([]byte(a.body), &e); err != nil {
-		t.Fatalf("%d %q is no envelope: %v", a.StatusCode, a.body, err)
-	}
-	if e.StatusCode != a.StatusCode {
-		t.Errorf("got statusCode %d in an answer with status %d", e.StatusCode, a.StatusCode)
-	}
-	return e
-}
-
 // transport makes a connection for every request: one that was dialled but
 // never used would hold a shutdown up for seconds.
 var transport = &http.Transport{DisableKeepAlives: true}
 
 // do sends a request; headers are lines of the form "Name: value".
-func (s *site) do(t testing.TB, method, target string, body io.Reader, headers ...string) answer {
+func (s *site) do(t testing.TB, method, target string, body io.Reader, headers ...string) resttest.Answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.url+target, body)
 	if err != nil {
@@ -181,12 +132,7 @@ func (s *site) do(t testing.TB, method, target string, body io.Reader, headers .
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{response, string(text)}
+	return resttest.Read(t, response)
 }
 
 // raw sends bytes as they are and returns everything that comes back until

@@ -19,10 +19,10 @@ import (
 )
 
 // headersOf returns those of the named headers that the answer has.
-func headersOf(a answer, names ...string) map[string]string {
+func headersOf(h http.Header, names ...string) map[string]string {
 	got := map[string]string{}
 	for _, name := range names {
-		if values := a.Header.Values(name); len(values) > 0 {
+		if values := h.Values(name); len(values) > 0 {
 			got[name] = strings.Join(values, "|")
 		}
 	}
@@ -56,10 +56,10 @@ func TestCORSLetsAnyOriginIn(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			a := s.do(t, tt.method, strings.ReplaceAll(tt.path, " ", "%20"), nil, tt.headers...)
-			if a.StatusCode != tt.status {
-				t.Errorf("got %d, want %d", a.StatusCode, tt.status)
+			if a.Status != tt.status {
+				t.Errorf("got %d, want %d", a.Status, tt.status)
 			}
-			if diff := cmp.Diff(tt.want, headersOf(a, origin, credentials, expose, methods, headers, vary)); diff != "" {
+			if diff := cmp.Diff(tt.want, headersOf(a.Header, origin, credentials, expose, methods, headers, vary)); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
@@ -70,7 +70,7 @@ func TestEveryAnswerForbidsSniffingAndReferrers(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil)
 	for _, path := range []string{"/api/health", "/api/nothing", "/api/dashboard/events", "/api/%ff"} {
-		got := headersOf(s.do(t, "GET", path, nil), "X-Content-Type-Options", "Referrer-Policy")
+		got := headersOf(s.do(t, "GET", path, nil).Header, "X-Content-Type-Options", "Referrer-Policy")
 		want := map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: -want +got\n%s", path, diff)
@@ -81,15 +81,15 @@ func TestEveryAnswerForbidsSniffingAndReferrers(t *testing.T) {
 func TestHealthIsABareObject(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil)
-	want := regexp.MustCompile(`^{"status":"ok","version":"2\.3\.1","service":"Insforge OSS Backend","timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z","build":"v0\.0\.0-test"}\n$`)
-	if a := s.do(t, "GET", "/api/health", nil); a.StatusCode != 200 || !want.MatchString(a.body) {
-		t.Errorf("got %d %q, want 200 %s", a.StatusCode, a.body, want)
+	want := regexp.MustCompile(`^{"status":"ok","version":"2\.3\.1","service":"Insforge OSS Backend","timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z","build":"v0\.0\.0-test"}$`)
+	if a := s.do(t, "GET", "/api/health", nil); a.Status != 200 || !want.MatchString(a.Text) {
+		t.Errorf("got %d %q, want 200 %s", a.Status, a.Text, want)
 	}
 	down := serve(t, nil, func(d *server.Deps) {
 		d.Healthy = func(context.Context) error { return errors.New("secret detail") }
 	})
-	if a := down.do(t, "GET", "/api/health", nil); a.StatusCode != 503 || strings.Contains(a.body, "secret") || !strings.Contains(a.body, `"version":"2.3.1"`) {
-		t.Errorf("without a database: got %d %q, want a 503 with the version", a.StatusCode, a.body)
+	if a := down.do(t, "GET", "/api/health", nil); a.Status != 503 || strings.Contains(a.Text, "secret") || !strings.Contains(a.Text, `"version":"2.3.1"`) {
+		t.Errorf("without a database: got %d %q, want a 503 with the version", a.Status, a.Text)
 	}
 }
 
@@ -108,12 +108,12 @@ func TestARequestKeepsAUsableIDAndGetsOneOtherwise(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := s.do(t, "GET", "/id", nil, "X-Request-Id: "+id)
-			if echoed := a.Header.Get("X-Request-Id"); echoed != a.body {
-				t.Errorf("the answer says %q, the handler saw %q", echoed, a.body)
+			if echoed := a.Header.Get("X-Request-Id"); echoed != a.Text {
+				t.Errorf("the answer says %q, the handler saw %q", echoed, a.Text)
 			}
 			kept := name == "usable" || name == "as long as it may be"
-			if kept && a.body != id || !kept && !made.MatchString(a.body) {
-				t.Errorf("got %q for %q", a.body, id)
+			if kept && a.Text != id || !kept && !made.MatchString(a.Text) {
+				t.Errorf("got %q for %q", a.Text, id)
 			}
 		})
 	}
@@ -127,11 +127,11 @@ func TestTheClientsAddressFollowsTheTrustedProxies(t *testing.T) {
 		})
 	}
 	direct := serve(t, routes)
-	if got := direct.do(t, "GET", "/ip", nil, "X-Forwarded-For: 1.1.1.1", "X-Real-IP: 1.1.1.1").body; got != "127.0.0.1" {
+	if got := direct.do(t, "GET", "/ip", nil, "X-Forwarded-For: 1.1.1.1", "X-Real-IP: 1.1.1.1").Text; got != "127.0.0.1" {
 		t.Errorf("without trusted proxies: got %s, want the peer 127.0.0.1", got)
 	}
 	behind := serve(t, routes, func(d *server.Deps) { d.TrustProxy = config.TrustProxy{Hops: 2} })
-	if got := behind.do(t, "GET", "/ip", nil, "X-Forwarded-For: 6.6.6.6, 1.1.1.1", "X-Forwarded-For: 2.2.2.2").body; got != "1.1.1.1" {
+	if got := behind.do(t, "GET", "/ip", nil, "X-Forwarded-For: 6.6.6.6, 1.1.1.1", "X-Forwarded-For: 2.2.2.2").Text; got != "1.1.1.1" {
 		t.Errorf("behind two proxies: got %s, want 1.1.1.1", got)
 	}
 }
@@ -220,11 +220,11 @@ func TestBodiesOverTheLimitAreRefused(t *testing.T) {
 				body = io.MultiReader(body) // hides the length
 			}
 			a := s.do(t, "POST", tt.path, body, "Content-Type: "+tt.media)
-			if a.StatusCode != tt.status {
-				t.Fatalf("got %d %q, want %d", a.StatusCode, a.body, tt.status)
+			if a.Status != tt.status {
+				t.Fatalf("got %d %q, want %d", a.Status, a.Text, tt.status)
 			}
 			if tt.status == http.StatusRequestEntityTooLarge {
-				if e := a.envelope(t); e.Error != "INVALID_INPUT" || e.Message != "request entity too large" || e.NextActions == "" {
+				if e := a.Envelope(); e.Error != "INVALID_INPUT" || e.Message != "request entity too large" || e.NextActions == "" {
 					t.Errorf("got %+v", e)
 				}
 			}

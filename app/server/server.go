@@ -1,5 +1,5 @@
-// Package server assembles HTTP: the order of the middleware, the error
-// envelope, health, the dashboard's event stream and its files. It knows no
+// Package server assembles HTTP: the order of the middleware, the log of
+// requests and failures, health, the dashboard's event stream and its files. It knows no
 // primitive; app hands it the routes.
 package server
 
@@ -62,7 +62,7 @@ type Server struct {
 
 // New assembles the server; nothing listens yet.
 func New(d Deps) *Server {
-	e := echo.New()
+	e := rest.NewEcho()
 	s := &Server{deps: d, echo: e, closing: make(chan struct{})}
 	s.drain = sync.OnceFunc(func() { close(s.closing) })
 

@@ -14,7 +14,6 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
-	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 )
 
@@ -46,13 +45,11 @@ func TestTheDoorLeadsToEveryPart(t *testing.T) {
 			t.Errorf("the background work ended with %v, want nil", err)
 		}
 	})
-	e := echo.New()
-	e.HTTPErrorHandler = dbtest.WriteError
-	router := rest.NewRouter(e.Group(""), dbtest.Callers{})
-	s.Mount(router.Group(dbtest.Prefix))
-	s.MountPlain(router.Group(dbtest.Prefix + "/rest/v1"))
-	s.MountAdvisor(router.Group(dbtest.Prefix + "/advisor"))
-	p := dbtest.New(t, db, e)
+	p := dbtest.New(t, db, func(r rest.Router) {
+		s.Mount(r)
+		s.MountPlain(r.Group("/rest/v1"))
+		s.MountAdvisor(r.Group("/advisor"))
+	})
 
 	p.OK(p.Call("POST", "/migrations", `{"version":"1","name":"a","sql":"CREATE TABLE todos (id int PRIMARY KEY, title text)"}`), http.StatusCreated)
 	for deadline := time.Now().Add(30 * time.Second); p.Call("GET", "/records/todos", "").Status != http.StatusOK; {

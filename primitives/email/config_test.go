@@ -10,6 +10,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/email/smtp/smtptest"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestOnlyAdministratorsMayUseTheRoutes(t *testing.T) {
@@ -23,34 +24,30 @@ func TestOnlyAdministratorsMayUseTheRoutes(t *testing.T) {
 		"GET /api/email/outbox",
 	} {
 		method, path, _ := strings.Cut(route, " ")
-		w.as("", method, path, "{}").refused(401, fault.AuthInvalidCredentials, "No admin token")
-		w.as("Bearer x", method, path, "{}").refused(401, fault.AuthUnauthorized, "Invalid token")
-		w.as("Bearer ik_x", method, path, "{}").refused(401, fault.AuthInvalidAPIKey, "Invalid API key")
-		w.as(anonKey, method, path, "{}").refused(401, fault.AuthUnauthorized, "Invalid token")
-		w.as(userToken, method, path, "{}").refused(403, fault.AuthUnauthorized, "Admin access required")
+		w.routes.OnlyAdmins(method, path, "{}")
 	}
 }
 
 func TestConfigBeforeAndAfterItIsSet(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, smtptest.Options{})
-	a := w.do("GET", "/api/auth/smtp-config", "").ok()
-	id := a.body["id"]
+	a := w.do("GET", "/api/auth/smtp-config", "").OK(200)
+	id := a.At("id")
 	want := map[string]any{
 		"id": id, "enabled": false, "host": "", "port": 465.0, "username": "", "hasPassword": false, "senderEmail": "",
-		"senderName": "", "minIntervalSeconds": 60.0, "createdAt": a.body["createdAt"], "updatedAt": a.body["updatedAt"],
+		"senderName": "", "minIntervalSeconds": 60.0, "createdAt": a.At("createdAt"), "updatedAt": a.At("updatedAt"),
 	}
-	if diff := cmp.Diff(want, a.body); diff != "" {
+	if diff := cmp.Diff(want, a.Body); diff != "" {
 		t.Error(diff)
 	}
 
-	a = w.as(apiKey, "PUT", "/api/auth/smtp-config", config(map[string]any{"minIntervalSeconds": nil})).ok()
+	a = w.as(resttest.APIKey, "PUT", "/api/auth/smtp-config", config(map[string]any{"minIntervalSeconds": nil})).OK(200)
 	want["enabled"], want["host"], want["port"], want["username"], want["hasPassword"] = true, smtptest.Name, 587.0, smtptest.Username, true
-	want["senderEmail"], want["senderName"], want["updatedAt"] = "no-reply@example.com", "Shop", a.body["updatedAt"]
-	if diff := cmp.Diff(want, a.body); diff != "" {
+	want["senderEmail"], want["senderName"], want["updatedAt"] = "no-reply@example.com", "Shop", a.At("updatedAt")
+	if diff := cmp.Diff(want, a.Body); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(want, w.do("GET", "/api/auth/smtp-config", "").ok().body); diff != "" {
+	if diff := cmp.Diff(want, w.do("GET", "/api/auth/smtp-config", "").OK(200).Body); diff != "" {
 		t.Error(diff)
 	}
 	if w.server.Logins() != 1 || len(w.server.Mails()) != 0 {
@@ -65,9 +62,9 @@ func TestConfigBeforeAndAfterItIsSet(t *testing.T) {
 
 	// The stored password is used and kept; switching off keeps it as well.
 	w.enable(map[string]any{"password": nil, "port": 2525})
-	a = w.do("PUT", "/api/auth/smtp-config", `{"enabled":false,"port":465}`).ok()
-	if a.body["hasPassword"] != true || a.body["host"] != "" || a.body["enabled"] != false {
-		t.Errorf("got %s, want it off, empty, with the password", a.raw)
+	a = w.do("PUT", "/api/auth/smtp-config", `{"enabled":false,"port":465}`).OK(200)
+	if a.At("hasPassword") != true || a.At("host") != "" || a.At("enabled") != false {
+		t.Errorf("got %s, want it off, empty, with the password", a.Text)
 	}
 	w.enable(map[string]any{"password": nil})
 	if w.server.Logins() != 3 {
@@ -75,8 +72,8 @@ func TestConfigBeforeAndAfterItIsSet(t *testing.T) {
 	}
 
 	w.sql(`DELETE FROM email.config`)
-	if a = w.do("GET", "/api/auth/smtp-config", "").ok(); a.body["id"] != "00000000-0000-0000-0000-000000000000" || a.body["port"] != 465.0 {
-		t.Errorf("got %s without a row, want the defaults", a.raw)
+	if a = w.do("GET", "/api/auth/smtp-config", "").OK(200); a.At("id") != "00000000-0000-0000-0000-000000000000" || a.At("port") != 465.0 {
+		t.Errorf("got %s without a row, want the defaults", a.Text)
 	}
 	w.enable(nil)
 	if got := w.text(`SELECT count(*) FROM email.config`); got != "(1)" {
@@ -106,9 +103,9 @@ func TestConfigRefusesMalformedBodies(t *testing.T) {
 		`[]`:  "Expected object, received array",
 		`{"x`: "Invalid JSON",
 	} {
-		w.do("PUT", "/api/auth/smtp-config", body).refused(400, fault.InvalidInput, message)
+		w.do("PUT", "/api/auth/smtp-config", body).Refused(400, fault.InvalidInput, message)
 	}
-	w.do("PUT", "/api/auth/smtp-config", config(map[string]any{"password": nil})).refused(400, fault.InvalidInput, "password: Required")
+	w.do("PUT", "/api/auth/smtp-config", config(map[string]any{"password": nil})).Refused(400, fault.InvalidInput, "password: Required")
 	if w.audits() != "" || w.server.Logins() != 0 {
 		t.Errorf("got audit rows %q and %d logins, want none", w.audits(), w.server.Logins())
 	}
@@ -127,10 +124,10 @@ func TestConfigRefusesHostsThatAreNotPublic(t *testing.T) {
 		"::ffff:127.0.0.1", "::ffff:a00:1", "64:ff9b::7f00:1", "localhost",
 		"inside.example.com", "half.example.com", "half6.example.com", "mapped.example.com",
 	} {
-		w.do("PUT", "/api/auth/smtp-config", config(map[string]any{"host": host})).refused(400, fault.InvalidInput, "host: must not be")
+		w.do("PUT", "/api/auth/smtp-config", config(map[string]any{"host": host})).Refused(400, fault.InvalidInput, "host: must not be")
 	}
 	for _, host := range []string{"2130706433", "0177.0.0.1", "0x7f.1", "127.1", "[::1]", "a b", "smtp.example.com:25", "user@host", "http://x.example.com", "fe80::1%1"} {
-		w.do("PUT", "/api/auth/smtp-config", config(map[string]any{"host": host})).refused(400, fault.InvalidInput, "host: must be a host name")
+		w.do("PUT", "/api/auth/smtp-config", config(map[string]any{"host": host})).Refused(400, fault.InvalidInput, "host: must be a host name")
 	}
 	if w.server.Logins() != 0 {
 		t.Errorf("got %d logins, want no connection", w.server.Logins())
@@ -138,9 +135,9 @@ func TestConfigRefusesHostsThatAreNotPublic(t *testing.T) {
 	// A name that turns private after it was accepted.
 	w.enable(nil)
 	w.names[smtptest.Name] = []string{"8.8.8.8", "127.0.0.1"}
-	w.as(userToken, "POST", "/api/email/send-raw", `{"to":"a@example.com","subject":"s","html":"h"}`).
-		refused(500, fault.EmailSMTPSendFailed, "could not be sent")
-	w.do("PUT", "/api/auth/smtp-config", config(nil)).refused(400, fault.InvalidInput, "host: must not be")
+	w.as(resttest.UserToken, "POST", "/api/email/send-raw", `{"to":"a@example.com","subject":"s","html":"h"}`).
+		Refused(500, fault.EmailSMTPSendFailed, "could not be sent")
+	w.do("PUT", "/api/auth/smtp-config", config(nil)).Refused(400, fault.InvalidInput, "host: must not be")
 	if w.server.Logins() != 1 {
 		t.Errorf("got %d logins, want the one from before", w.server.Logins())
 	}
@@ -160,10 +157,10 @@ func TestConfigIsSavedOnlyWhenTheServerLetsItIn(t *testing.T) {
 		"another name":   {map[string]any{"host": "8.8.8.8"}, "certificate"},
 	} {
 		t.Log(name)
-		w.do("PUT", "/api/auth/smtp-config", config(c.replace)).refused(400, fault.EmailSMTPConnectionFailed, c.message)
+		w.do("PUT", "/api/auth/smtp-config", config(c.replace)).Refused(400, fault.EmailSMTPConnectionFailed, c.message)
 	}
-	if a := w.do("GET", "/api/auth/smtp-config", "").ok(); a.body["enabled"] != false || a.body["hasPassword"] != false || w.audits() != "" {
-		t.Errorf("got %s and audit rows %q, want nothing saved", a.raw, w.audits())
+	if a := w.do("GET", "/api/auth/smtp-config", "").OK(200); a.At("enabled") != false || a.At("hasPassword") != false || w.audits() != "" {
+		t.Errorf("got %s and audit rows %q, want nothing saved", a.Text, w.audits())
 	}
 }
 
@@ -173,18 +170,18 @@ func TestMailCannotBeSwitchedOffWhileUsersMustVerify(t *testing.T) {
 	w.enable(nil)
 	w.sql(`INSERT INTO auth.config (require_email_verification) VALUES (true)`)
 	off := `{"enabled":false,"port":465}`
-	w.do("PUT", "/api/auth/smtp-config", off).refused(400, fault.EmailProviderNotConfigured, "must verify")
-	if a := w.do("GET", "/api/auth/smtp-config", "").ok(); a.body["enabled"] != true {
-		t.Errorf("got %s, want it still on", a.raw)
+	w.do("PUT", "/api/auth/smtp-config", off).Refused(400, fault.EmailProviderNotConfigured, "must verify")
+	if a := w.do("GET", "/api/auth/smtp-config", "").OK(200); a.At("enabled") != true {
+		t.Errorf("got %s, want it still on", a.Text)
 	}
 	// The mailbox is a way to get mails, and then the last one.
-	w.do("PUT", "/api/email/mailbox", `{"enabled":true}`).ok()
-	w.do("PUT", "/api/auth/smtp-config", off).ok()
-	w.do("PUT", "/api/email/mailbox", `{"enabled":false}`).refused(400, fault.EmailProviderNotConfigured, "must verify")
+	w.do("PUT", "/api/email/mailbox", `{"enabled":true}`).OK(200)
+	w.do("PUT", "/api/auth/smtp-config", off).OK(200)
+	w.do("PUT", "/api/email/mailbox", `{"enabled":false}`).Refused(400, fault.EmailProviderNotConfigured, "must verify")
 	w.enable(map[string]any{"password": nil})
-	w.do("PUT", "/api/email/mailbox", `{"enabled":false}`).ok()
+	w.do("PUT", "/api/email/mailbox", `{"enabled":false}`).OK(200)
 	w.sql(`UPDATE auth.config SET require_email_verification = false`)
-	w.do("PUT", "/api/auth/smtp-config", off).ok()
+	w.do("PUT", "/api/auth/smtp-config", off).OK(200)
 }
 
 func TestChangesOfTheConfigWaitForTheLock(t *testing.T) {
@@ -200,7 +197,7 @@ func TestChangesOfTheConfigWaitForTheLock(t *testing.T) {
 	}
 	var group sync.WaitGroup
 	group.Go(func() {
-		w.do("PUT", "/api/auth/smtp-config", `{"enabled":false,"port":465}`).refused(400, fault.EmailProviderNotConfigured, "must verify")
+		w.do("PUT", "/api/auth/smtp-config", `{"enabled":false,"port":465}`).Refused(400, fault.EmailProviderNotConfigured, "must verify")
 	})
 	w.waitFor(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'`)
 	if err := tx.Commit(t.Context()); err != nil {
@@ -217,13 +214,13 @@ func TestConcurrentChangesLeaveOneWhole(t *testing.T) {
 	for i := range 6 {
 		group.Go(func() {
 			body := config(map[string]any{"senderName": fmt.Sprint("n", i), "minIntervalSeconds": i})
-			w.do("PUT", "/api/auth/smtp-config", body).ok()
+			w.do("PUT", "/api/auth/smtp-config", body).OK(200)
 		})
 	}
 	group.Wait()
-	a := w.do("GET", "/api/auth/smtp-config", "").ok()
-	if a.body["senderName"] != fmt.Sprint("n", a.body["minIntervalSeconds"]) {
-		t.Errorf("got %s, want one of the changes whole", a.raw)
+	a := w.do("GET", "/api/auth/smtp-config", "").OK(200)
+	if a.At("senderName") != fmt.Sprint("n", a.At("minIntervalSeconds")) {
+		t.Errorf("got %s, want one of the changes whole", a.Text)
 	}
 	if got := strings.Count(w.audits(), "UPDATE_SMTP_CONFIG"); got != 7 {
 		t.Errorf("got %d audit rows, want 7", got)
@@ -257,5 +254,5 @@ func TestAServerThatIsGoneIsAClearRefusal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, smtptest.Options{})
 	w.server.Close()
-	w.do("PUT", "/api/auth/smtp-config", config(nil)).refused(400, fault.EmailSMTPConnectionFailed, "the connection failed or broke")
+	w.do("PUT", "/api/auth/smtp-config", config(nil)).Refused(400, fault.EmailSMTPConnectionFailed, "the connection failed or broke")
 }

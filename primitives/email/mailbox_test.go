@@ -12,12 +12,13 @@ import (
 	"github.com/insforge/insforge-go/primitives/email"
 	"github.com/insforge/insforge-go/primitives/email/smtp/smtptest"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 // mailbox returns the mails of GET /mailbox.
 func (w *world) mailboxList() []map[string]any {
 	w.t.Helper()
-	list, _ := w.do("GET", "/api/email/mailbox", "").ok().body["data"].([]any)
+	list, _ := w.do("GET", "/api/email/mailbox", "").OK(200).At("data").([]any)
 	out := make([]map[string]any, len(list))
 	for i, element := range list {
 		out[i] = element.(map[string]any)
@@ -28,11 +29,11 @@ func (w *world) mailboxList() []map[string]any {
 func TestTheMailboxTakesMailsWhileNoServerIsSet(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, smtptest.Options{})
-	if a := w.do("GET", "/api/email/mailbox", "").ok(); a.body["enabled"] != false || a.body["active"] != false || len(w.mailboxList()) != 0 {
-		t.Errorf("got %s, want it off and empty", a.raw)
+	if a := w.do("GET", "/api/email/mailbox", "").OK(200); a.At("enabled") != false || a.At("active") != false || len(w.mailboxList()) != 0 {
+		t.Errorf("got %s, want it off and empty", a.Text)
 	}
-	if a := w.do("PUT", "/api/email/mailbox", `{"enabled":true}`).ok(); a.body["enabled"] != true || a.body["active"] != true {
-		t.Errorf("got %s, want it on", a.raw)
+	if a := w.do("PUT", "/api/email/mailbox", `{"enabled":true}`).OK(200); a.At("enabled") != true || a.At("active") != true {
+		t.Errorf("got %s, want it on", a.Text)
 	}
 	if ok, err := w.email.Configured(t.Context()); !ok || err != nil {
 		t.Errorf("got %t, %v, want configured", ok, err)
@@ -42,9 +43,9 @@ func TestTheMailboxTakesMailsWhileNoServerIsSet(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.as(userToken, "POST", "/api/email/send-raw", `{"to":["a@example.com"],"bcc":"b@example.com","subject":"s","html":"<script>1</script>"}`).ok()
-	if a := w.do("POST", "/api/auth/smtp-config/test", `{"to":"a@example.com"}`).ok(); a.body["provider"] != "mailbox" {
-		t.Errorf("got %s, want the mailbox", a.raw)
+	w.as(resttest.UserToken, "POST", "/api/email/send-raw", `{"to":["a@example.com"],"bcc":"b@example.com","subject":"s","html":"<script>1</script>"}`).OK(200)
+	if a := w.do("POST", "/api/auth/smtp-config/test", `{"to":"a@example.com"}`).OK(200); a.At("provider") != "mailbox" {
+		t.Errorf("got %s, want the mailbox", a.Text)
 	}
 	list := w.mailboxList()
 	var kinds []string
@@ -61,26 +62,26 @@ func TestTheMailboxTakesMailsWhileNoServerIsSet(t *testing.T) {
 		t.Error(diff)
 	}
 	path := fmt.Sprint("/api/email/mailbox/", list[3]["id"])
-	if a := w.do("GET", path, "").ok(); !strings.Contains(fmt.Sprint(a.body["html"]), secretCode) {
-		t.Errorf("got %s, want the code in it", a.raw)
+	if a := w.do("GET", path, "").OK(200); !strings.Contains(fmt.Sprint(a.At("html")), secretCode) {
+		t.Errorf("got %s, want the code in it", a.Text)
 	}
 	if !strings.Contains(w.log.String(), `"link":"`+baseURL+path+`"`) {
 		t.Errorf("got log %s, want the link %s", w.log, path)
 	}
 	w.noTrace()
 
-	w.do("DELETE", path, "").ok()
-	w.do("DELETE", path, "").refused(404, fault.NotFound, "no such mail")
-	w.do("GET", path, "").refused(404, fault.NotFound, "no such mail")
-	w.do("GET", "/api/email/mailbox/1%20OR%201=1", "").refused(400, fault.InvalidInput, "id: Invalid uuid")
-	w.do("DELETE", "/api/email/mailbox/x", "").refused(400, fault.InvalidInput, "id: Invalid uuid")
-	if a := w.do("DELETE", "/api/email/mailbox", "").ok(); a.body["deleted"] != 3.0 || len(w.mailboxList()) != 0 {
-		t.Errorf("got %s, want it empty", a.raw)
+	w.do("DELETE", path, "").OK(200)
+	w.do("DELETE", path, "").Refused(404, fault.NotFound, "no such mail")
+	w.do("GET", path, "").Refused(404, fault.NotFound, "no such mail")
+	w.do("GET", "/api/email/mailbox/1%20OR%201=1", "").Refused(400, fault.InvalidInput, "id: Invalid uuid")
+	w.do("DELETE", "/api/email/mailbox/x", "").Refused(400, fault.InvalidInput, "id: Invalid uuid")
+	if a := w.do("DELETE", "/api/email/mailbox", "").OK(200); a.At("deleted") != 3.0 || len(w.mailboxList()) != 0 {
+		t.Errorf("got %s, want it empty", a.Text)
 	}
 	if !strings.Contains(w.audits(), `(local:admin,UPDATE_MAILBOX,EMAIL,"{""enabled"": true}")`) {
 		t.Errorf("got audit rows %s, want the switch", w.audits())
 	}
-	w.do("PUT", "/api/email/mailbox", `{}`).refused(400, fault.InvalidInput, "enabled: Required")
+	w.do("PUT", "/api/email/mailbox", `{}`).Refused(400, fault.InvalidInput, "enabled: Required")
 }
 
 func TestTheServersSettingCountsUntilAnAdministratorDecides(t *testing.T) {
@@ -100,14 +101,14 @@ func TestTheServersSettingCountsUntilAnAdministratorDecides(t *testing.T) {
 	}
 	w.enable(nil)
 	where(email.ToSMTP)
-	if a := w.do("GET", "/api/email/mailbox", "").ok(); a.body["enabled"] != true || a.body["active"] != false {
-		t.Errorf("got %s, want it not in use beside a server", a.raw)
+	if a := w.do("GET", "/api/email/mailbox", "").OK(200); a.At("enabled") != true || a.At("active") != false {
+		t.Errorf("got %s, want it not in use beside a server", a.Text)
 	}
 	if err := w.sendCode("a@example.com"); err != nil || len(w.server.Mails()) != 1 || len(w.mailboxList()) != 1 {
 		t.Errorf("got %v, want the mail at the server", err)
 	}
-	w.do("PUT", "/api/auth/smtp-config", `{"enabled":false,"port":465}`).ok()
-	w.do("PUT", "/api/email/mailbox", `{"enabled":false}`).ok()
+	w.do("PUT", "/api/auth/smtp-config", `{"enabled":false,"port":465}`).OK(200)
+	w.do("PUT", "/api/email/mailbox", `{"enabled":false}`).OK(200)
 	w.restart()
 	where(email.Nowhere)
 	if err := w.sendCode("a@example.com"); !fault.Is(err, fault.EmailProviderNotConfigured) {
@@ -163,7 +164,7 @@ func TestTheMailboxIsBounded(t *testing.T) {
 		t.Errorf("got %d mails, want the newest alone", len(list))
 	}
 
-	w.clock.advance(email.KeptFor + time.Second)
+	w.clock.Advance(email.KeptFor + time.Second)
 	if list := w.mailboxList(); len(list) != 0 {
 		t.Errorf("got %d old mails, want none shown", len(list))
 	}

@@ -50,7 +50,7 @@ func (w *world) sendCode(to string) error {
 // outbox returns GET /outbox as id, status, attempts and last error.
 func (w *world) outbox() (entries []email.OutboxEntry) {
 	w.t.Helper()
-	a := w.do("GET", "/api/email/outbox", "").ok()
+	a := w.do("GET", "/api/email/outbox", "").OK(200)
 	var list struct {
 		Data []struct {
 			ID, Kind, Status string
@@ -60,7 +60,7 @@ func (w *world) outbox() (entries []email.OutboxEntry) {
 		}
 		Total int
 	}
-	if err := json.Unmarshal([]byte(a.raw), &list); err != nil {
+	if err := json.Unmarshal([]byte(a.Text), &list); err != nil {
 		w.t.Fatal(err)
 	}
 	for _, d := range list.Data {
@@ -114,7 +114,7 @@ func TestAMailThatIsDeferredSurvivesARestart(t *testing.T) {
 
 	w.restart()
 	server.set("", "")
-	w.clock.advance(time.Minute)
+	w.clock.Advance(time.Minute)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- w.email.Run(ctx) }()
@@ -151,7 +151,7 @@ func TestAMailThatIsRefusedLeavesOnlyThatItFailed(t *testing.T) {
 		t.Error("the failed mail's body is kept")
 	}
 	server.set("", "")
-	w.clock.advance(time.Hour)
+	w.clock.Advance(time.Hour)
 	w.work()
 	if len(w.server.Mails()) != 0 {
 		t.Error("a mail that was refused for good was tried again")
@@ -181,7 +181,7 @@ func TestRetriesEndWhenTheCodeHasExpired(t *testing.T) {
 			}
 			began := w.clock.Now()
 			for w.outbox()[0].Status == "waiting" && w.clock.Now().Sub(began) < 48*time.Hour {
-				w.clock.advance(c.poll)
+				w.clock.Advance(c.poll)
 				w.work()
 			}
 			took := w.clock.Now().Sub(began)
@@ -205,7 +205,7 @@ func TestAMailThatExpiredMeanwhileIsNotSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.set("", "")
-	w.clock.advance(16 * time.Minute) // the product was not running
+	w.clock.Advance(16 * time.Minute) // the product was not running
 	w.work()
 	if got := w.outbox()[0]; got.Status != "failed" || !strings.Contains(*got.LastError, "expired") || len(w.server.Mails()) != 0 {
 		t.Errorf("got %+v and %d mails, want it given up", got, len(w.server.Mails()))
@@ -223,14 +223,14 @@ func TestMailsWaitWhileTheServerIsSwitchedOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.set("", "")
-	w.do("PUT", "/api/auth/smtp-config", `{"enabled":false,"port":465}`).ok()
-	w.clock.advance(time.Minute)
+	w.do("PUT", "/api/auth/smtp-config", `{"enabled":false,"port":465}`).OK(200)
+	w.clock.Advance(time.Minute)
 	w.work()
 	if got := w.outbox()[0]; got.Status != "waiting" || got.Attempts != 2 || !strings.Contains(*got.LastError, "no mail server") {
 		t.Errorf("got %+v, want it to wait", got)
 	}
 	w.enable(map[string]any{"password": nil})
-	w.clock.advance(2 * time.Minute)
+	w.clock.Advance(2 * time.Minute)
 	w.work()
 	if got := w.server.Next(); got.To[0] != "a@example.com" {
 		t.Errorf("got %+v", got)
@@ -246,7 +246,7 @@ func TestAMailOfAnotherEncryptionKeyFails(t *testing.T) {
 	if err := w.sendCode("a@example.com"); err != nil {
 		t.Fatal(err)
 	}
-	w.clock.advance(time.Minute)
+	w.clock.Advance(time.Minute)
 	if err := w.service("another key").Work(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestTheOutboxIsBounded(t *testing.T) {
 	if got := w.text(`SELECT count(*) FROM email.outbox`); got != fmt.Sprintf("(%d)", email.KeptFailed) {
 		t.Errorf("got %s failures, want %d", got, email.KeptFailed)
 	}
-	w.clock.advance(email.FailedFor + time.Minute)
+	w.clock.Advance(email.FailedFor + time.Minute)
 	w.work()
 	if got := w.text(`SELECT count(*) FROM email.outbox`); got != "(0)" {
 		t.Errorf("got %s old failures, want none", got)
@@ -297,7 +297,7 @@ func TestWorkersShareTheOutbox(t *testing.T) {
 		}
 	}
 	server.set("", "")
-	w.clock.advance(time.Minute)
+	w.clock.Advance(time.Minute)
 	var group sync.WaitGroup
 	for range 4 {
 		s := w.service(encryptionKey)
@@ -364,7 +364,7 @@ func TestStoppingTheWorkerPutsMailsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.set("END", smtptest.Hang)
-	w.clock.advance(time.Minute)
+	w.clock.Advance(time.Minute)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- w.email.Run(ctx) }()
@@ -457,7 +457,7 @@ func TestAMailSurvivesTheDeathOfItsProcess(t *testing.T) {
 	<-exited
 	died.Store(true)
 
-	w.clock.advance(time.Second)
+	w.clock.Advance(time.Second)
 	s := w.privateService()
 	if err := s.Work(t.Context()); err != nil {
 		t.Fatal(err)
@@ -465,7 +465,7 @@ func TestAMailSurvivesTheDeathOfItsProcess(t *testing.T) {
 	if len(w.server.Mails()) != 0 {
 		t.Fatal("the mail was taken over while the dead process could have been sending it")
 	}
-	w.clock.advance(email.Lease)
+	w.clock.Advance(email.Lease)
 	if err := s.Work(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/email"
 	"github.com/insforge/insforge-go/primitives/email/smtp/smtptest"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestSendRaw(t *testing.T) {
@@ -22,9 +23,9 @@ func TestSendRaw(t *testing.T) {
 	w.enable(nil)
 	body := `{"to":["A@Example.com","b@example.com"],"cc":"c@example.com","bcc":["d@example.com"],"replyTo":"R@example.com",` +
 		`"subject":"  Hi\nthere ","html":" <p>x</p> ","from":"Somebody else","extra":1}`
-	for _, credential := range []string{userToken, adminToken, apiKey} {
-		if a := w.as(credential, "POST", "/api/email/send-raw", body).ok(); a.raw != "{}\n" {
-			t.Errorf("got %q, want {}", a.raw)
+	for _, credential := range []string{resttest.UserToken, resttest.AdminToken, resttest.APIKey} {
+		if a := w.as(credential, "POST", "/api/email/send-raw", body).OK(200); a.Text != "{}" {
+			t.Errorf("got %q, want {}", a.Text)
 		}
 		got := w.server.Next()
 		if diff := cmp.Diff([]string{"a@example.com", "b@example.com", "c@example.com", "d@example.com"}, got.To); diff != "" {
@@ -52,12 +53,12 @@ func TestSendRawRefusals(t *testing.T) {
 	w := newWorld(t, smtptest.Options{})
 	good := `{"to":"a@example.com","subject":"s","html":"h"}`
 	path := "/api/email/send-raw"
-	w.as("", "POST", path, good).refused(401, fault.AuthInvalidCredentials, "No token provided")
-	w.as("Bearer x", "POST", path, good).refused(401, fault.AuthUnauthorized, "Invalid token")
-	w.as("Bearer ik_x", "POST", path, good).refused(401, fault.AuthInvalidAPIKey, "Invalid API key")
-	w.as(anonKey, "POST", path, good).refused(401, fault.AuthInvalidCredentials, "Sending emails requires an authenticated user")
-	w.as(userToken, "POST", path, good).refused(503, fault.EmailProviderNotConfigured, "No email provider")
-	w.do("POST", "/api/auth/smtp-config/test", `{"to":"a@example.com"}`).refused(503, fault.EmailProviderNotConfigured, "No email provider")
+	w.as("", "POST", path, good).Refused(401, fault.AuthInvalidCredentials, "No token provided")
+	w.as("Bearer x", "POST", path, good).Refused(401, fault.AuthUnauthorized, "Invalid token")
+	w.as("Bearer ik_x", "POST", path, good).Refused(401, fault.AuthInvalidAPIKey, "Invalid API key")
+	w.as(resttest.AnonKey, "POST", path, good).Refused(401, fault.AuthInvalidCredentials, "Sending emails requires an authenticated user")
+	w.as(resttest.UserToken, "POST", path, good).Refused(503, fault.EmailProviderNotConfigured, "No email provider")
+	w.do("POST", "/api/auth/smtp-config/test", `{"to":"a@example.com"}`).Refused(503, fault.EmailProviderNotConfigured, "No email provider")
 	if err := w.email.SendTemplate(t.Context(), "request-otp", "a@example.com", "", nil); !fault.Is(err, fault.EmailProviderNotConfigured) {
 		t.Errorf("got %v, want EMAIL_PROVIDER_NOT_CONFIGURED", err)
 	}
@@ -87,10 +88,10 @@ func TestSendRawRefusals(t *testing.T) {
 		`[1]`:   "Expected object, received array",
 		`{"to"`: "Invalid JSON",
 	} {
-		w.as(userToken, "POST", path, body).refused(400, fault.InvalidInput, message)
+		w.as(resttest.UserToken, "POST", path, body).Refused(400, fault.InvalidInput, message)
 	}
 	huge := `{"to":"a@example.com","subject":"s","html":"` + strings.Repeat("x", 6<<20) + `"}`
-	w.as(userToken, "POST", path, huge).refused(413, fault.InvalidInput, "too large")
+	w.as(resttest.UserToken, "POST", path, huge).Refused(413, fault.InvalidInput, "too large")
 	if len(w.server.Mails()) != 0 || w.text(`SELECT * FROM email.outbox`) != "" {
 		t.Error("a refused mail was sent or stored")
 	}
@@ -106,29 +107,29 @@ func TestAnAddressGetsOneMailAnInterval(t *testing.T) {
 		return ""
 	}})
 	w.enable(map[string]any{"minIntervalSeconds": 60})
-	send := func(to string, more string) answer {
+	send := func(to string, more string) resttest.Answer {
 		t.Helper()
-		return w.as(userToken, "POST", "/api/email/send-raw", fmt.Sprintf(`{"to":%s,"subject":"s","html":"h"%s}`, to, more))
+		return w.as(resttest.UserToken, "POST", "/api/email/send-raw", fmt.Sprintf(`{"to":%s,"subject":"s","html":"h"%s}`, to, more))
 	}
-	send(`"a@example.com"`, "").ok()
-	w.clock.advance(20*time.Second + time.Millisecond)
-	send(`"A@example.com"`, "").refused(429, fault.RateLimited, "Too many emails to this address. Retry after 40s.")
-	send(`["b@example.com","a@example.com"]`, "").refused(429, fault.RateLimited, "Retry after 40s.")
-	send(`["b@example.com"]`, `,"cc":"a@example.com","bcc":"a@example.com"`).ok() // the refusal took nothing
-	w.clock.advance(40 * time.Second)
-	send(`"a@example.com"`, "").ok()
+	send(`"a@example.com"`, "").OK(200)
+	w.clock.Advance(20*time.Second + time.Millisecond)
+	send(`"A@example.com"`, "").Refused(429, fault.RateLimited, "Too many emails to this address. Retry after 40s.")
+	send(`["b@example.com","a@example.com"]`, "").Refused(429, fault.RateLimited, "Retry after 40s.")
+	send(`["b@example.com"]`, `,"cc":"a@example.com","bcc":"a@example.com"`).OK(200) // the refusal took nothing
+	w.clock.Advance(40 * time.Second)
+	send(`"a@example.com"`, "").OK(200)
 
 	// What was not sent does not count.
 	refuse.Store(true)
-	send(`"c@example.com"`, "").refused(500, fault.EmailSMTPSendFailed, "could not be sent")
+	send(`"c@example.com"`, "").Refused(500, fault.EmailSMTPSendFailed, "could not be sent")
 	refuse.Store(false)
-	send(`["c@example.com","c@example.com"]`, "").ok()
-	send(`"c@example.com"`, "").refused(429, fault.RateLimited, "Retry after 60s.")
+	send(`["c@example.com","c@example.com"]`, "").OK(200)
+	send(`"c@example.com"`, "").Refused(429, fault.RateLimited, "Retry after 60s.")
 
 	// A test mail is not held up, and 0 switches the interval off at once.
-	w.do("POST", "/api/auth/smtp-config/test", `{"to":"c@example.com"}`).ok()
+	w.do("POST", "/api/auth/smtp-config/test", `{"to":"c@example.com"}`).OK(200)
 	w.enable(map[string]any{"minIntervalSeconds": 0})
-	send(`"c@example.com"`, "").ok()
+	send(`"c@example.com"`, "").OK(200)
 }
 
 func TestMailsAtOnceToOneAddressAreOne(t *testing.T) {
@@ -202,13 +203,13 @@ func TestTestMailTellsWhatTheServerSaid(t *testing.T) {
 		return ""
 	}})
 	w.enable(nil)
-	a := w.do("POST", "/api/auth/smtp-config/test", `{"to":"Me@example.com"}`).ok()
-	if got := w.server.Next(); a.body["provider"] != "smtp" || !strings.Contains(got.Data, fmt.Sprintf("<%s>", a.body["id"])) || got.To[0] != "me@example.com" {
-		t.Errorf("got %s for %+v, want the receipt of the mail", a.raw, got)
+	a := w.do("POST", "/api/auth/smtp-config/test", `{"to":"Me@example.com"}`).OK(200)
+	if got := w.server.Next(); a.At("provider") != "smtp" || !strings.Contains(got.Data, fmt.Sprintf("<%s>", a.At("id"))) || got.To[0] != "me@example.com" {
+		t.Errorf("got %s for %+v, want the receipt of the mail", a.Text, got)
 	}
 	refuse.Store(true)
-	w.do("POST", "/api/auth/smtp-config/test", `{"to":"me@example.com"}`).refused(500, fault.EmailSMTPSendFailed, `550 "5.7.1 domain not verified"`)
-	w.do("POST", "/api/auth/smtp-config/test", `{"to":"me"}`).refused(400, fault.InvalidInput, "to: Invalid email")
+	w.do("POST", "/api/auth/smtp-config/test", `{"to":"me@example.com"}`).Refused(500, fault.EmailSMTPSendFailed, `550 "5.7.1 domain not verified"`)
+	w.do("POST", "/api/auth/smtp-config/test", `{"to":"me"}`).Refused(400, fault.InvalidInput, "to: Invalid email")
 	if !strings.Contains(w.audits(), `(local:admin,SEND_TEST_EMAIL,EMAIL,"{""to"": ""me@example.com""}")`) {
 		t.Errorf("got audit rows %s, want the tests", w.audits())
 	}

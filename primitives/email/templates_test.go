@@ -18,7 +18,7 @@ import (
 func TestTheFiveTemplatesAreSeeded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, smtptest.Options{})
-	data, _ := w.do("GET", "/api/auth/email-templates", "").ok().body["data"].([]any)
+	data, _ := w.do("GET", "/api/auth/email-templates", "").OK(200).At("data").([]any)
 	var got []string
 	for _, element := range data {
 		m := element.(map[string]any)
@@ -44,9 +44,9 @@ func TestUpdateOfATemplate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, smtptest.Options{})
 	path := "/api/auth/email-templates/request-otp"
-	a := w.do("PUT", path, `{"subject":"Code {{token}}","bodyHtml":"<b>{{ token }}</b>","templateType":"other","id":"x"}`).ok()
-	if a.body["subject"] != "Code {{token}}" || a.body["bodyHtml"] != "<b>{{ token }}</b>" || a.body["templateType"] != "request-otp" {
-		t.Errorf("got %s, want the template as it is now", a.raw)
+	a := w.do("PUT", path, `{"subject":"Code {{token}}","bodyHtml":"<b>{{ token }}</b>","templateType":"other","id":"x"}`).OK(200)
+	if a.At("subject") != "Code {{token}}" || a.At("bodyHtml") != "<b>{{ token }}</b>" || a.At("templateType") != "request-otp" {
+		t.Errorf("got %s, want the template as it is now", a.Text)
 	}
 	if diff := cmp.Diff(`(local:admin,UPDATE_EMAIL_TEMPLATE,EMAIL,"{""templateType"": ""request-otp""}")`, w.audits()); diff != "" {
 		t.Error(diff)
@@ -57,15 +57,15 @@ func TestUpdateOfATemplate(t *testing.T) {
 		`{"subject":1,"bodyHtml":null}`:        "subject: Expected string, received number, bodyHtml: Expected string, received null",
 		`{"subject":"a\u0000","bodyHtml":"b"}`: "subject: String must not contain NUL",
 	} {
-		w.do("PUT", path, body).refused(400, fault.InvalidInput, message)
+		w.do("PUT", path, body).Refused(400, fault.InvalidInput, message)
 	}
 	for _, unknown := range []string{"other", "Request-OTP", "request-otp'--", "%2e%2e"} {
-		w.do("PUT", "/api/auth/email-templates/"+unknown, `{"subject":"a","bodyHtml":"b"}`).refused(400, fault.InvalidInput, "type: must be one of")
-		w.do("POST", "/api/auth/email-templates/"+unknown+"/preview", `{}`).refused(400, fault.InvalidInput, "type: must be one of")
+		w.do("PUT", "/api/auth/email-templates/"+unknown, `{"subject":"a","bodyHtml":"b"}`).Refused(400, fault.InvalidInput, "type: must be one of")
+		w.do("POST", "/api/auth/email-templates/"+unknown+"/preview", `{}`).Refused(400, fault.InvalidInput, "type: must be one of")
 	}
 	w.sql(`DELETE FROM email.templates WHERE template_type = 'request-otp'`)
-	w.do("PUT", path, `{"subject":"a","bodyHtml":"b"}`).refused(404, fault.EmailTemplateNotFound, "request-otp")
-	w.do("POST", path+"/preview", `{}`).refused(404, fault.EmailTemplateNotFound, "request-otp")
+	w.do("PUT", path, `{"subject":"a","bodyHtml":"b"}`).Refused(404, fault.EmailTemplateNotFound, "request-otp")
+	w.do("POST", path+"/preview", `{}`).Refused(404, fault.EmailTemplateNotFound, "request-otp")
 	w.enable(nil)
 	if err := w.email.SendTemplate(t.Context(), "request-otp", "a@example.com", "", nil); !fault.Is(err, fault.EmailTemplateNotFound) {
 		t.Errorf("got %v, want EMAIL_TEMPLATE_NOT_FOUND", err)
@@ -75,21 +75,21 @@ func TestUpdateOfATemplate(t *testing.T) {
 func TestPreviewShowsSampleValuesAndSavesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, smtptest.Options{})
-	a := w.do("POST", "/api/auth/email-templates/request-otp/preview", `{}`).ok()
-	if a.body["subject"] != "123456 is your verification code" || !strings.Contains(fmt.Sprint(a.body["bodyHtml"]), "sign in as ada@example.com") {
-		t.Errorf("got %s, want the stored template with sample values", a.raw)
+	a := w.do("POST", "/api/auth/email-templates/request-otp/preview", `{}`).OK(200)
+	if a.At("subject") != "123456 is your verification code" || !strings.Contains(fmt.Sprint(a.At("bodyHtml")), "sign in as ada@example.com") {
+		t.Errorf("got %s, want the stored template with sample values", a.Text)
 	}
 	link := baseURL + "/api/auth/email/verify-link?token=" + strings.Repeat("0123456789abcdef", 4)
 	a = w.do("POST", "/api/auth/email-templates/email-verification-link/preview",
-		`{"subject":"{{name}} {{token}}","bodyHtml":"<a href='{{link}}'>{{ email }}</a>"}`).ok()
+		`{"subject":"{{name}} {{token}}","bodyHtml":"<a href='{{link}}'>{{ email }}</a>"}`).OK(200)
 	want := map[string]any{
 		"subject": "Ada Lovelace {{token}}", "bodyHtml": "<a href='" + link + "'>ada@example.com</a>",
 		"variables": map[string]any{"name": "Ada Lovelace", "email": "ada@example.com", "link": link},
 	}
-	if diff := cmp.Diff(want, a.body); diff != "" {
+	if diff := cmp.Diff(want, a.Body); diff != "" {
 		t.Error(diff)
 	}
-	w.do("POST", "/api/auth/email-templates/request-otp/preview", `{"subject":1}`).refused(400, fault.InvalidInput, "subject: Expected string")
+	w.do("POST", "/api/auth/email-templates/request-otp/preview", `{"subject":1}`).Refused(400, fault.InvalidInput, "subject: Expected string")
 	if got := w.text(`SELECT count(*) FROM email.templates WHERE subject LIKE '%name%'`); got != "(0)" {
 		t.Error("the preview was saved")
 	}
@@ -100,7 +100,7 @@ func TestVariablesAreEscapedAndNothingElse(t *testing.T) {
 	w := newWorld(t, smtptest.Options{})
 	w.enable(nil)
 	w.do("PUT", "/api/auth/email-templates/email-verification-link",
-		`{"subject":"{{ name }}|{{token}}|{{unknown}}","bodyHtml":"<p>{{name}}|{{   email\t}}|{{link}}|{{ token }}|{{missing}}|{{ name</p>"}`).ok()
+		`{"subject":"{{ name }}|{{token}}|{{unknown}}","bodyHtml":"<p>{{name}}|{{   email\t}}|{{link}}|{{ token }}|{{missing}}|{{ name</p>"}`).OK(200)
 	send := func(name string, variables map[string]string) (subject, body string) {
 		t.Helper()
 		if err := w.email.SendTemplate(t.Context(), "email-verification-link", "a@example.com", name, variables); err != nil {

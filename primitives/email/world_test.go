@@ -4,21 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"os"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
 	"github.com/insforge/insforge-go/primitives/email"
@@ -26,11 +20,10 @@ import (
 	"github.com/insforge/insforge-go/primitives/email/smtp/smtptest"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/egress"
-	"github.com/insforge/insforge-go/primitives/kernel/fault"
-	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 	"github.com/insforge/insforge-go/primitives/kernel/seal"
 )
 
@@ -44,30 +37,8 @@ func TestMain(m *testing.M) {
 
 const (
 	encryptionKey = "the key of the tests"
-	adminToken    = "Bearer admin"
-	userToken     = "Bearer user"
-	anonKey       = "Bearer anon_key"
-	apiKey        = "Bearer ik_key"
 	baseURL       = "https://api.example.com"
 )
-
-// clock is moved by hand.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // names resolves the names it has and no others.
 type names map[string][]string
@@ -101,48 +72,24 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// callers knows one credential of each kind.
-type callers struct{}
-
-func (callers) APIKey(_ context.Context, key string) (identity.Principal, error) {
-	if "Bearer "+key != apiKey {
-		return identity.Principal{}, fault.New(http.StatusUnauthorized, fault.AuthInvalidAPIKey, "Invalid API key")
-	}
-	return identity.NewAdmin(identity.APIKey, ""), nil
-}
-
-func (callers) AnonKey(context.Context, string) (identity.Principal, error) {
-	return identity.Anonymous(identity.AnonKey), nil
-}
-
-func (callers) AccessToken(_ context.Context, token string) (identity.Principal, error) {
-	switch "Bearer " + token {
-	case adminToken:
-		return identity.NewAdmin(identity.Admin, "local:admin"), nil
-	case userToken:
-		return identity.NewUser("11111111-1111-4111-8111-111111111111", "u@example.com", nil), nil
-	}
-	return identity.Principal{}, fault.New(http.StatusUnauthorized, fault.AuthUnauthorized, "Invalid token")
-}
-
 // world is the email primitive on a database of its own, with a mail server
 // that seems to be on the internet.
 type world struct {
 	t       *testing.T
 	db      *pg.DB
-	clock   *clock
+	clock   *resttest.Clock
 	log     *lockedBuffer
 	server  *smtptest.Server
 	names   names
 	mailbox bool // the server's setting
 	email   *email.Service
-	handler http.Handler
+	routes  resttest.Client
 }
 
 func newWorld(t *testing.T, o smtptest.Options) *world {
 	t.Helper()
 	w := &world{
-		t: t, db: pgtest.New(t), clock: &clock{now: time.Now().Truncate(time.Millisecond)}, log: &lockedBuffer{},
+		t: t, db: pgtest.New(t), clock: resttest.NewClock(time.Now().Truncate(time.Millisecond)), log: &lockedBuffer{},
 		server: smtptest.New(t, o), names: names{smtptest.Name: {"8.8.8.8"}},
 	}
 	w.restart()
@@ -153,12 +100,11 @@ func newWorld(t *testing.T, o smtptest.Options) *world {
 func (w *world) restart() {
 	w.t.Helper()
 	w.email = w.service(encryptionKey)
-	e := echo.New()
-	e.HTTPErrorHandler = writeError
-	root := rest.NewRouter(e.Group(""), callers{})
-	w.email.MountAuth(root.Group("/api/auth"))
-	w.email.Mount(root.Group("/api/email"))
-	w.handler = e
+	w.routes = resttest.New(w.t, "", func(root rest.Router) {
+		w.email.MountAuth(root.Group("/api/auth"))
+		w.email.Mount(root.Group("/api/email"))
+	})
+	w.routes.Advised = true
 }
 
 func (w *world) service(key string) *email.Service {
@@ -184,64 +130,16 @@ func verificationRequired(ctx context.Context, tx pg.Tx) (required bool, err err
 	return required, err
 }
 
-func writeError(err error, c rest.Context) {
-	var f *fault.Error
-	if !errors.As(err, &f) {
-		f = fault.New(http.StatusInternalServerError, fault.InternalError, err.Error())
-	}
-	_ = c.JSON(f.Status, map[string]any{"error": f.Code, "message": f.Message, "nextActions": f.NextActions})
-}
-
-// answer is what a request got.
-type answer struct {
-	t      *testing.T
-	what   string
-	status int
-	raw    string
-	body   map[string]any
-}
-
 // as sends a request; body is JSON text.
-func (w *world) as(authorization, method, path, body string) answer {
+func (w *world) as(authorization, method, path, body string) resttest.Answer {
 	w.t.Helper()
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	if authorization != "" {
-		r.Header.Set("Authorization", authorization)
-	}
-	recorder := httptest.NewRecorder()
-	w.handler.ServeHTTP(recorder, r)
-	a := answer{t: w.t, what: method + " " + path, status: recorder.Code, raw: recorder.Body.String()}
-	if err := json.Unmarshal(recorder.Body.Bytes(), &a.body); err != nil {
-		w.t.Errorf("%s: body %q is no JSON object: %v", a.what, a.raw, err)
-	}
-	return a
+	return w.routes.CallAs(authorization, method, path, body)
 }
 
 // do sends a request as an administrator.
-func (w *world) do(method, path, body string) answer {
+func (w *world) do(method, path, body string) resttest.Answer {
 	w.t.Helper()
-	return w.as(adminToken, method, path, body)
-}
-
-// ok stops the test unless the status is 200.
-func (a answer) ok() answer {
-	a.t.Helper()
-	if a.status != http.StatusOK {
-		a.t.Fatalf("%s: got %d %s, want 200", a.what, a.status, a.raw)
-	}
-	return a
-}
-
-// refused fails the test unless the answer is this refusal.
-func (a answer) refused(status int, code fault.Code, part string) {
-	a.t.Helper()
-	if a.status != status || a.body["error"] != string(code) || !strings.Contains(fmt.Sprint(a.body["message"]), part) {
-		a.t.Errorf("%s: got %d %s, want %d %s %q", a.what, a.status, a.raw, status, code, part)
-	}
-	if status != http.StatusUnauthorized && status != http.StatusForbidden && a.body["nextActions"] == "" {
-		a.t.Errorf("%s: %s does not say what to do next", a.what, a.raw)
-	}
+	return w.routes.Call(method, path, body)
 }
 
 // config is a body of PUT /smtp-config with some members replaced.
@@ -265,7 +163,7 @@ func config(replace map[string]any) string {
 // enable sets the mail server up.
 func (w *world) enable(replace map[string]any) {
 	w.t.Helper()
-	w.do("PUT", "/api/auth/smtp-config", config(replace)).ok()
+	w.do("PUT", "/api/auth/smtp-config", config(replace)).OK(200)
 }
 
 // sql runs a statement as the owner.

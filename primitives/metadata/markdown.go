@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// render returns the project as Markdown, a section a part: what agents read
-// first. Parts of others are shown as the JSON that they are.
+// render returns the project as Markdown, one section for each part: what
+// agents read first. What other primitives report is shown as JSON.
 func render(p project) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Project\n\nVersion: %s\n", p.Version)
@@ -24,11 +24,14 @@ func render(p project) ([]byte, error) {
 		if part.value == nil {
 			continue
 		}
-		text, err := json.MarshalIndent(part.value, "", "  ")
-		if err != nil {
+		fmt.Fprintf(&b, "\n## %s\n\n```json\n", part.title)
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		if err := e.Encode(part.value); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(&b, "\n## %s\n\n```json\n%s\n```\n", part.title, text)
+		b.WriteString("```\n")
 	}
 	return b.Bytes(), nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 	"github.com/insforge/insforge-go/primitives/metadata"
 )
 
@@ -51,28 +54,18 @@ type source struct {
 
 func (s source) Describe(context.Context) (any, error) { return s.part, s.err }
 
-func project(t *testing.T, change func(*metadata.Deps)) func(path string) (int, string) {
+func project(t *testing.T, change func(*metadata.Deps)) func(path string) resttest.Answer {
 	t.Helper()
 	d := metadata.Deps{Secrets: secrets{}, Version: "2.3.1"}
 	change(&d)
 	server := serve(t, d)
-	return func(path string) (int, string) { return get(t, server, path, "ik_good") }
+	return func(path string) resttest.Answer { return server.CallAs(resttest.APIKey, "GET", path, "") }
 }
 
 // want complains unless the answer is this JSON.
-func want(t *testing.T, ask func(string) (int, string), path, text string) {
+func want(t *testing.T, ask func(string) resttest.Answer, path, text string) {
 	t.Helper()
-	status, body := ask(path)
-	var got, wanted any
-	if err := json.Unmarshal([]byte(body), &got); err != nil || status != 200 {
-		t.Fatalf("%s: got %d %s (%v)", path, status, body, err)
-	}
-	if err := json.Unmarshal([]byte(text), &wanted); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(wanted, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
+	ask(path).OK(http.StatusOK).Equal(text)
 }
 
 const (
@@ -91,9 +84,7 @@ func TestAProjectHasThePartsThatItHas(t *testing.T) {
 	want(t, bare, "/functions", `[]`)
 	want(t, bare, "/realtime", realtime)
 	for _, path := range []string{"/auth", "/database", "/posts"} {
-		if status, body := bare(path); status != 404 || body != "NOT_FOUND" {
-			t.Errorf("%s: got %d %s, want 404", path, status, body)
-		}
+		bare(path).Refused(http.StatusNotFound, fault.NotFound, "")
 	}
 
 	full := project(t, func(d *metadata.Deps) {
@@ -112,7 +103,7 @@ func TestAProjectHasThePartsThatItHas(t *testing.T) {
 	want(t, full, "/a%2Fb%22", `{"a/b\"":{"of":"a/b\""}}`)
 
 	idle := project(t, func(d *metadata.Deps) { d.Compute = source{} })
-	if _, body := idle(""); strings.Contains(body, "compute") {
+	if body := idle("").Text; strings.Contains(body, "compute") {
 		t.Errorf("got %s, want no compute where none is configured", body)
 	}
 }
@@ -120,50 +111,43 @@ func TestAProjectHasThePartsThatItHas(t *testing.T) {
 func TestMarkdownIsForReaders(t *testing.T) {
 	t.Parallel()
 	ask := project(t, func(d *metadata.Deps) {
-		d.Auth = source{part: map[string]any{"disableSignup": true}}
+		d.Auth = source{part: map[string]any{"disableSignup": true, "name": "<a> & b"}}
 		d.Database = &tables{names: []string{"a|b", "posts"}, rows: map[string]int64{"a|b": 0, "posts": 3}}
 	})
-	status, body := ask("?format=markdown")
-	for _, part := range []string{"# Project", "Version: 2.3.1", "| `a\\|b` | 0 |", "| `posts` | 3 |", "## Authentication", `"disableSignup": true`, "## Storage", "## Realtime"} {
+	body := ask("?format=markdown").OK(http.StatusOK).Text
+	for _, part := range []string{"# Project", "Version: 2.3.1", "| `a\\|b` | 0 |", "| `posts` | 3 |", "## Authentication", `"disableSignup": true`, `"name": "<a> & b"`, "## Storage", "## Realtime"} {
 		if !strings.Contains(body, part) {
-			t.Errorf("got %d %s, which lacks %q", status, body, part)
+			t.Errorf("got %s, which lacks %q", body, part)
 		}
 	}
 	if strings.Contains(body, "Compute") {
 		t.Error("a part that is not there has a section")
 	}
 	empty := project(t, func(d *metadata.Deps) { d.Database = &tables{} })
-	if _, body := empty("?format=markdown"); !strings.Contains(body, "no tables yet") {
+	if body := empty("?format=markdown").Text; !strings.Contains(body, "no tables yet") {
 		t.Errorf("got %s", body)
 	}
 	for _, query := range []string{"?format=xml", "?format=", "?format=json&format=json"} {
-		if status, body := ask(query); status != 400 || body != "INVALID_INPUT" {
-			t.Errorf("%s: got %d %s, want 400", query, status, body)
-		}
+		ask(query).Refused(http.StatusBadRequest, fault.InvalidInput, "")
 	}
 }
 
 func TestCountsAreRememberedForAMinute(t *testing.T) {
 	t.Parallel()
-	var clock sync.Mutex
-	now := time.Unix(0, 0)
+	clock := resttest.NewClock(time.Unix(0, 0))
 	db := &tables{names: []string{"a"}, rows: map[string]int64{"a": 1, "b": 2}}
 	ask := project(t, func(d *metadata.Deps) {
 		d.Database = db
-		d.Now = func() time.Time { clock.Lock(); defer clock.Unlock(); return now }
+		d.Now = clock.Now
 	})
-	pass := func(d time.Duration) { clock.Lock(); defer clock.Unlock(); now = now.Add(d) }
 	show := func() string {
-		_, body := ask("/database")
 		var part struct {
 			Tables []struct {
 				TableName   string
 				RecordCount int
 			}
 		}
-		if err := json.Unmarshal([]byte(body), &part); err != nil {
-			t.Fatal(err)
-		}
+		ask("/database").Decode(&part)
 		return fmt.Sprint(part.Tables)
 	}
 	steps := []struct {
@@ -173,8 +157,8 @@ func TestCountsAreRememberedForAMinute(t *testing.T) {
 	}{
 		{"counted", func() {}, "[{a 1}]"},
 		{"remembered", func() { db.rows["a"] = 5 }, "[{a 1}]"},
-		{"a new table is counted at once", func() { db.names = []string{"a", "b"}; pass(59 * time.Second) }, "[{a 1} {b 2}]"},
-		{"counted anew after a minute", func() { pass(time.Second) }, "[{a 5} {b 2}]"},
+		{"a new table is counted at once", func() { db.names = []string{"a", "b"}; clock.Advance(59 * time.Second) }, "[{a 1} {b 2}]"},
+		{"counted anew after a minute", func() { clock.Advance(time.Second) }, "[{a 5} {b 2}]"},
 		{"dropped", func() { db.names = []string{"b"} }, "[{b 2}]"},
 	}
 	for _, s := range steps {
@@ -192,7 +176,7 @@ func TestCountsAreRememberedForAMinute(t *testing.T) {
 		name := fmt.Sprintf("t%04d", i)
 		db.names, db.rows[name] = append(db.names, name), int64(i)
 	}
-	pass(time.Hour)
+	clock.Advance(time.Hour)
 	show()
 	show()
 	if len(db.asked) != 2 || len(db.asked[0]) != 1500 || len(db.asked[1]) != 500 {
@@ -210,15 +194,13 @@ func TestFailuresOfPartsAreFailures(t *testing.T) {
 	} {
 		ask := project(t, change)
 		for _, format := range []string{"", "?format=markdown"} {
-			if status, body := ask(format); status != 500 || body != "INTERNAL_ERROR" {
-				t.Errorf("%s: got %d %s, want 500", name, status, body)
+			if a := ask(format); a.Status != 500 || a.Envelope().Error != fault.InternalError {
+				t.Errorf("%s: got %d %s, want 500", name, a.Status, a.Text)
 			}
 		}
 	}
 	ask := project(t, func(d *metadata.Deps) { d.Database = &tables{err: broken} })
-	if status, _ := ask("/posts"); status != 500 {
-		t.Errorf("got %d, want 500", status)
-	}
+	ask("/posts").Refused(http.StatusInternalServerError, fault.InternalError, "")
 }
 
 func TestTheDatabaseCanBeReached(t *testing.T) {
@@ -242,8 +224,8 @@ func TestTheDatabaseCanBeReached(t *testing.T) {
 	for _, url := range []string{"", "postgres://u:secret@h:bad/x"} {
 		ask := project(t, func(d *metadata.Deps) { d.DatabaseURL = url })
 		for _, path := range []string{"/database-connection-string", "/database-password"} {
-			if status, body := ask(path); status != 500 || strings.Contains(body, "secret") {
-				t.Errorf("%q: got %d %s, want 500 that tells nothing", url, status, body)
+			if a := ask(path); a.Status != 500 || strings.Contains(a.Text, "secret") {
+				t.Errorf("%q: got %d %s, want a 500 that gives nothing away", url, a.Status, a.Text)
 			}
 		}
 	}

@@ -3,62 +3,30 @@ package advisor_test
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
-	"net/http/httptest"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/advisor"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
-	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
-	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 	"github.com/jackc/pgx/v5"
-	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-const (
-	adminToken = "admin.access.token"
-	userToken  = "user.access.token"
-	anonKey    = "anon_test"
-	// patience is how long a test waits for what must come.
-	patience = 2 * time.Minute
-)
-
-// callers knows one credential of each kind.
-type callers struct{}
-
-func (callers) APIKey(context.Context, string) (identity.Principal, error) {
-	return identity.NewAdmin(identity.APIKey, ""), nil
-}
-
-func (callers) AnonKey(context.Context, string) (identity.Principal, error) {
-	return identity.Anonymous(identity.AnonKey), nil
-}
-
-func (callers) AccessToken(_ context.Context, token string) (identity.Principal, error) {
-	switch token {
-	case adminToken:
-		return identity.NewAdmin(identity.Admin, "local:admin"), nil
-	case userToken:
-		return identity.NewUser("11111111-1111-4111-8111-111111111111", "u@example.com", nil), nil
-	}
-	return identity.Principal{}, fault.New(http.StatusUnauthorized, fault.AuthUnauthorized, "Invalid token")
-}
+// patience is how long a test waits for what must come.
+const patience = 2 * time.Minute
 
 // product is the routes on a database of their own, with scans being made.
 type product struct {
+	resttest.Client
 	t    *testing.T
 	db   *pg.DB
-	echo *echo.Echo
 	stop func() // ends Run and waits for it
 }
 
@@ -76,7 +44,7 @@ func start(t *testing.T, d advisor.Deps) product {
 	ended := make(chan error, 1)
 	go func() { ended <- service.Run(ctx) }()
 	stopped := false
-	p := product{t: t, db: d.DB, echo: echo.New()}
+	p := product{Client: resttest.New(t, "/api/advisor", service.Mount), t: t, db: d.DB}
 	p.stop = func() {
 		if stopped {
 			return
@@ -88,67 +56,23 @@ func start(t *testing.T, d advisor.Deps) product {
 		}
 	}
 	t.Cleanup(p.stop)
-	p.echo.HTTPErrorHandler = writeError
-	service.Mount(rest.NewRouter(p.echo.Group("/api/advisor"), callers{}))
 	return p
-}
-
-// writeError is the envelope in short.
-func writeError(err error, c echo.Context) {
-	var f *fault.Error
-	if !errors.As(err, &f) {
-		if f = pg.Fault(err); f == nil {
-			f = fault.New(http.StatusInternalServerError, fault.InternalError, err.Error())
-		}
-	}
-	_ = c.JSON(f.Status, map[string]any{"error": f.Code, "message": f.Message, "nextActions": f.NextActions})
-}
-
-// call sends a request as an administrator; path is below /api/advisor.
-func (p product) call(method, path, body string) (status int, text string) {
-	p.t.Helper()
-	return p.callAs("Bearer "+adminToken, method, path, body)
-}
-
-func (p product) callAs(authorization, method, path, body string) (status int, text string) {
-	p.t.Helper()
-	r := httptest.NewRequest(method, "/api/advisor"+path, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	if authorization != "" {
-		r.Header.Set("Authorization", authorization)
-	}
-	w := httptest.NewRecorder()
-	p.echo.ServeHTTP(w, r)
-	return w.Code, strings.TrimSpace(w.Body.String())
 }
 
 // get decodes the answer to a request that succeeds.
 func get[T any](p product, method, path, body string, want int) (v T) {
 	p.t.Helper()
-	status, text := p.call(method, path, body)
-	if status != want {
-		p.t.Fatalf("%s %s: got %d %s, want %d", method, path, status, text, want)
-	}
-	if err := json.Unmarshal([]byte(text), &v); err != nil {
-		p.t.Fatalf("%s %s: %q: %v", method, path, text, err)
-	}
+	p.Call(method, path, body).OK(want).Decode(&v)
 	return v
 }
 
 // refused fails the test unless a request is answered with this error.
 func (p product) refused(method, path, body string, status int, code fault.Code, part string) {
 	p.t.Helper()
-	got, text := p.call(method, path, body)
-	var f struct {
-		Error       fault.Code
-		Message     string
-		NextActions string
-	}
-	if err := json.Unmarshal([]byte(text), &f); err != nil {
-		p.t.Fatalf("%s %s: %q: %v", method, path, text, err)
-	}
-	if got != status || f.Error != code || !strings.Contains(f.Message, part) || f.NextActions == "" {
-		p.t.Errorf("%s %s %s: got %d %s, want %d %s with %q and what to do next", method, path, body, got, text, status, code, part)
+	a := p.Call(method, path, body)
+	a.Refused(status, code, part)
+	if a.Envelope().NextActions == "" {
+		p.t.Errorf("%s %s %s: got %s, want what to do next, too", method, path, body, a.Text)
 	}
 }
 

@@ -74,7 +74,7 @@ func TestOfManyRequestsAtOnceOneStartsAScan(t *testing.T) {
 	var wg sync.WaitGroup
 	statuses := make([]int, 6)
 	for i := range statuses {
-		wg.Go(func() { statuses[i], _ = p.call("POST", "/scan", "") })
+		wg.Go(func() { statuses[i] = p.Call("POST", "/scan", "").Status })
 	}
 	wg.Wait()
 	started := 0

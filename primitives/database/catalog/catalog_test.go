@@ -9,8 +9,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
-	"github.com/insforge/insforge-go/primitives/kernel/rest"
-	"github.com/labstack/echo/v4"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -18,10 +17,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 func start(t *testing.T) dbtest.Product {
 	t.Helper()
 	db := pgtest.New(t)
-	e := echo.New()
-	e.HTTPErrorHandler = dbtest.WriteError
-	catalog.New(catalog.Deps{DB: db}).Mount(rest.NewRouter(e.Group(dbtest.Prefix), dbtest.Callers{}))
-	return dbtest.New(t, db, e)
+	return dbtest.New(t, db, catalog.New(catalog.Deps{DB: db}).Mount)
 }
 
 func TestOnlyAdminsReadTheCatalog(t *testing.T) {
@@ -29,7 +25,7 @@ func TestOnlyAdminsReadTheCatalog(t *testing.T) {
 	p := start(t)
 	for _, path := range []string{"/schemas", "/functions", "/indexes", "/policies", "/triggers"} {
 		p.OnlyAdmins("GET", path, "")
-		p.OK(p.CallAs(dbtest.APIKey, "GET", path, ""), http.StatusOK)
+		p.OK(p.CallAs(resttest.APIKey, "GET", path, ""), http.StatusOK)
 	}
 }
 
@@ -61,9 +57,9 @@ func TestSchemasAreSortedByWhatTheAdminMayDo(t *testing.T) {
 	p.Exec(`CREATE SCHEMA a_foreign_one`)
 	got := p.OK(p.Call("GET", "/schemas", ""), http.StatusOK)
 	var open, closed []string
-	for _, s := range dbtest.Member(got.Body, "schemas").([]any) {
-		name := dbtest.Member(s, "name").(string)
-		if dbtest.Member(s, "isProtected").(bool) {
+	for _, s := range resttest.Member(got.Body, "schemas").([]any) {
+		name := resttest.Member(s, "name").(string)
+		if resttest.Member(s, "isProtected").(bool) {
 			closed = append(closed, name)
 			continue
 		}
@@ -91,16 +87,16 @@ func TestFunctions(t *testing.T) {
 		CREATE SCHEMA shop; CREATE FUNCTION shop.only_here() RETURNS int LANGUAGE sql RETURN 1`)
 	p.Exec(`CREATE FUNCTION ranked() RETURNS bigint LANGUAGE internal WINDOW AS 'window_rank'; CREATE EXTENSION citext`)
 	got := p.OK(p.Call("GET", "/functions", ""), http.StatusOK)
-	functions := dbtest.Member(got.Body, "functions").([]any)
+	functions := resttest.Member(got.Body, "functions").([]any)
 	var all []string
 	for _, f := range functions {
-		all = append(all, dbtest.Member(f, "functionName").(string)+" "+dbtest.Member(f, "kind").(string))
+		all = append(all, resttest.Member(f, "functionName").(string)+" "+resttest.Member(f, "kind").(string))
 	}
 	// citext and pgcrypto live in public as well, but belong to extensions.
 	if s := strings.Join(all, ", "); s != "nothing p, ranked w, twice f, twice f" {
 		t.Errorf("got %s", s)
 	}
-	if def := dbtest.Member(functions[2], "functionDef"); def != "CREATE OR REPLACE FUNCTION public.twice(n integer)\n RETURNS integer\n LANGUAGE sql\nRETURN (n * 2)\n" {
+	if def := resttest.Member(functions[2], "functionDef"); def != "CREATE OR REPLACE FUNCTION public.twice(n integer)\n RETURNS integer\n LANGUAGE sql\nRETURN (n * 2)\n" {
 		t.Errorf("got definition %q", def)
 	}
 	shop := p.OK(p.Call("GET", "/functions?schema=shop", ""), http.StatusOK)

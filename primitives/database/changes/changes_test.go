@@ -15,6 +15,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestOnlyAdminsMigrate(t *testing.T) {
@@ -31,7 +32,7 @@ func TestAMigrationIsAppliedRecordedAndAnnounced(t *testing.T) {
 	p := start(t)
 	notified := p.listen()
 	const sql = "-- posts\nCREATE TABLE posts (id int PRIMARY KEY, title text);\n\nALTER TABLE posts ENABLE ROW LEVEL SECURITY; CREATE POLICY all_of_it ON posts USING (true);\nINSERT INTO posts VALUES (1, 'a;b');"
-	got := p.OK(p.Call("POST", "/migrations", `{"version":"20260101000000","name":" create-posts ","sql":`+dbtest.Quote(sql)+`}`), http.StatusCreated)
+	got := p.OK(p.Call("POST", "/migrations", `{"version":"20260101000000","name":" create-posts ","sql":`+resttest.JSON(sql)+`}`), http.StatusCreated)
 	body := got.Body.(map[string]any)
 	at, _ := body["createdAt"].(string)
 	if _, err := time.Parse("2006-01-02T15:04:05.000Z", at); err != nil {
@@ -59,11 +60,11 @@ func TestAMigrationIsAppliedRecordedAndAnnounced(t *testing.T) {
 		t.Errorf("notified (-want +got):\n%s", diff)
 	}
 	named := p.OK(p.Call("POST", "/migrations", `{"version":"20260101000002","name":"add_2_posts-again","sql":"SELECT 1"}`), http.StatusCreated)
-	if name := dbtest.Member(named.Body, "name"); name != "add_2_posts-again" {
+	if name := resttest.Member(named.Body, "name"); name != "add_2_posts-again" {
 		t.Errorf("got name %v", name)
 	}
 	p.heard(notified)
-	p.OK(p.CallAs(dbtest.APIKey, "POST", "/migrations", migration("20260101000003", "INSERT INTO posts VALUES (2, 'x')")), http.StatusCreated)
+	p.OK(p.CallAs(resttest.APIKey, "POST", "/migrations", migration("20260101000003", "INSERT INTO posts VALUES (2, 'x')")), http.StatusCreated)
 	if diff := cmp.Diff([]string{"reload schema"}, p.heard(notified)); diff != "" {
 		t.Errorf("notified without DDL (-want +got):\n%s", diff)
 	}
@@ -87,10 +88,10 @@ func TestMigrationsAreListedInPages(t *testing.T) {
 		"": "[30 10 2 1]", "?limit=2": "[30 10]", "?limit=2&offset=1": "[10 2]", "?offset=3": "[1]", "?offset=4": "[]", "?limit=": "[30 10 2 1]",
 	} {
 		a := p.OK(p.Call("GET", "/migrations"+query, ""), 200)
-		list, _ := dbtest.Member(a.Body, "migrations").([]any)
+		list, _ := resttest.Member(a.Body, "migrations").([]any)
 		got := []any{}
 		for _, m := range list {
-			got = append(got, dbtest.Member(m, "version"))
+			got = append(got, resttest.Member(m, "version"))
 		}
 		if fmt.Sprint(got) != want || a.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%q: got %v as %s, want %s", query, got, a.Header.Get("Content-Type"), want)
@@ -108,7 +109,7 @@ func TestMigrationsAreListedOneByOne(t *testing.T) {
 	p.Exec(`INSERT INTO system.custom_migrations (version, name, statements)
 		SELECT i, 'large', ARRAY[repeat('x', $2)] FROM generate_series(1, $1::int) i`, count, size)
 	r := httptest.NewRequest("GET", dbtest.Prefix+"/migrations", nil)
-	r.Header.Set("Authorization", dbtest.AdminToken)
+	r.Header.Set("Authorization", resttest.AdminToken)
 	w := &parts{ResponseRecorder: httptest.NewRecorder()}
 	p.Handler.ServeHTTP(w, r)
 	if w.Code != http.StatusOK || w.Body.Len() < count*size || w.largest > 2*size {
@@ -141,8 +142,8 @@ func TestVersionsAreNumbersThatGrow(t *testing.T) {
 		}
 	}
 	var versions []string
-	for _, m := range dbtest.Member(p.OK(p.Call("GET", "/migrations", ""), 200).Body, "migrations").([]any) {
-		versions = append(versions, dbtest.Member(m, "version").(string))
+	for _, m := range resttest.Member(p.OK(p.Call("GET", "/migrations", ""), 200).Body, "migrations").([]any) {
+		versions = append(versions, resttest.Member(m, "version").(string))
 	}
 	if diff := cmp.Diff([]string{largest, "99999999999999999999999999", "0000000011", "10", "9"}, versions); diff != "" {
 		t.Errorf("versions (-want +got):\n%s", diff)
@@ -177,7 +178,7 @@ func TestMalformedRequests(t *testing.T) {
 	} {
 		got := p.Call("POST", "/migrations", body)
 		p.Refused(got, 400, fault.InvalidInput, message)
-		if text := dbtest.Member(got.Body, "message").(string); !strings.Contains(message, ": ") && strings.HasPrefix(text, "version: ") {
+		if text := resttest.Member(got.Body, "message").(string); !strings.Contains(message, ": ") && strings.HasPrefix(text, "version: ") {
 			t.Errorf("%s: got %q, want no path before a lone complaint", body, text)
 		}
 	}
@@ -227,7 +228,7 @@ func TestWhatFailsLeavesNothing(t *testing.T) {
 		t.Errorf("got %v notified", all)
 	}
 	got := p.apply("1", "SELECT 1;\n\nSELECT 1;\nSELECT nothing")
-	if next, _ := dbtest.Member(got.Body, "nextActions").(string); !strings.Contains(next, "Statement 3 of 3 failed, in line 4") || !strings.Contains(next, "Nothing was changed") {
+	if next, _ := resttest.Member(got.Body, "nextActions").(string); !strings.Contains(next, "Statement 3 of 3 failed, in line 4") || !strings.Contains(next, "Nothing was changed") {
 		t.Errorf("got %s, want the statement that failed", got.Text)
 	}
 }
@@ -259,7 +260,7 @@ func TestOfConcurrentMigrationsOneWins(t *testing.T) {
 			a := p.apply("1", fmt.Sprintf(`CREATE TABLE IF NOT EXISTS t (n int); INSERT INTO t VALUES (%d)`, i))
 			mu.Lock()
 			defer mu.Unlock()
-			code, _ := dbtest.Member(a.Body, "error").(string)
+			code, _ := resttest.Member(a.Body, "error").(string)
 			got[fmt.Sprintf("%d %s", a.Status, code)]++
 		})
 	}
@@ -294,7 +295,7 @@ func TestAMarkOfAnEditorIsNoPartOfAMigration(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	const sql = "\ufeffCREATE TABLE a ();\n\ufeffCREATE TABLE b ()"
-	p.Equal(dbtest.Member(p.OK(p.Call("POST", "/migrations/dry-run", `{"sql":`+dbtest.Quote(sql)+`}`), 200).Body, "valid"), `true`)
+	p.Equal(resttest.Member(p.OK(p.Call("POST", "/migrations/dry-run", `{"sql":`+resttest.JSON(sql)+`}`), 200).Body, "valid"), `true`)
 	got := p.OK(p.Call("POST", "/migrations", migration("1", sql)), http.StatusCreated)
-	p.Equal(dbtest.Member(got.Body, "statements"), `["CREATE TABLE a ()","CREATE TABLE b ()"]`)
+	p.Equal(resttest.Member(got.Body, "statements"), `["CREATE TABLE a ()","CREATE TABLE b ()"]`)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestADryRunHasNoEffect(t *testing.T) {
@@ -56,15 +57,15 @@ func TestReports(t *testing.T) {
 	} {
 		report := p.OK(p.dryRun(tt.sql), http.StatusOK)
 		var codes []string
-		for _, f := range dbtest.Member(report.Body, "riskFactors").([]any) {
-			codes = append(codes, dbtest.Member(f, "code").(string))
-			if dbtest.Member(f, "description") == "" {
+		for _, f := range resttest.Member(report.Body, "riskFactors").([]any) {
+			codes = append(codes, resttest.Member(f, "code").(string))
+			if resttest.Member(f, "description") == "" {
 				t.Errorf("%q: a factor says nothing: %v", tt.sql, f)
 			}
 		}
-		message, failed := dbtest.Member(report.Body, "error").(string)
-		if dbtest.Member(report.Body, "riskLevel") != tt.level || strings.Join(codes, " ") != tt.codes || !strings.Contains(message, tt.err) ||
-			dbtest.Member(report.Body, "valid") != (tt.err == "") || failed != (tt.err != "") {
+		message, failed := resttest.Member(report.Body, "error").(string)
+		if resttest.Member(report.Body, "riskLevel") != tt.level || strings.Join(codes, " ") != tt.codes || !strings.Contains(message, tt.err) ||
+			resttest.Member(report.Body, "valid") != (tt.err == "") || failed != (tt.err != "") {
 			t.Errorf("%q: got %s, want %s with [%s] and error %q", tt.sql, report.Text, tt.level, tt.codes, tt.err)
 		}
 		if len(report.Header.Get("RateLimit-Limit")) == 0 {
@@ -89,7 +90,7 @@ func TestDryRunsAreLimited(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	for range 40 {
-		p.CallAs(dbtest.UserToken, "POST", "/migrations/dry-run", `{"sql":"SELECT 1"}`)
+		p.CallAs(resttest.UserToken, "POST", "/migrations/dry-run", `{"sql":"SELECT 1"}`)
 	}
 	for range 30 {
 		p.OK(p.dryRun(""), http.StatusOK)

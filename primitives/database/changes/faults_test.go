@@ -14,6 +14,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func decode(t *testing.T, text string) (v any) {
@@ -35,11 +36,11 @@ const migrating = `EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND 
 func TestAServerProcessThatDiesLeavesNothing(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	for what, send := range map[string]func() dbtest.Answer{
-		"migration": func() dbtest.Answer { return p.apply("1", slow) },
-		"dry run":   func() dbtest.Answer { return p.dryRun(slow) },
+	for what, send := range map[string]func() resttest.Answer{
+		"migration": func() resttest.Answer { return p.apply("1", slow) },
+		"dry run":   func() resttest.Answer { return p.dryRun(slow) },
 	} {
-		done := make(chan dbtest.Answer)
+		done := make(chan resttest.Answer)
 		go func() { done <- send() }()
 		p.WaitFor(`SELECT ` + asleep)
 		p.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`)
@@ -55,7 +56,7 @@ func TestAServerProcessThatDiesLeavesNothing(t *testing.T) {
 func TestAServerProcessThatDiesInTheCommit(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	done := make(chan dbtest.Answer)
+	done := make(chan resttest.Answer)
 	go func() {
 		done <- p.apply("1", `CREATE TABLE half (n int);
 			CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS '
@@ -84,8 +85,8 @@ func TestAClientThatLeavesChangesNothing(t *testing.T) {
 		`CREATE TABLE half (n int); DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$`,
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan dbtest.Answer)
-		go func() { done <- p.Serve(ctx, dbtest.AdminToken, "POST", "/migrations", migration("1", sql)) }()
+		done := make(chan resttest.Answer)
+		go func() { done <- p.Serve(ctx, resttest.AdminToken, "POST", "/migrations", migration("1", sql)) }()
 		p.WaitFor(`SELECT ` + asleep)
 		cancel()
 		if a := <-done; ok(a.Status) {
@@ -109,7 +110,7 @@ func TestTimeIsLimited(t *testing.T) {
 		p.Refused(p.apply("1", sql), http.StatusInternalServerError, fault.InternalError, "")
 		p.WaitFor(`SELECT NOT ` + asleep)
 		report := p.OK(p.dryRun(sql), http.StatusOK).Body
-		if dbtest.Member(report, "valid") != false || dbtest.Member(report, "riskLevel") != "DANGER" || dbtest.Member(report, "error") == nil {
+		if resttest.Member(report, "valid") != false || resttest.Member(report, "riskLevel") != "DANGER" || resttest.Member(report, "error") == nil {
 			t.Errorf("got %v, want a report of SQL that is too slow", report)
 		}
 		p.WaitFor(`SELECT NOT ` + asleep)
@@ -122,7 +123,7 @@ func TestLimitsOfAMigrationAreItsOwn(t *testing.T) {
 	p := start(t)
 	p.Refused(p.apply("1", dbtest.LimitsItself), http.StatusBadRequest, fault.DatabaseValidationError, "statement timeout")
 	report := p.OK(p.dryRun(dbtest.LimitsItself), http.StatusOK).Body
-	if text, _ := dbtest.Member(report, "error").(string); !strings.Contains(text, "statement timeout") {
+	if text, _ := resttest.Member(report, "error").(string); !strings.Contains(text, "statement timeout") {
 		t.Errorf("got %v, want a report of the timeout", report)
 	}
 	p.untouched("a migration that ends itself")
@@ -134,7 +135,7 @@ func TestNobodyWaitsLongForOthers(t *testing.T) {
 	db := pgtest.New(t)
 	limits := changes.Limits{Lock: 50 * time.Millisecond, Turn: 50 * time.Millisecond}
 	first, second := startOn(t, db, limits), startOn(t, db, limits)
-	done := make(chan dbtest.Answer)
+	done := make(chan resttest.Answer)
 	go func() { done <- first.apply("1", slow) }()
 	first.WaitFor(`SELECT ` + asleep)
 	for what, p := range map[string]product{"the same process": first, "another process": second} {

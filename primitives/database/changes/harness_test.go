@@ -13,8 +13,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
-	"github.com/insforge/insforge-go/primitives/kernel/rest"
-	"github.com/labstack/echo/v4"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 	"github.com/rs/zerolog"
 )
 
@@ -42,25 +41,22 @@ func startOn(t *testing.T, db *pg.DB, limits changes.Limits) product {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := echo.New()
-	e.HTTPErrorHandler = dbtest.WriteError
-	s.Mount(rest.NewRouter(e.Group(dbtest.Prefix), dbtest.Callers{}))
-	return product{Product: dbtest.New(t, db, e), news: bus.Subscribe()}
+	return product{Product: dbtest.New(t, db, s.Mount), news: bus.Subscribe()}
 }
 
 // apply posts a migration named "change".
-func (p product) apply(version, sql string) dbtest.Answer {
+func (p product) apply(version, sql string) resttest.Answer {
 	p.T.Helper()
 	return p.Call("POST", "/migrations", migration(version, sql))
 }
 
 func migration(version, sql string) string {
-	return fmt.Sprintf(`{"version":%q,"name":"change","sql":%s}`, version, dbtest.Quote(sql))
+	return fmt.Sprintf(`{"version":%q,"name":"change","sql":%s}`, version, resttest.JSON(sql))
 }
 
-func (p product) dryRun(sql string) dbtest.Answer {
+func (p product) dryRun(sql string) resttest.Answer {
 	p.T.Helper()
-	return p.Call("POST", "/migrations/dry-run", `{"sql":`+dbtest.Quote(sql)+`}`)
+	return p.Call("POST", "/migrations/dry-run", `{"sql":`+resttest.JSON(sql)+`}`)
 }
 
 // untouched complains unless no migration left any trace: no row, no audit

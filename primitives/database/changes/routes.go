@@ -68,7 +68,9 @@ func (w *listWriter) add(m Migration) error {
 	if _, err := io.WriteString(w.to, before); err != nil {
 		return err
 	}
-	return json.NewEncoder(w.to).Encode(m)
+	e := json.NewEncoder(w.to)
+	e.SetEscapeHTML(false)
+	return e.Encode(m)
 }
 
 // begin returns what stands before the first migration.

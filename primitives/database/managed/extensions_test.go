@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/quote"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -148,7 +148,7 @@ func TestVectorsWorkFromSQLToTheRecordLayer(t *testing.T) {
 		{"POST", "/records/items?select=id,embedding,few", `{"id":3000,"owner":"` + alice + `","embedding":[1,2.5,3],"few":"{2:1.5}/3"}`, `[]`},
 		{"GET", "/records/items?select=id,embedding,few&id=eq.3000", ``, `[{"id":3000,"embedding":"[1,2.5,3]","few":"{2:1.5}/3"}]`},
 	} {
-		if a := p.CallAs(dbtest.UserToken, test.method, test.path, test.body); a.Text != test.want {
+		if a := p.CallAs(resttest.UserToken, test.method, test.path, test.body); a.Text != test.want {
 			t.Errorf("%s %s %s: got %d %s, want %s", test.method, test.path, test.body, a.Status, a.Text, test.want)
 		}
 	}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"testing"
 
-	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -14,7 +14,7 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 const (
-	alice = dbtest.UserID
+	alice = resttest.UserID
 	bob   = "22222222-2222-4222-8222-222222222222"
 )
 

@@ -14,8 +14,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
-	"github.com/insforge/insforge-go/primitives/kernel/rest"
-	"github.com/labstack/echo/v4"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 	"github.com/rs/zerolog"
 )
 
@@ -33,10 +32,7 @@ func serve(t *testing.T, db *pg.DB) dbtest.Product {
 	var running sync.WaitGroup
 	running.Go(func() { _ = s.Run(ctx) })
 	t.Cleanup(func() { cancel(); running.Wait() })
-	server := echo.New()
-	server.HTTPErrorHandler = dbtest.WriteError
-	s.Mount(rest.NewRouter(server.Group(dbtest.Prefix), dbtest.Callers{}))
-	return dbtest.New(t, db, server)
+	return dbtest.New(t, db, s.Mount)
 }
 
 func TestPoliciesOnManagedTablesComeThroughEveryRoute(t *testing.T) {
@@ -44,7 +40,7 @@ func TestPoliciesOnManagedTablesComeThroughEveryRoute(t *testing.T) {
 	db := start(t)
 	owner(t, db, depot)
 	p := serve(t, db)
-	query := func(sql string) string { return `{"query":` + dbtest.Quote(sql) + `}` }
+	query := func(sql string) string { return `{"query":` + resttest.JSON(sql) + `}` }
 	for _, sql := range []string{
 		`CREATE POLICY raw ON depot.parcels USING (owner_id = auth.uid())`,
 		`ALTER TABLE depot.parcels ENABLE ROW LEVEL SECURITY`,
@@ -53,11 +49,11 @@ func TestPoliciesOnManagedTablesComeThroughEveryRoute(t *testing.T) {
 		p.OK(p.Call(http.MethodPost, "/advance/rawsql", query(sql)), http.StatusOK)
 	}
 	const migration = `CREATE TABLE public.notes (id int); ALTER TABLE public.notes ENABLE ROW LEVEL SECURITY; ALTER TABLE depot.parcels ENABLE ROW LEVEL SECURITY; CREATE POLICY migrated ON depot.parcels FOR UPDATE USING (true)`
-	a := p.OK(p.Call(http.MethodPost, "/migrations/dry-run", `{"sql":`+dbtest.Quote(migration)+`}`), http.StatusOK)
+	a := p.OK(p.Call(http.MethodPost, "/migrations/dry-run", `{"sql":`+resttest.JSON(migration)+`}`), http.StatusOK)
 	if report := a.Body.(map[string]any); report["valid"] != true {
 		t.Errorf("dry run: got %s, want a valid one", a.Text)
 	}
-	p.OK(p.Call(http.MethodPost, "/migrations", `{"version":"1","name":"policies","sql":`+dbtest.Quote(migration)+`}`), http.StatusCreated)
+	p.OK(p.Call(http.MethodPost, "/migrations", `{"version":"1","name":"policies","sql":`+resttest.JSON(migration)+`}`), http.StatusCreated)
 	if got := value[string](t, db, `SELECT string_agg(policyname, ',' ORDER BY policyname) FROM pg_policies WHERE tablename = 'parcels'`); got != "migrated,more,raw" {
 		t.Errorf("got policies %s", got)
 	}

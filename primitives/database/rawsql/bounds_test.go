@@ -13,6 +13,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/rawsql"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 	"github.com/rs/zerolog"
 )
 
@@ -34,7 +35,7 @@ func TestResultsAreBounded(t *testing.T) {
 	t.Parallel()
 	p := start(t, rawsql.Limits{Rows: 1000, Bytes: 4 << 20})
 	a := p.OK(p.run(`SELECT g, repeat('é"', 200) AS v FROM generate_series(1, 1000) g`), 200)
-	if rows, _ := dbtest.Member(a.Body, "rows").([]any); len(rows) != 1000 {
+	if rows, _ := resttest.Member(a.Body, "rows").([]any); len(rows) != 1000 {
 		t.Errorf("got %d rows, want 1000", len(rows))
 	}
 	for name, sql := range map[string]string{
@@ -98,7 +99,7 @@ func TestStatementsAreEnded(t *testing.T) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				p.Serve(ctx, dbtest.AdminToken, http.MethodPost, restricted, body(sql))
+				p.Serve(ctx, resttest.AdminToken, http.MethodPost, restricted, body(sql))
 			}()
 			if !strings.Contains(sql, "INDEX") {
 				waitFor(t, sql+" runs", func() bool { return p.running("pg_sleep") == 1 })
@@ -112,7 +113,7 @@ func TestStatementsAreEnded(t *testing.T) {
 	t.Run("when the connection breaks", func(t *testing.T) {
 		t.Parallel()
 		p := start(t, rawsql.Limits{})
-		answer := make(chan dbtest.Answer, 1)
+		answer := make(chan resttest.Answer, 1)
 		go func() { answer <- p.run(`SELECT pg_sleep(60)`) }()
 		waitFor(t, "it runs", func() bool { return p.running("pg_sleep") == 1 })
 		p.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep(60)' AND pid <> pg_backend_pid()`)
@@ -125,7 +126,7 @@ func TestStatementsAreEnded(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			p.Serve(ctx, dbtest.AdminToken, http.MethodPost, restricted, body(`SELECT pg_sleep(60)`))
+			p.Serve(ctx, resttest.AdminToken, http.MethodPost, restricted, body(`SELECT pg_sleep(60)`))
 		}()
 		waitFor(t, "it runs", func() bool { return p.running("pg_sleep") == 1 })
 		p.Refused(p.run(`SELECT 1`), 429, fault.TooManyRequests, "at once")
@@ -163,7 +164,7 @@ func TestHostileTexts(t *testing.T) {
 	} {
 		begun := time.Now()
 		a := p.run(c.sql)
-		message, _ := dbtest.Member(a.Body, "message").(string)
+		message, _ := resttest.Member(a.Body, "message").(string)
 		if c.status != 0 && a.Status != c.status || !strings.Contains(message, c.says) {
 			t.Errorf("%s: got %d %.200s, want %d with %q", c.name, a.Status, a.Text, c.status, c.says)
 		}

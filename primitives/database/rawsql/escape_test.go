@@ -9,6 +9,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/database/rawsql"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 // forbidden are things that the restricted route must not achieve, however
@@ -132,8 +133,8 @@ func TestNothingIsGainedByLeavingTheRole(t *testing.T) {
 	for what, sql := range forbidden(t.TempDir()) {
 		for how, dress := range dresses {
 			a := p.run(dress(sql))
-			code, _ := dbtest.Member(a.Body, "error").(string)
-			message, _ := dbtest.Member(a.Body, "message").(string)
+			code, _ := resttest.Member(a.Body, "error").(string)
+			message, _ := resttest.Member(a.Body, "message").(string)
 			refusals := []string{"permission denied", "must be", "not allowed", "cannot set parameter", "cannot be changed", "only superuser", "is not a trusted",
 				"not available", "does not exist", "cannot run inside", "cannot be executed", "cannot create subscriptions", "no right", "access to library"}
 			if a.Status == http.StatusOK || code == "" || !slices.ContainsFunc(refusals, func(r string) bool { return strings.Contains(strings.ToLower(message), r) }) {
@@ -202,7 +203,7 @@ func TestStatementsCannotHideOthers(t *testing.T) {
 		// The role that is left by the end of the text tells what ran: the
 		// login itself may not read the table.
 		a := p.run(sql + "\n; SELECT * FROM public.victim")
-		message, _ := dbtest.Member(a.Body, "message").(string)
+		message, _ := resttest.Member(a.Body, "message").(string)
 		if a.Status != http.StatusOK && a.Status != http.StatusForbidden && a.Status != http.StatusBadRequest && a.Status != http.StatusInternalServerError ||
 			strings.Contains(message, "permission denied for table victim") {
 			t.Errorf("%q: got %d %s", sql, a.Status, a.Text)
@@ -217,7 +218,7 @@ func TestStatementsCannotHideOthers(t *testing.T) {
 func TestSessionsAreNotShared(t *testing.T) {
 	t.Parallel()
 	p := start(t, rawsql.Limits{})
-	look := func() dbtest.Answer {
+	look := func() resttest.Answer {
 		return p.run(`SELECT current_setting('work_mem') AS mem, current_setting('my.secret', true) AS own, current_user AS role, current_setting('search_path') AS path,
 			to_regclass('pg_temp.mine') IS NULL AS temp, (SELECT count(*)::int FROM pg_prepared_statements) AS prepared, (SELECT count(*)::int FROM pg_cursors) AS cursors,
 			(SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory') AS locks, (SELECT count(*)::int FROM pg_listening_channels()) AS channels,

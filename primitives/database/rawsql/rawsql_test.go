@@ -13,8 +13,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
-	"github.com/insforge/insforge-go/primitives/kernel/rest"
-	"github.com/labstack/echo/v4"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -33,11 +32,9 @@ type product struct {
 
 func start(t *testing.T, limits rawsql.Limits) product {
 	t.Helper()
-	db, bus, e, dir := pgtest.New(t), &events.Bus{}, echo.New(), t.TempDir()
-	e.HTTPErrorHandler = dbtest.WriteError
+	db, bus, dir := pgtest.New(t), &events.Bus{}, t.TempDir()
 	service := rawsql.New(rawsql.Deps{DB: db, Audit: audit.NewRecorder(pgtest.AuditToken), Events: bus, TempDir: dir, Limits: limits})
-	service.Mount(rest.NewRouter(e.Group(dbtest.Prefix), dbtest.Callers{}))
-	return product{Product: dbtest.New(t, db, e), news: bus.Subscribe(), dir: dir}
+	return product{Product: dbtest.New(t, db, service.Mount), news: bus.Subscribe(), dir: dir}
 }
 
 // body is a request of a text and, where given, parameters.
@@ -53,21 +50,21 @@ func body(sql string, params ...any) string {
 }
 
 // run runs SQL as the project's admin.
-func (p product) run(sql string, params ...any) dbtest.Answer {
+func (p product) run(sql string, params ...any) resttest.Answer {
 	p.T.Helper()
 	return p.Call(http.MethodPost, restricted, body(sql, params...))
 }
 
 // root runs SQL as the owner.
-func (p product) root(sql string, params ...any) dbtest.Answer {
+func (p product) root(sql string, params ...any) resttest.Answer {
 	p.T.Helper()
 	return p.Call(http.MethodPost, unrestricted, body(sql, params...))
 }
 
 // rows are the rows of a good answer.
-func (p product) rows(a dbtest.Answer) any {
+func (p product) rows(a resttest.Answer) any {
 	p.T.Helper()
-	return dbtest.Member(p.OK(a, http.StatusOK).Body, "rows")
+	return resttest.Member(p.OK(a, http.StatusOK).Body, "rows")
 }
 
 func TestOnlyAdministratorsRunSQL(t *testing.T) {
@@ -75,7 +72,7 @@ func TestOnlyAdministratorsRunSQL(t *testing.T) {
 	p := start(t, rawsql.Limits{})
 	for _, path := range []string{restricted, unrestricted} {
 		p.OnlyAdmins(http.MethodPost, path, body("SELECT 1"))
-		p.Equal(p.rows(p.CallAs(dbtest.APIKey, http.MethodPost, path, body("SELECT 1 AS a"))), `[{"a":1}]`)
+		p.Equal(p.rows(p.CallAs(resttest.APIKey, http.MethodPost, path, body("SELECT 1 AS a"))), `[{"a":1}]`)
 	}
 }
 
@@ -127,7 +124,7 @@ func TestRequestsThatAreMalformed(t *testing.T) {
 		}
 	}
 	a := p.run("SELECT 1;\n\nSELECT\n  é, nothing")
-	if next := dbtest.Member(a.Body, "nextActions"); next != "Look at line 4 of the SQL. None of the statements had any effect." {
+	if next := resttest.Member(a.Body, "nextActions"); next != "Look at line 4 of the SQL. None of the statements had any effect." {
 		t.Errorf("got %q, want the line", next)
 	}
 	if got := dbtest.Value[int](p.Product, `SELECT count(*) FROM system.audit_logs`); got != 0 {
@@ -210,7 +207,7 @@ func TestParameters(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := p.Call(http.MethodPost, restricted, `{"query":`+string(sql)+`,"params":`+c.params+`}`)
-		rows, _ := dbtest.Member(a.Body, "rows").([]any)
+		rows, _ := resttest.Member(a.Body, "rows").([]any)
 		if a.Status != 200 || len(rows) != 1 {
 			t.Errorf("%s: got %d %s", c.name, a.Status, a.Text)
 			continue
@@ -219,7 +216,7 @@ func TestParameters(t *testing.T) {
 		if err := json.Unmarshal([]byte(c.want), &want); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, dbtest.Member(rows[0], "v")); diff != "" {
+		if diff := cmp.Diff(want, resttest.Member(rows[0], "v")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
@@ -235,12 +232,12 @@ func TestAPlanIsMadeAndUndone(t *testing.T) {
 	p.OK(p.run("CREATE TABLE t (a int)"), 200)
 	dbtest.Announced(p.news)
 	a := p.OK(p.Call(http.MethodPost, restricted, `{"query":"WITH x AS (INSERT INTO t VALUES ($1) RETURNING a) SELECT * FROM x;","params":[1],"explain":true}`), 200)
-	rows, _ := dbtest.Member(a.Body, "rows").([]any)
+	rows, _ := resttest.Member(a.Body, "rows").([]any)
 	if len(rows) != 1 {
 		t.Fatalf("got %s, want one row", a.Text)
 	}
-	plans, _ := dbtest.Member(rows[0], "QUERY PLAN").([]any)
-	if len(plans) != 1 || dbtest.Member(plans[0], "Execution Time") == nil {
+	plans, _ := resttest.Member(rows[0], "QUERY PLAN").([]any)
+	if len(plans) != 1 || resttest.Member(plans[0], "Execution Time") == nil {
 		t.Errorf("got %s, want a plan that was run", a.Text)
 	}
 	p.Equal(p.rows(p.run("SELECT count(*)::int FROM t")), `[{"count":0}]`)
@@ -257,7 +254,7 @@ func TestWhatWasRunIsAuditedAndAnnounced(t *testing.T) {
 	p := start(t, rawsql.Limits{})
 	long := "SELECT '" + strings.Repeat("é", 400) + "'"
 	p.OK(p.run(`CREATE TABLE t (a int)`), 200)
-	p.OK(p.CallAs(dbtest.APIKey, http.MethodPost, restricted, body(`INSERT INTO t VALUES ($1), (2)`, 1)), 200)
+	p.OK(p.CallAs(resttest.APIKey, http.MethodPost, restricted, body(`INSERT INTO t VALUES ($1), (2)`, 1)), 200)
 	p.OK(p.root(`INSERT INTO public.t VALUES (3); ALTER TABLE t ADD b int; INSERT INTO t VALUES (4); CREATE INDEX ON t (a)`), 200)
 	p.OK(p.run(long), 200)
 	got := dbtest.Value[string](p.Product, `SELECT json_agg(json_build_object('actor', actor, 'action', action, 'module', module,

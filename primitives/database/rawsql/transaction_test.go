@@ -11,6 +11,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestSeveralStatementsAreOneTransaction(t *testing.T) {
@@ -66,7 +67,7 @@ func TestWhatTheSQLLeavesBehindHasNoSayInTheEnd(t *testing.T) {
 func TestLimitsOfTheSQLAreItsOwn(t *testing.T) {
 	t.Parallel()
 	p := start(t, rawsql.Limits{})
-	for _, run := range []func(string, ...any) dbtest.Answer{p.run, p.root} {
+	for _, run := range []func(string, ...any) resttest.Answer{p.run, p.root} {
 		p.Refused(run(dbtest.LimitsItself), 400, fault.DatabaseValidationError, "statement timeout")
 	}
 	p.OK(p.run(dbtest.LeavesLimits), 200)
@@ -114,7 +115,7 @@ func TestWhatCannotRunInATransactionRunsAlone(t *testing.T) {
 	p.Equal(p.rows(p.run(`SELECT array_agg(a ORDER BY a) AS a FROM t`)), `[{"a":[1,2,3,5,10,11]}]`)
 	a := p.run(`CALL halves()`)
 	p.Refused(a, 500, fault.InternalError, "invalid transaction termination")
-	if next, _ := dbtest.Member(a.Body, "nextActions").(string); !strings.Contains(next, "/unrestricted") {
+	if next, _ := resttest.Member(a.Body, "nextActions").(string); !strings.Contains(next, "/unrestricted") {
 		t.Errorf("got %s, want it to say where that runs", a.Text)
 	}
 	p.Refused(p.run(`VACUUM t; SELECT 1`), 500, fault.InternalError, "transaction block")

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 )
 
@@ -17,7 +16,7 @@ func (p product) plain(method, path, body, token string, headers ...string) *htt
 func TestPlainMountTakesTheCredentialsOfItsLibraries(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup)
-	if w := p.plain("GET", "/notes", "", "", "apikey: ik_good"); w.Code != http.StatusOK {
+	if w := p.plain("GET", "/notes", "", "", "apikey: ik_test"); w.Code != http.StatusOK {
 		t.Errorf("with the header apikey: got %d %s, want 200", w.Code, w.Body)
 	}
 	if w := p.plain("GET", "", "", ""); w.Code != http.StatusUnauthorized {
@@ -56,8 +55,8 @@ func TestPlainMountIsPostgREST(t *testing.T) {
 		{"a method that calls do not have", "DELETE", "/rpc/add", "", nil, 405, "", nil},
 		{"a method that the root does not have", "POST", "", `{}`, nil, 405, "", nil},
 	} {
-		w := p.plain(c.method, c.path, c.body, "ik_good", c.headers...)
-		if got := strings.TrimSpace(w.Body.String()); w.Code != c.status || c.want != "" && got != c.want {
+		w := p.plain(c.method, c.path, c.body, "ik_test", c.headers...)
+		if got := code(w); w.Code != c.status || c.want != "" && got != c.want {
 			t.Errorf("%s: got %d %s, want %d %s", c.name, w.Code, got, c.status, c.want)
 		} else if c.want == "" && c.status < 300 && c.status != 206 && got != "" {
 			t.Errorf("%s: got the body %s, want none", c.name, got)
@@ -73,7 +72,7 @@ func TestPlainMountIsPostgREST(t *testing.T) {
 func TestRootOfThePlainMountIsTheOpenAPIDocument(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup)
-	for token, sees := range map[string]bool{"ik_good": true, "anon_key": true} {
+	for token, sees := range map[string]bool{"ik_test": true, "anon_test": true} {
 		w := p.plain("GET", "", "", token)
 		var doc struct {
 			Swagger, Host, BasePath string

@@ -2,7 +2,7 @@ package records_test
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,12 +12,11 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine"
 	"github.com/insforge/insforge-go/primitives/database/records"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
-	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
-	"github.com/labstack/echo/v4"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 	"github.com/rs/zerolog"
 )
 
@@ -28,31 +27,10 @@ const (
 	bob   = "00000000-0000-0000-0000-00000000000b"
 )
 
-// callers takes a user's id for a token.
-type callers struct{}
-
-func (callers) APIKey(_ context.Context, key string) (identity.Principal, error) {
-	if key != "ik_good" {
-		return identity.Principal{}, fault.New(http.StatusUnauthorized, fault.AuthInvalidAPIKey, "Invalid API key")
-	}
-	return identity.NewAdmin(identity.APIKey, ""), nil
-}
-
-func (callers) AnonKey(context.Context, string) (identity.Principal, error) {
-	return identity.Anonymous(identity.AnonKey), nil
-}
-
-func (callers) AccessToken(_ context.Context, token string) (identity.Principal, error) {
-	if token != alice && token != bob {
-		return identity.Principal{}, fault.New(http.StatusUnauthorized, fault.AuthUnauthorized, "Invalid token")
-	}
-	return identity.NewUser(token, "u@example.com", nil), nil
-}
-
 type product struct {
 	*testing.T
-	echo *echo.Echo
-	news *events.Subscription
+	handler http.Handler
+	news    *events.Subscription
 }
 
 func start(t *testing.T, setup string) product {
@@ -82,17 +60,12 @@ func start(t *testing.T, setup string) product {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := product{T: t, echo: echo.New(), news: bus.Subscribe()}
+	p := product{T: t, news: bus.Subscribe()}
 	t.Cleanup(p.news.Close)
-	p.echo.HTTPErrorHandler = func(err error, c echo.Context) {
-		var f *fault.Error
-		if !errors.As(err, &f) {
-			f = fault.Internal(err)
-		}
-		_ = c.JSON(f.Status, map[string]any{"error": f.Code})
-	}
-	s.Mount(rest.NewRouter(p.echo.Group("/api/database"), callers{}))
-	s.MountPlain(rest.NewRouter(p.echo.Group("/rest/v1"), callers{}))
+	p.handler = resttest.Handler(t, resttest.Callers{}, func(root rest.Router) {
+		s.Mount(root.Group("/api/database"))
+		s.MountPlain(root.Group("/rest/v1"))
+	})
 	return p
 }
 
@@ -115,8 +88,17 @@ func (p product) send(method, path, body, token string, headers ...string) *http
 		r.Header.Set(name, value)
 	}
 	w := httptest.NewRecorder()
-	p.echo.ServeHTTP(w, r)
+	p.handler.ServeHTTP(w, r)
 	return w
+}
+
+// code is the code of the error envelope; of another answer, its body.
+func code(w *httptest.ResponseRecorder) string {
+	var e rest.Envelope
+	if json.Unmarshal(w.Body.Bytes(), &e) == nil && e.StatusCode == w.Code {
+		return string(e.Error)
+	}
+	return strings.TrimSpace(w.Body.String())
 }
 
 const setup = `
@@ -151,16 +133,16 @@ func TestDifferencesFromPlainPostgREST(t *testing.T) {
 		{"the parameter beats the header", "GET", "/records/things?schema=extra&select=id&id=eq.1", "", []string{"Accept-Profile: public"}, 200, `[{"id":1}]`},
 		{"the header works alone", "GET", "/records/things?id=eq.1", "", []string{"Accept-Profile: extra"}, 200, `[{"id":1}]`},
 		{"a schema that is not served", "GET", "/records/users?schema=auth", "", nil, 406, ""},
-		{"a repeated schema", "GET", "/records/things?schema=extra&schema=extra", "", nil, 400, `{"error":"INVALID_INPUT"}`},
-		{"a blank schema", "GET", "/records/things?schema=", "", nil, 400, `{"error":"INVALID_INPUT"}`},
-		{"Postgres's own schema", "GET", "/records/pg_class?schema=pg_catalog", "", nil, 400, `{"error":"INVALID_INPUT"}`},
-		{"a quote in the schema", "GET", "/records/things?schema=%22x", "", nil, 400, `{"error":"DATABASE_VALIDATION_ERROR"}`},
-		{"a quote in the table", "GET", "/records/a%22b", "", nil, 400, `{"error":"DATABASE_VALIDATION_ERROR"}`},
-		{"a control character in the table", "GET", "/records/a%00b", "", nil, 400, `{"error":"DATABASE_VALIDATION_ERROR"}`},
+		{"a repeated schema", "GET", "/records/things?schema=extra&schema=extra", "", nil, 400, "INVALID_INPUT"},
+		{"a blank schema", "GET", "/records/things?schema=", "", nil, 400, "INVALID_INPUT"},
+		{"Postgres's own schema", "GET", "/records/pg_class?schema=pg_catalog", "", nil, 400, "INVALID_INPUT"},
+		{"a quote in the schema", "GET", "/records/things?schema=%22x", "", nil, 400, "DATABASE_VALIDATION_ERROR"},
+		{"a quote in the table", "GET", "/records/a%22b", "", nil, 400, "DATABASE_VALIDATION_ERROR"},
+		{"a control character in the table", "GET", "/records/a%00b", "", nil, 400, "DATABASE_VALIDATION_ERROR"},
 		{"an unknown table", "GET", "/records/nope", "", nil, 404, `{"code":"42P01","details":null,"hint":null,"message":"relation \"public.nope\" does not exist"}`},
 	} {
-		w := p.do(c.method, c.path, c.body, "ik_good", c.headers...)
-		if got := strings.TrimSpace(w.Body.String()); w.Code != c.status || c.want != "" && got != c.want {
+		w := p.do(c.method, c.path, c.body, "ik_test", c.headers...)
+		if got := code(w); w.Code != c.status || c.want != "" && got != c.want {
 			t.Errorf("%s: got %d %s, want %d %s", c.name, w.Code, got, c.status, c.want)
 		}
 	}
@@ -173,10 +155,10 @@ func TestPostgresKnowsTheRequestByItsID(t *testing.T) {
 		GRANT SELECT ON public.asked TO anon`)
 	for _, id := range []string{"r-1", "r-2", "r-2"} { // the second shape is prepared
 		r := httptest.NewRequest(http.MethodGet, "/api/database/records/asked", nil)
-		r.Header.Set("Authorization", "Bearer anon_key")
+		r.Header.Set("Authorization", "Bearer anon_test")
 		r = r.WithContext(identity.WithCall(r.Context(), identity.Call{RequestID: id}))
 		w := httptest.NewRecorder()
-		p.echo.ServeHTTP(w, r)
+		p.handler.ServeHTTP(w, r)
 		if got, want := w.Body.String(), `[{"by":"insforge `+id+`"}]`; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}

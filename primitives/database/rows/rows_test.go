@@ -14,8 +14,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
-	"github.com/insforge/insforge-go/primitives/kernel/rest"
-	"github.com/labstack/echo/v4"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -29,10 +28,7 @@ func start(t *testing.T, sql string) product {
 	t.Helper()
 	db := pgtest.New(t)
 	bus := &events.Bus{}
-	e := echo.New()
-	e.HTTPErrorHandler = dbtest.WriteError
-	rows.New(rows.Deps{DB: db, Events: bus}).Mount(rest.NewRouter(e.Group(dbtest.Prefix), dbtest.Callers{}))
-	p := product{Product: dbtest.New(t, db, e), news: bus.Subscribe()}
+	p := product{Product: dbtest.New(t, db, rows.New(rows.Deps{DB: db, Events: bus}).Mount), news: bus.Subscribe()}
 	p.ExecAdmin(sql)
 	return p
 }
@@ -115,7 +111,7 @@ func TestListPagesSortsFiltersAndSearches(t *testing.T) {
 			var ids []string
 			list, _ := got.Body.([]any)
 			for _, row := range list {
-				ids = append(ids, fmt.Sprint(dbtest.Member(row, "id")))
+				ids = append(ids, fmt.Sprint(resttest.Member(row, "id")))
 			}
 			if s := strings.Join(ids, " "); got.Status != tt.status || s != tt.ids || got.Header.Get("Content-Range") != tt.contentRange {
 				t.Errorf("got %d %s [%s] %s, want %d [%s] %s", got.Status, got.Header.Get("Content-Range"), s, got.Text, tt.status, tt.ids, tt.contentRange)
@@ -236,7 +232,7 @@ func TestManyRowsAreOneStatementForEachSetOfColumns(t *testing.T) {
 	}
 	many := p.OK(p.Call("POST", path("items"), "["+strings.Join(rows, ",")+"]"), http.StatusCreated)
 	for i, row := range many.Body.([]any) {
-		if dbtest.Member(row, "a") != fmt.Sprintf("row %d", i) {
+		if resttest.Member(row, "a") != fmt.Sprintf("row %d", i) {
 			t.Fatalf("row %d came back as %v", i, row)
 		}
 	}
@@ -345,7 +341,7 @@ func TestARowWithoutKeyIsNamedByWhatWasShown(t *testing.T) {
 		        NULL, NULL, NULL, NULL, NULL, NULL)`)
 	for _, row := range p.OK(p.Call("GET", path("everything"), ""), 200).Body.([]any) {
 		shown := fmt.Sprintf(`{"pkKeys":%s,"data":{"t":"found"}}`, jsonText(t, row))
-		if got := p.OK(p.Call("PATCH", path("everything"), shown), 200); dbtest.Member(got.Body, "t") != "found" {
+		if got := p.OK(p.Call("PATCH", path("everything"), shown), 200); resttest.Member(got.Body, "t") != "found" {
 			t.Errorf("got %s", got.Text)
 		}
 	}
@@ -391,7 +387,7 @@ func TestRowLevelSecurityDoesNotBindAdmins(t *testing.T) {
 	t.Parallel()
 	p := start(t, todos+`ALTER TABLE todos ENABLE ROW LEVEL SECURITY`)
 	p.Exec(`CREATE TABLE owned (id int PRIMARY KEY); ALTER TABLE owned ENABLE ROW LEVEL SECURITY; INSERT INTO owned VALUES (1)`)
-	p.Equal(p.OK(p.CallAs(dbtest.APIKey, "GET", path("owned"), ""), 200).Body, `[{"id":1}]`)
+	p.Equal(p.OK(p.CallAs(resttest.APIKey, "GET", path("owned"), ""), 200).Body, `[{"id":1}]`)
 	p.OK(p.Call("POST", path("owned"), `[{"id":2}]`), 201)
 	p.OK(p.Call("GET", path("audit_logs", "schema=system"), ""), 200)
 	p.Refused(p.Call("POST", path("audit_logs", "schema=system"), `[{"actor":"x","action":"x","module":"x"}]`), 403, fault.Forbidden, "permission denied")

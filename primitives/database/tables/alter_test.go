@@ -13,6 +13,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -36,7 +37,7 @@ func TestAlterAppliesAllChangesInOrder(t *testing.T) {
 		"dropColumns":["team"],
 		"dropForeignKeys":["fk_team_teams_id"]}`), http.StatusBadRequest)
 	// "crew" does not exist: nothing of the whole request may have happened.
-	p.Equal(dbtest.Member(p.Call("GET", "/tables/people/schema", "").Body, "recordCount"), `2`)
+	p.Equal(resttest.Member(p.Call("GET", "/tables/people/schema", "").Body, "recordCount"), `2`)
 
 	a = p.OK(p.Call("PATCH", "/tables/people/schema", `{
 		"renameTable":{"newTableName":"Members"},
@@ -58,7 +59,7 @@ func TestAlterAppliesAllChangesInOrder(t *testing.T) {
 	p.Equal(p.Call("GET", "/tables", "").Body, `["Members","teams"]`)
 	read := p.OK(p.Call("GET", "/tables/Members/schema", ""), http.StatusOK).Body
 	if diff := cmp.Diff([]string{"id", "label", "age", "created_at", "updated_at", "team", "owner", "token"},
-		names(dbtest.Member(read, "columns"), "columnName")); diff != "" {
+		names(resttest.Member(read, "columns"), "columnName")); diff != "" {
 		t.Errorf("columns (-want +got):\n%s", diff)
 	}
 	if got := dbtest.Value[int](p.Product, `SELECT count(DISTINCT token) FROM "Members" WHERE team = 'none' AND label IN ('a', 'b')`); got != 2 {
@@ -169,7 +170,7 @@ func TestDroppingAColumnAndAddingItAgainKeepsTheTable(t *testing.T) {
 	p := start(t)
 	p.create("t", text("only"))
 	p.OK(p.Call("PATCH", "/tables/t/schema", `{"dropColumns":["only"],"addColumns":[`+column("only", "integer", "")+`]}`), http.StatusOK)
-	columns := dbtest.Member(p.Call("GET", "/tables/t/schema", "").Body, "columns")
+	columns := resttest.Member(p.Call("GET", "/tables/t/schema", "").Body, "columns")
 	if diff := cmp.Diff([]string{"uuid", "datetime", "datetime", "integer"}, names(columns, "type")); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
@@ -188,7 +189,7 @@ func TestDropRemovesTheTableAndWhatDependsOnIt(t *testing.T) {
 	}
 	p.OK(p.Call("DELETE", "/tables/gone?schema=nowhere", ""), http.StatusOK)
 	p.Equal(p.Call("GET", "/tables", "").Body, `["child"]`)
-	p.Equal(dbtest.Member(p.Call("GET", "/tables/child/schema", "").Body, "foreignKeys"), `[]`)
+	p.Equal(resttest.Member(p.Call("GET", "/tables/child/schema", "").Body, "foreignKeys"), `[]`)
 
 	p.Exec(`CREATE VIEW kept AS SELECT 1 AS one`)
 	p.Refused(p.Call("DELETE", "/tables/kept", ""), http.StatusBadRequest, fault.DatabaseValidationError, "not a table")
@@ -198,7 +199,7 @@ func TestDropRemovesTheTableAndWhatDependsOnIt(t *testing.T) {
 func TestChangesAreAudited(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	p.OK(p.CallAs(dbtest.APIKey, "POST", "/tables", `{"tableName":"t","columns":[`+text("a")+`,`+
+	p.OK(p.CallAs(resttest.APIKey, "POST", "/tables", `{"tableName":"t","columns":[`+text("a")+`,`+
 		column("b", "json", `,"defaultValue":"{}","isPrimaryKey":false,"note":"dropped"`)+`,`+column("id", "uuid", "")+`]}`), http.StatusCreated)
 	p.OK(p.Call("PATCH", "/tables/t/schema", `{"dropColumns":["a"],"updateColumns":[{"columnName":"b","defaultValue":"","newColumnName":"c"}],
 		"addForeignKeys":[],"extra":1,"renameTable":{"newTableName":"u"}}`), http.StatusOK)
@@ -223,7 +224,7 @@ func TestAChangeThatCannotBeAuditedDoesNotHappen(t *testing.T) {
 	p := start(t)
 	p.create("t", text("a"))
 	p.Exec(`DELETE FROM system.instance WHERE name = 'audit'`)
-	for _, a := range []dbtest.Answer{
+	for _, a := range []resttest.Answer{
 		p.Call("POST", "/tables", `{"tableName":"u","columns":[`+text("a")+`]}`),
 		p.Call("PATCH", "/tables/t/schema", `{"addColumns":[`+text("b")+`]}`),
 		p.Call("DELETE", "/tables/t", ""),
@@ -233,7 +234,7 @@ func TestAChangeThatCannotBeAuditedDoesNotHappen(t *testing.T) {
 		}
 	}
 	p.Equal(p.Call("GET", "/tables", "").Body, `["t"]`)
-	if n := len(dbtest.Member(p.Call("GET", "/tables/t/schema", "").Body, "columns").([]any)); n != 4 {
+	if n := len(resttest.Member(p.Call("GET", "/tables/t/schema", "").Body, "columns").([]any)); n != 4 {
 		t.Errorf("table has %d columns, want 4", n)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestCreatedTableReadsBackAsItWasAskedFor(t *testing.T) {
@@ -24,7 +25,7 @@ func TestCreatedTableReadsBackAsItWasAskedFor(t *testing.T) {
 		{"columnName":"user_id","type":"uuid","isNullable":true,"isUnique":false}],
 		"foreignKeys":[{"referenceTable":"auth.users","referenceColumns":[{"sourceColumn":"user_id","referenceColumn":"id"}],
 		                "onDelete":"CASCADE","onUpdate":"NO ACTION"}]}`), http.StatusCreated)
-	hint, _ := dbtest.Member(a.Body, "nextActions").(string)
+	hint, _ := resttest.Member(a.Body, "nextActions").(string)
 	if !strings.Contains(hint, "policies") {
 		t.Errorf("nextActions is %q, want a word about policies", hint)
 	}
@@ -80,7 +81,7 @@ func TestFreshTableIsClosedUntilPoliciesExist(t *testing.T) {
 	p.OK(p.Call("POST", "/tables", `{"tableName":"open","rlsEnabled":false,"columns":[`+text("body")+`]}`), http.StatusCreated)
 	p.Exec(`INSERT INTO closed (body) VALUES ('a')`)
 	p.Exec(`INSERT INTO open (body) VALUES ('a')`)
-	everybody := []identity.Principal{identity.Anonymous(identity.AnonKey), identity.NewUser(dbtest.UserID, "u@example.com", nil)}
+	everybody := []identity.Principal{identity.Anonymous(identity.AnonKey), identity.NewUser(resttest.UserID, "u@example.com", nil)}
 	for _, who := range everybody {
 		if got, err := valueAs[int](p, who, `SELECT count(*) FROM public.closed`); err != nil || got != 0 {
 			t.Errorf("%s sees %d rows, %v; want none", who.Role(), got, err)
@@ -111,17 +112,17 @@ func TestRequiredColumnsHaveSystemDefaults(t *testing.T) {
 	}
 	p.create("kinds", columns...)
 	got := map[string]any{}
-	read := dbtest.Member(p.OK(p.Call("GET", "/tables/kinds/schema", ""), http.StatusOK).Body, "columns").([]any)
+	read := resttest.Member(p.OK(p.Call("GET", "/tables/kinds/schema", ""), http.StatusOK).Body, "columns").([]any)
 	for _, c := range read {
-		name := dbtest.Member(c, "columnName").(string)
+		name := resttest.Member(c, "columnName").(string)
 		if kind, ok := strings.CutPrefix(name, "c_"); ok {
-			got[kind] = dbtest.Member(c, "defaultValue")
-			if dbtest.Member(c, "type") != kind {
-				t.Errorf("column of type %s reads back as %v", kind, dbtest.Member(c, "type"))
+			got[kind] = resttest.Member(c, "defaultValue")
+			if resttest.Member(c, "type") != kind {
+				t.Errorf("column of type %s reads back as %v", kind, resttest.Member(c, "type"))
 			}
 		}
-		if strings.HasPrefix(name, "n_") && dbtest.Member(c, "defaultValue") != nil {
-			t.Errorf("nullable %s has default %v, want none", name, dbtest.Member(c, "defaultValue"))
+		if strings.HasPrefix(name, "n_") && resttest.Member(c, "defaultValue") != nil {
+			t.Errorf("nullable %s has default %v, want none", name, resttest.Member(c, "defaultValue"))
 		}
 	}
 	want := map[string]any{"string": nil, "date": "now()", "datetime": "now()", "integer": nil, "float": nil,
@@ -150,18 +151,18 @@ func TestDefaultsAreStoredLiterally(t *testing.T) {
 		{"truth", "boolean", "true"},
 		{"document", "json", `{"a": "it's"}`},
 		{"day", "date", "2024-02-29"},
-		{"id", "uuid", dbtest.UserID},
+		{"id", "uuid", resttest.UserID},
 	}
 	p := start(t)
 	var columns []string
 	for i, h := range hostile {
-		columns = append(columns, column(fmt.Sprintf("c%d", i), h.kind, `,"defaultValue":`+dbtest.Quote(h.value)))
+		columns = append(columns, column(fmt.Sprintf("c%d", i), h.kind, `,"defaultValue":`+resttest.JSON(h.value)))
 	}
 	p.create("defaults", columns...)
 	p.Exec(`INSERT INTO defaults DEFAULT VALUES`)
-	read := dbtest.Member(p.OK(p.Call("GET", "/tables/defaults/schema", ""), http.StatusOK).Body, "columns").([]any)
+	read := resttest.Member(p.OK(p.Call("GET", "/tables/defaults/schema", ""), http.StatusOK).Body, "columns").([]any)
 	for i, h := range hostile {
-		if got := dbtest.Member(read[i+1], "defaultValue"); got != h.value {
+		if got := resttest.Member(read[i+1], "defaultValue"); got != h.value {
 			t.Errorf("%s: default reads back as %q, want %q", h.name, got, h.value)
 		}
 		if got := dbtest.Value[string](p.Product, fmt.Sprintf(`SELECT c%d::text FROM defaults`, i)); got != h.value {
@@ -178,7 +179,7 @@ func TestDefaultsMeanTheSameWithoutStandardStrings(t *testing.T) {
 	p := start(t)
 	p.Exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET standard_conforming_strings = off', current_database()); END $$`)
 	p.DB.Reset()
-	p.create("old", column("c", "string", `,"defaultValue":`+dbtest.Quote(`\'; DROP TABLE auth.users; --`)))
+	p.create("old", column("c", "string", `,"defaultValue":`+resttest.JSON(`\'; DROP TABLE auth.users; --`)))
 	p.Exec(`INSERT INTO old DEFAULT VALUES`)
 	if got, want := dbtest.Value[string](p.Product, `SELECT c FROM old`), `\'; DROP TABLE auth.users; --`; got != want {
 		t.Errorf("a row got %q, want %q", got, want)
@@ -193,11 +194,11 @@ func TestNamesAreQuotedAndKeepTheirCase(t *testing.T) {
 		p.create(name, text("Größe; DROP TABLE auth.users"), text("user"), text(strings.Repeat("c", 63)))
 		path := "/tables/" + strings.NewReplacer("%", "%25", "/", "%2F", " ", "%20", ";", "%3B", `\`, "%5C").Replace(name)
 		a := p.OK(p.Call("GET", path+"/schema", ""), http.StatusOK)
-		if got := dbtest.Member(a.Body, "tableName"); got != name {
+		if got := resttest.Member(a.Body, "tableName"); got != name {
 			t.Errorf("table reads back as %q, want %q", got, name)
 		}
 		want := []string{"id", "Größe; DROP TABLE auth.users", "user", strings.Repeat("c", 63), "created_at", "updated_at"}
-		if diff := cmp.Diff(want, names(dbtest.Member(a.Body, "columns"), "columnName")); diff != "" {
+		if diff := cmp.Diff(want, names(resttest.Member(a.Body, "columns"), "columnName")); diff != "" {
 			t.Errorf("columns of %s (-want +got):\n%s", name, diff)
 		}
 		p.OK(p.Call("DELETE", path, ""), http.StatusOK)
@@ -214,7 +215,7 @@ func TestLongForeignKeyNamesEndInADigest(t *testing.T) {
 	p.create(target, text("x"))
 	p.OK(p.Call("POST", "/tables", `{"tableName":"child","columns":[`+column(source, "uuid", "")+`,`+column(source+"2", "uuid", "")+`],
 		"foreignKeys":[`+reference(source, target, "id")+`,`+reference(source+"2", "public."+target, "id")+`]}`), http.StatusCreated)
-	keys := dbtest.Member(p.OK(p.Call("GET", "/tables/child/schema", ""), http.StatusOK).Body, "foreignKeys").([]any)
+	keys := resttest.Member(p.OK(p.Call("GET", "/tables/child/schema", ""), http.StatusOK).Body, "foreignKeys").([]any)
 	// The digest is the beginning of SHA-256 over "fk_<source>_<target>_id".
 	want := []string{
 		"fk_" + strings.Repeat("source", 8) + "2_p_09a486f7",
@@ -226,8 +227,8 @@ func TestLongForeignKeyNamesEndInADigest(t *testing.T) {
 }
 
 func reference(source, table, target string) string {
-	return `{"referenceTable":` + dbtest.Quote(table) + `,"referenceColumns":[{"sourceColumn":` + dbtest.Quote(source) +
-		`,"referenceColumn":` + dbtest.Quote(target) + `}],"onDelete":"SET NULL","onUpdate":"RESTRICT"}`
+	return `{"referenceTable":` + resttest.JSON(table) + `,"referenceColumns":[{"sourceColumn":` + resttest.JSON(source) +
+		`,"referenceColumn":` + resttest.JSON(target) + `}],"onDelete":"SET NULL","onUpdate":"RESTRICT"}`
 }
 
 func TestForeignKeysOverSeveralColumns(t *testing.T) {
@@ -239,7 +240,7 @@ func TestForeignKeysOverSeveralColumns(t *testing.T) {
 		"foreignKeys":[{"referenceTable":"shop.items","referenceColumns":[
 			{"sourceColumn":"region","referenceColumn":"region"},{"sourceColumn":"sku","referenceColumn":"sku"}],
 			"onDelete":"SET DEFAULT","onUpdate":"CASCADE"},`+reference("parent", "lines", "id")+`]}`), http.StatusCreated)
-	keys := dbtest.Member(p.OK(p.Call("GET", "/tables/lines/schema", ""), http.StatusOK).Body, "foreignKeys")
+	keys := resttest.Member(p.OK(p.Call("GET", "/tables/lines/schema", ""), http.StatusOK).Body, "foreignKeys")
 	p.Equal(keys, `[
 		{"constraintName":"fk_parent_lines_id","referenceTable":"lines","onDelete":"SET NULL","onUpdate":"RESTRICT",
 		 "referenceColumns":[{"sourceColumn":"parent","referenceColumn":"id"}]},
@@ -333,7 +334,7 @@ func TestConcurrentCreatesMakeOneTable(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	const rivals = 6
-	answers := make([]dbtest.Answer, rivals)
+	answers := make([]resttest.Answer, rivals)
 	var wg sync.WaitGroup
 	for i := range rivals {
 		wg.Go(func() {
@@ -346,7 +347,7 @@ func TestConcurrentCreatesMakeOneTable(t *testing.T) {
 		switch {
 		case a.Status == http.StatusCreated:
 			made++
-		case a.Status == http.StatusBadRequest && dbtest.Member(a.Body, "error") == string(fault.DatabaseDuplicate):
+		case a.Status == http.StatusBadRequest && resttest.Member(a.Body, "error") == string(fault.DatabaseDuplicate):
 		case a.Status == http.StatusServiceUnavailable: // gave up waiting for the winner
 		default:
 			t.Errorf("got %d %s, want 201, 400 DATABASE_DUPLICATE or 503", a.Status, a.Text)

@@ -14,8 +14,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
-	"github.com/insforge/insforge-go/primitives/kernel/rest"
-	"github.com/labstack/echo/v4"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -36,16 +35,13 @@ func startHasty(t *testing.T, lockWait time.Duration) product {
 	t.Helper()
 	db, bus := pgtest.New(t), &events.Bus{}
 	service := tables.New(tables.Deps{DB: db, Audit: audit.NewRecorder(pgtest.AuditToken), Events: bus, LockWait: lockWait})
-	e := echo.New()
-	e.HTTPErrorHandler = dbtest.WriteError
-	service.Mount(rest.NewRouter(e.Group(dbtest.Prefix), dbtest.Callers{}))
-	return product{Product: dbtest.New(t, db, e), news: bus.Subscribe()}
+	return product{Product: dbtest.New(t, db, service.Mount), news: bus.Subscribe()}
 }
 
 // create makes a table in public out of column objects.
 func (p product) create(name string, columns ...string) {
 	p.T.Helper()
-	p.OK(p.Call("POST", "/tables", `{"tableName":`+dbtest.Quote(name)+`,"columns":[`+strings.Join(columns, ",")+`]}`), http.StatusCreated)
+	p.OK(p.Call("POST", "/tables", `{"tableName":`+resttest.JSON(name)+`,"columns":[`+strings.Join(columns, ",")+`]}`), http.StatusCreated)
 }
 
 // text is a nullable column of text.
@@ -53,7 +49,7 @@ func text(name string) string { return column(name, "string", "") }
 
 // column is a nullable column; more are further members.
 func column(name, kind, more string) string {
-	return `{"columnName":` + dbtest.Quote(name) + `,"type":"` + kind + `","isNullable":true,"isUnique":false` + more + `}`
+	return `{"columnName":` + resttest.JSON(name) + `,"type":"` + kind + `","isNullable":true,"isUnique":false` + more + `}`
 }
 
 // valueAs returns what a query of one row and column returns to a caller.
@@ -67,7 +63,7 @@ func valueAs[T any](p product, who identity.Principal, sql string, args ...any) 
 func names(v any, name string) (out []string) {
 	list, _ := v.([]any)
 	for _, e := range list {
-		s, _ := dbtest.Member(e, name).(string)
+		s, _ := resttest.Member(e, name).(string)
 		out = append(out, s)
 	}
 	return out

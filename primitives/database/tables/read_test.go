@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestListHasBaseTablesOnly(t *testing.T) {
@@ -91,25 +91,25 @@ func TestDescribeReadsAnyTable(t *testing.T) {
 	        CREATE UNIQUE INDEX ON everything (indexed);
 	        INSERT INTO everything (big, c) VALUES (1, 'x'), (2, 'y')`)
 	a := p.OK(p.Call("GET", "/tables/everything/schema", ""), http.StatusOK)
-	if got := dbtest.Member(a.Body, "recordCount"); got != 2.0 {
+	if got := resttest.Member(a.Body, "recordCount"); got != 2.0 {
 		t.Errorf("recordCount is %v, want 2", got)
 	}
 	got := map[string]string{}
 	unique := map[string]bool{}
-	for _, c := range dbtest.Member(a.Body, "columns").([]any) {
-		name := dbtest.Member(c, "columnName").(string)
-		line := dbtest.Member(c, "type").(string)
-		if !dbtest.Member(c, "isNullable").(bool) {
+	for _, c := range resttest.Member(a.Body, "columns").([]any) {
+		name := resttest.Member(c, "columnName").(string)
+		line := resttest.Member(c, "type").(string)
+		if !resttest.Member(c, "isNullable").(bool) {
 			line += " required"
 		}
-		if dbtest.Member(c, "isPrimaryKey").(bool) {
+		if resttest.Member(c, "isPrimaryKey").(bool) {
 			line += " key"
 		}
-		if value, ok := dbtest.Member(c, "defaultValue").(string); ok {
+		if value, ok := resttest.Member(c, "defaultValue").(string); ok {
 			line += " = " + value
 		}
 		got[name] = line
-		unique[name] = dbtest.Member(c, "isUnique").(bool)
+		unique[name] = resttest.Member(c, "isUnique").(bool)
 	}
 	want := map[string]string{
 		"n": "integer required key = nextval('everything_n_seq'::regclass)", "big": "integer required key", "small": "integer",
@@ -128,7 +128,7 @@ func TestDescribeReadsAnyTable(t *testing.T) {
 			t.Errorf("isUnique of %s is %t, want %t", name, is, should)
 		}
 	}
-	p.Equal(dbtest.Member(a.Body, "foreignKeys"), `[{"constraintName":"everything_pa_pb_fkey","referenceTable":"parent",
+	p.Equal(resttest.Member(a.Body, "foreignKeys"), `[{"constraintName":"everything_pa_pb_fkey","referenceTable":"parent",
 		"referenceColumns":[{"sourceColumn":"pa","referenceColumn":"a"},{"sourceColumn":"pb","referenceColumn":"b"}],
 		"onDelete":"NO ACTION","onUpdate":"SET DEFAULT"}]`)
 }
@@ -140,7 +140,7 @@ func TestDescribeCountsAKeyToAPartitionedTableOnce(t *testing.T) {
 	        CREATE TABLE part1 PARTITION OF parted FOR VALUES FROM (0) TO (10); CREATE TABLE part2 PARTITION OF parted DEFAULT;
 	        CREATE TABLE child (n int REFERENCES parted)`)
 	a := p.OK(p.Call("GET", "/tables/child/schema", ""), http.StatusOK)
-	if got := names(dbtest.Member(a.Body, "foreignKeys"), "referenceTable"); len(got) != 1 || got[0] != "parted" {
+	if got := names(resttest.Member(a.Body, "foreignKeys"), "referenceTable"); len(got) != 1 || got[0] != "parted" {
 		t.Errorf("foreign keys point to %q, want parted once", got)
 	}
 }
@@ -167,5 +167,5 @@ func TestOnlyAdministratorsUseTheRoutes(t *testing.T) {
 		p.OnlyAdmins(r.method, r.path, r.body)
 	}
 	p.Equal(p.Call("GET", "/tables", "").Body, `["kept"]`)
-	p.OK(p.CallAs(dbtest.APIKey, "GET", "/tables", ""), http.StatusOK)
+	p.OK(p.CallAs(resttest.APIKey, "GET", "/tables", ""), http.StatusOK)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/database/transfer"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 // smallDisk is set for a run of this test on a disk of one megabyte.
@@ -40,7 +41,7 @@ func testFullDisk(t *testing.T, dir string) {
 	p := start(t, func(d *transfer.Deps) { d.TempDir = dir })
 	p.ExecAdmin(`CREATE TABLE t (id int, x text); INSERT INTO t SELECT n, repeat('x', 4000) FROM generate_series(1, 1000) n`)
 	filler := strings.Repeat("-- a line that says nothing at all\n", 100_000)
-	for name, a := range map[string]dbtest.Answer{
+	for name, a := range map[string]resttest.Answer{
 		"import":      p.importSQL("DELETE FROM t;\n" + filler),
 		"bulk upsert": p.upsert("a.csv", "id,x\n"+strings.Repeat("1,y\n", 1_000_000), "t"),
 		"export":      p.Call("POST", "/advance/export", `{}`),

@@ -14,6 +14,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/quote"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 // hostile are names that break whoever forgets to quote.
@@ -27,7 +28,7 @@ func TestHostileNamesSurvive(t *testing.T) {
 	from := start(t)
 	var names []string
 	for _, n := range hostile {
-		names = append(names, dbtest.Quote(n))
+		names = append(names, resttest.JSON(n))
 		q := quote.Identifier(n)
 		short := q
 		if len(n) == 63 {
@@ -63,8 +64,8 @@ func TestHostileNamesSurvive(t *testing.T) {
 	}
 	data := from.export(`{"format":"json","tables":[` + strings.Join(names, ",") + `]}`)
 	for _, n := range hostile {
-		rows, _ := dbtest.Member(dbtest.Member(dbtest.Member(data, "tables"), n), "rows").([]any)
-		if len(rows) != 3 || dbtest.Member(rows[0], n) != n {
+		rows, _ := resttest.Member(resttest.Member(resttest.Member(data, "tables"), n), "rows").([]any)
+		if len(rows) != 3 || resttest.Member(rows[0], n) != n {
 			t.Errorf("%q: got rows %v, want 3 of that value", n, rows)
 		}
 	}
@@ -125,11 +126,11 @@ func TestAJSONExportHasTheShapeOfTheContract(t *testing.T) {
 		"views": [{"viewName":"v","definition":" SELECT 1 AS one;"}]
 	}`)
 	bare := p.export(`{"format":"json","tables":["authors"],"includeData":false}`)
-	tables := dbtest.Member(bare, "tables")
-	if _, ok := dbtest.Member(tables, "authors").(map[string]any)["rows"]; ok || dbtest.Member(tables, "posts") != nil {
+	tables := resttest.Member(bare, "tables")
+	if _, ok := resttest.Member(tables, "authors").(map[string]any)["rows"]; ok || resttest.Member(tables, "posts") != nil {
 		t.Errorf("got %v, want authors alone and without rows", tables)
 	}
-	p.Equal(dbtest.Member(bare, "functions"), `[]`)
+	p.Equal(resttest.Member(bare, "functions"), `[]`)
 }
 
 func TestWhatIsCutIsSaid(t *testing.T) {
@@ -154,7 +155,7 @@ func TestWhatIsCutIsSaid(t *testing.T) {
 		delete(body, "data")
 		p.Equal(body, tt.want)
 		if tt.name == "JSON" {
-			parents := dbtest.Member(dbtest.Member(data, "tables"), "parents").(map[string]any)
+			parents := resttest.Member(resttest.Member(data, "tables"), "parents").(map[string]any)
 			if rows, _ := parents["rows"].([]any); len(rows) != 10 || parents["truncated"] != true || parents["exportedRowCount"] != 10. || parents["totalRowCount"] != 20. {
 				t.Errorf("got %d rows and %v of 20, want 10", len(rows), parents["exportedRowCount"])
 			}
@@ -255,8 +256,8 @@ func TestExportsAtATimeDoNotDisturbEachOther(t *testing.T) {
 	var all sync.WaitGroup
 	for range 12 {
 		all.Go(func() {
-			a := p.Serve(context.Background(), dbtest.APIKey, "POST", "/advance/export", `{}`)
-			if got := dbtest.Member(a.Body, "data"); got != want {
+			a := p.Serve(context.Background(), resttest.APIKey, "POST", "/advance/export", `{}`)
+			if got := resttest.Member(a.Body, "data"); got != want {
 				t.Errorf("got %d %.200s, want the same as alone", a.Status, a.Text)
 			}
 		})

@@ -3,11 +3,8 @@ package transfer_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"mime/multipart"
 	"net/http/httptest"
-	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,10 +12,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/transfer"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
-	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
-	"github.com/insforge/insforge-go/primitives/kernel/rest"
-	"github.com/labstack/echo/v4"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -52,16 +47,13 @@ func start(t *testing.T, change ...func(*transfer.Deps)) product {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := echo.New()
-	e.HTTPErrorHandler = dbtest.WriteError
-	s.Mount(rest.NewRouter(e.Group(dbtest.Prefix), dbtest.Callers{}))
-	return product{Product: dbtest.New(t, db, e), service: s, news: bus.Subscribe()}
+	return product{Product: dbtest.New(t, db, s.Mount), service: s, news: bus.Subscribe()}
 }
 
 // export returns the data of an export with the given options.
 func (p product) export(options string) any {
 	p.T.Helper()
-	return dbtest.Member(p.OK(p.Call("POST", "/advance/export", options), 200).Body, "data")
+	return resttest.Member(p.OK(p.Call("POST", "/advance/export", options), 200).Body, "data")
 }
 
 // exportSQL is export of format sql.
@@ -75,7 +67,7 @@ func (p product) exportSQL(options string) string {
 }
 
 // upload sends a file and other fields to a route below /advance.
-func (p product) upload(ctx context.Context, path, filename, content string, fields ...string) dbtest.Answer {
+func (p product) upload(ctx context.Context, path, filename, content string, fields ...string) resttest.Answer {
 	p.T.Helper()
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
@@ -97,19 +89,12 @@ func (p product) upload(ctx context.Context, path, filename, content string, fie
 	return p.send(ctx, path, form.FormDataContentType(), &body)
 }
 
-func (p product) send(ctx context.Context, path, contentType string, body *bytes.Buffer) dbtest.Answer {
+func (p product) send(ctx context.Context, path, contentType string, body *bytes.Buffer) resttest.Answer {
 	p.T.Helper()
 	r := httptest.NewRequest("POST", dbtest.Prefix+"/advance"+path, body)
 	r.Header.Set("Content-Type", contentType)
-	r.Header.Set("Authorization", dbtest.AdminToken)
-	call := identity.Call{RequestID: "r1", ClientIP: netip.MustParseAddr("192.0.2.7")}
-	w := httptest.NewRecorder()
-	p.Handler.ServeHTTP(w, r.WithContext(identity.WithCall(ctx, call)))
-	a := dbtest.Answer{Status: w.Code, Text: strings.TrimSpace(w.Body.String())}
-	if err := json.Unmarshal(w.Body.Bytes(), &a.Body); err != nil {
-		p.T.Errorf("%s: body %q is not JSON: %v", path, w.Body, err)
-	}
-	return a
+	r.Header.Set("Authorization", resttest.AdminToken)
+	return p.Send(r.WithContext(ctx))
 }
 
 // audited returns the details of the audit rows of an action, as JSON text.
@@ -117,5 +102,5 @@ func (p product) audited(action string) string {
 	p.T.Helper()
 	return dbtest.Value[string](p.Product, `
 		SELECT coalesce(jsonb_agg(details ORDER BY created_at), '[]')::text
-		  FROM system.audit_logs WHERE action = $1 AND module = 'DATABASE' AND actor = $2`, action, dbtest.AdminActor)
+		  FROM system.audit_logs WHERE action = $1 AND module = 'DATABASE' AND actor = $2`, action, resttest.AdminActor)
 }

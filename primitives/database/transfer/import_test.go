@@ -16,9 +16,10 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
-func (p product) importSQL(sql string, fields ...string) dbtest.Answer {
+func (p product) importSQL(sql string, fields ...string) resttest.Answer {
 	p.T.Helper()
 	return p.upload(context.Background(), "/import", "dump.sql", sql, fields...)
 }
@@ -86,7 +87,7 @@ func TestDumpsOfPostgresAreImported(t *testing.T) {
 	}
 }
 
-func p1(a dbtest.Answer) map[string]any {
+func p1(a resttest.Answer) map[string]any {
 	m, _ := a.Body.(map[string]any)
 	return m
 }
@@ -279,7 +280,7 @@ func TestABrokenImportLeavesNothing(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			answer := make(chan dbtest.Answer)
+			answer := make(chan resttest.Answer)
 			go func() { answer <- p.upload(ctx, "/import", "half.sql", sql) }()
 			const waiting = `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 			waitFor(t, "the import to reach its end", func() bool { return dbtest.Value[int](p.Product, waiting) == 1 })
@@ -324,7 +325,7 @@ func TestOnlyFilesOfSQLAreTaken(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	p.OnlyAdmins("POST", "/advance/import", ``)
-	form := func(build func(w *multipart.Writer)) dbtest.Answer {
+	form := func(build func(w *multipart.Writer)) resttest.Answer {
 		var body bytes.Buffer
 		w := multipart.NewWriter(&body)
 		build(w)
@@ -339,7 +340,7 @@ func TestOnlyFilesOfSQLAreTaken(t *testing.T) {
 		_, _ = part.Write([]byte(text))
 	}
 	for name, tt := range map[string]struct {
-		answer dbtest.Answer
+		answer resttest.Answer
 		status int
 		code   fault.Code
 		want   string

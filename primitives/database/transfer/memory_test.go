@@ -15,6 +15,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/database/transfer"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 // maxHeap is what a transfer may need besides its largest statement.
@@ -54,7 +55,7 @@ func (p product) stream(path, filename string, fields []string, write func(w io.
 	}()
 	req := httptest.NewRequest("POST", dbtest.Prefix+"/advance"+path, r)
 	req.Header.Set("Content-Type", form.FormDataContentType())
-	req.Header.Set("Authorization", dbtest.AdminToken)
+	req.Header.Set("Authorization", resttest.AdminToken)
 	answer := httptest.NewRecorder()
 	p.Handler.ServeHTTP(answer, req)
 	if answer.Code != 200 {
@@ -145,7 +146,7 @@ func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
 	most := highest(func() {
 		r := httptest.NewRequest("POST", dbtest.Prefix+"/advance/export", strings.NewReader(`{"rowLimit":10000}`))
 		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Authorization", dbtest.AdminToken)
+		r.Header.Set("Authorization", resttest.AdminToken)
 		w := &counter{ResponseRecorder: httptest.NewRecorder()}
 		p.Handler.ServeHTTP(w, r)
 		if w.Code != 200 || w.bytes < size<<20 {

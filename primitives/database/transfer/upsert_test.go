@@ -10,9 +10,10 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/dbtest"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
-func (p product) upsert(filename, content string, fields ...string) dbtest.Answer {
+func (p product) upsert(filename, content string, fields ...string) resttest.Answer {
 	p.T.Helper()
 	if len(fields)%2 == 1 { // the table alone
 		fields = append([]string{"table"}, fields...)
@@ -66,7 +67,7 @@ func TestRecordsAreWritten(t *testing.T) {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 	// Nothing to change but the key: what is there stays.
-	p.Equal(dbtest.Member(p.OK(p.upsert("k.csv", "id\n1\n9\n", "table", "t", "upsertKey", "id"), 200).Body, "rowsAffected"), `1`)
+	p.Equal(resttest.Member(p.OK(p.upsert("k.csv", "id\n1\n9\n", "table", "t", "upsertKey", "id"), 200).Body, "rowsAffected"), `1`)
 	// Another schema, and no key.
 	p.ExecAdmin(`CREATE SCHEMA other; CREATE TABLE other.t (id int)`)
 	p.OK(p.upsert("k.csv", "id\n1\n1\n", "table", "t", "schema", "other"), 200)
@@ -211,7 +212,7 @@ func TestASequenceThatCannotFollowStays(t *testing.T) {
 		t.Errorf("got %d, want what the sequence was at", got)
 	}
 	a := p.OK(p.upsert("a.csv", "id,name\n3,a\n", "theirs"), 200)
-	if got := dbtest.Member(a.Body, "message"); got != `1 of 1 records were written; the sequence of id is behind them: run SELECT setval('public.theirs_id_seq', 3)` {
+	if got := resttest.Member(a.Body, "message"); got != `1 of 1 records were written; the sequence of id is behind them: run SELECT setval('public.theirs_id_seq', 3)` {
 		t.Errorf("got message %v", got)
 	}
 }

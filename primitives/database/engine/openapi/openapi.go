@@ -3,6 +3,7 @@
 package openapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -68,7 +69,11 @@ func Document(s *schema.Snapshot, tables []*schema.Table, functions []*schema.Fu
 		}}
 		root["security"] = []object{{"JWT": []string{}}}
 	}
-	return json.Marshal(root)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(root)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 type document struct {
