@@ -29,7 +29,7 @@ type Deps struct {
 	// Acquire returns a connection of a login that owns nothing and may SET
 	// ROLE to the roles of callers.
 	Acquire func(ctx context.Context) (*pgxpool.Conn, error)
-	// Listener tells of schema changes; nil leaves it to Invalidate.
+	// Listener announces schema changes; nil leaves it to Invalidate.
 	Listener Listener
 	Log      zerolog.Logger
 	Options  Options

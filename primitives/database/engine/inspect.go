@@ -63,7 +63,7 @@ func (e *Engine) inspect(ctx context.Context, w http.ResponseWriter, in *incomin
 	clock.write(w)
 	w.WriteHeader(http.StatusOK)
 	if !a.request.HeadersOnly {
-		_, _ = w.Write(text) // the client went away: nobody to tell
+		_, _ = w.Write(text) // the client went away
 	}
 	return nil
 }

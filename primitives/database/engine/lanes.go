@@ -18,7 +18,7 @@ const (
 	// them: slow statements must not hold up the others.
 	lanePatience = 5 * time.Millisecond
 	// poolEvery is how often a connection goes back to the pool although
-	// somebody waits for it: the pool decides when it is too old.
+	// a request waits for it: the pool decides when it is too old.
 	poolEvery = 256
 )
 
@@ -38,7 +38,7 @@ func newLanes() *lanes {
 }
 
 // enter waits for a lane, and no longer than lanePatience. conn is nil when
-// nobody passed one on.
+// none was passed on.
 func (l *lanes) enter(ctx context.Context) (conn *pgxpool.Conn, inLane bool) {
 	select {
 	case l.taken <- struct{}{}:
@@ -53,7 +53,7 @@ func (l *lanes) enter(ctx context.Context) (conn *pgxpool.Conn, inLane bool) {
 	case l.taken <- struct{}{}:
 		return nil, true
 	case <-patience.C:
-	case <-ctx.Done(): // whoever acquires the connection says so
+	case <-ctx.Done(): // acquiring the connection will fail
 	}
 	return nil, false
 }
@@ -73,7 +73,7 @@ func (l *lanes) leave(conn *pgxpool.Conn) {
 	<-l.taken
 }
 
-// isIdle tells that conn can be used by somebody else as it is.
+// isIdle reports whether another request can use conn as it is.
 func isIdle(conn *pgxpool.Conn) bool {
 	c := conn.Conn().PgConn()
 	return !c.IsClosed() && !c.IsBusy() && c.TxStatus() == 'I'

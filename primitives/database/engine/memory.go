@@ -15,7 +15,7 @@ import (
 const generationSize = 250
 
 // memory keeps what was made of recent requests, by their shape. An application
-// says the same few things over and over, whoever uses it: who is asking is not
+// sends the same few requests over and over, for all its users: who is asking is not
 // part of a statement, and what columns are compared with are parameters of it.
 // So most requests need no parsing, planning and writing of SQL.
 //

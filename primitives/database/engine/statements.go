@@ -24,8 +24,8 @@ const statementsKey = "insforge engine statements"
 type statements struct {
 	byKey map[statementKey]*list.Element
 	order *list.List // most recently used first
-	// prefix and next make names that no other client of the same session
-	// has: behind a pooler there are some.
+	// prefix and next make names of statements. Behind a pooler, others may
+	// prepare theirs in the same session.
 	prefix string
 	next   uint64
 	// prologue is memory for the statement that begins each conversation.

@@ -8,9 +8,9 @@
 //	ALL /rest/v1/rpc/:functionName
 //
 // The first mount has the rules of the InsForge API: the schema parameter,
-// empty strings in bodies, a body where PostgREST has none. It refuses bodies
-// that are no JSON object or array with 400 INVALID_INPUT, and answers 201 only
-// when it created a row. The second is plain PostgREST as it answers behind a
+// empty strings in bodies, a body where PostgREST has none. It refuses a body
+// that is neither a JSON object nor an array with 400 INVALID_INPUT, and answers
+// 201 only when it created a row. The second is plain PostgREST as it answers behind a
 // proxy that strips the prefix, with the OpenAPI document at its root; only
 // failures of gates and limits keep the product's envelope. Both announce
 // writes. It owns no table; row-level security of the tables that are asked for

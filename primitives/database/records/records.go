@@ -40,7 +40,7 @@ func (s *Service) Mount(r rest.Router) {
 	every(r, "/rpc/:functionName", rest.User, s.handleCall)
 }
 
-// every registers h for all methods that the engine tells apart. It answers
+// every registers h for all methods that the engine distinguishes. It answers
 // those that a target does not support.
 func every(r rest.Router, path string, g rest.Gate, h rest.Handler) {
 	r.GET(path, g, h)

@@ -85,7 +85,7 @@ func takesBody(f *schema.Function, m request.Media) bool {
 	return false
 }
 
-// fits tells that args are all required parameters and any optional ones.
+// fits reports whether args are all required parameters and any optional ones.
 func (b *builder) fits(f *schema.Function, args []string) bool {
 	if len(f.Parameters) == 0 {
 		plainBody := !b.r.ReadCall && (b.r.Content.Media == request.OctetStream ||

@@ -25,8 +25,8 @@ func Missing(err error) bool {
 
 // TableNotFound is PGRST205, with the name of the table that was probably meant.
 func TableNotFound(s *schema.Snapshot, n schema.Name) *request.Error {
-	// With a low score a guess would show names to everybody who tries some,
-	// and among many tables it would take long.
+	// A lower score would reveal names to anyone who guesses, and comparing many
+	// tables takes long.
 	const leastScore, mostTables = 0.75, 500
 	e := request.NewError(http.StatusNotFound, "PGRST205", "Could not find the table '"+n.String()+"' in the schema cache")
 	var names []string
@@ -61,8 +61,8 @@ func aggregatesInArrays() *request.Error {
 		WithDetails("Aggregates are not implemented for one-to-many or many-to-many spreads.")
 }
 
-// rowsUncounted is for max-affected on a function that does not tell what it
-// affects by what it returns.
+// rowsUncounted is for max-affected on a function whose result does not show how
+// many rows it affects.
 func rowsUncounted() *request.Error {
 	return request.NewError(http.StatusBadRequest, "PGRST128",
 		"Function must return SETOF or TABLE when max-affected preference is used with handling=strict")

@@ -76,7 +76,7 @@ func (b *builder) at(node *Read, path []string) (*Read, *request.Error) {
 	return node, nil
 }
 
-// isMutation tells that the root's filters belong to the mutation.
+// isMutation reports whether the root's filters belong to the mutation.
 func (b *builder) isMutation() bool { return b.r.Kind != request.Read && b.r.Kind != request.Call }
 
 func (b *builder) addFilters(root *Read) *request.Error {

@@ -39,10 +39,10 @@ func (b *builder) filter(table schema.Name, f request.Filter) *Filter {
 	return b.resolveFilter(table, &Filter{Field: Field{Name: f.Field.Name, Path: f.Field.Path}, Op: f.Op})
 }
 
-// resolveFilter resolves the field of a filter. A full-text search makes a
-// tsvector, in the language of the search, of what is known to be none, as
-// PostgREST 13 does: Postgres itself would take the database's own language for
-// text, and search nothing else.
+// resolveFilter resolves the field of a filter. For a full-text search, a column
+// of any type but tsvector is made one, in the language of the search, as in
+// PostgREST 13. Postgres itself would take the database's default language for
+// text, and refuse to search JSON.
 func (b *builder) resolveFilter(table schema.Name, f *Filter) *Filter {
 	c := b.s.Table(table).Column(f.Field.Name)
 	f.Field = b.input(b.field(table, f.Field.Name, f.Field.Path))
@@ -184,7 +184,7 @@ func each(nodes []*Read, f func(*Read) *request.Error) *request.Error {
 	return nil
 }
 
-// isToOneSpread tells that the node's columns are its parent's.
+// isToOneSpread reports whether the node's columns are its parent's.
 func (r *Read) isToOneSpread() bool { return r.IsSpread && r.Relation.ToOne() }
 
 // validateSpreads refuses aggregates of what becomes arrays, among them those
@@ -196,7 +196,7 @@ func validateSpreads(node *Read) *request.Error {
 	return each(node.Children, validateSpreads)
 }
 
-// Grouped tells that the node has an aggregate, its own or that of a spread.
+// Grouped reports whether the node has an aggregate, its own or that of a spread.
 func (r *Read) Grouped() bool {
 	return slices.ContainsFunc(r.Select, func(s Select) bool { return s.Aggregate != "" }) ||
 		slices.ContainsFunc(r.Embeds, func(e EmbedSelect) bool {
@@ -270,7 +270,7 @@ func nameLifted(node *Read) {
 	}
 }
 
-// addEmbedSelects tells every parent what it takes from its children.
+// addEmbedSelects adds to every parent what it takes from its children.
 func addEmbedSelects(node *Read) {
 	for _, c := range node.Children {
 		addEmbedSelects(c)

@@ -16,7 +16,7 @@ const ScalarName = "pgrst_scalar"
 type Field struct {
 	Name string
 	Path []request.JSONStep
-	// ToJSON tells that the column is not JSON itself, so that a path needs
+	// ToJSON reports whether the column is not JSON itself, so that a path needs
 	// to_jsonb.
 	ToJSON bool
 	// Type is the column's declared type, empty when it is unknown.
@@ -102,9 +102,9 @@ type EmbedSelect struct {
 	Mode  EmbedMode
 	Name  string
 	Alias string
-	// Empty tells that the embed selects nothing and is left out.
+	// Empty reports whether the embed selects nothing and is left out.
 	Empty bool
-	// Spread are the child's columns that become the parent's. Many tells that
+	// Spread are the child's columns that become the parent's. Many reports whether
 	// there may be several rows: each column is the array of its values.
 	Spread []SpreadSelect
 	Many   bool
@@ -186,13 +186,13 @@ type Mutation struct {
 	Upsert     bool
 	OnConflict []string
 	Merge      bool
-	// Put tells that Where are conditions on the payload.
+	// Put reports whether Where are conditions on the payload.
 	Put      bool
 	PK       []string
 	Defaults bool
 }
 
-// CountsInserts tells that the statement counts inserted rows apart from
+// CountsInserts reports whether the statement counts inserted rows apart from
 // updated ones, which decides between 200 and 201.
 func (m *Mutation) CountsInserts() bool {
 	return m.Kind == Insert && (m.Put || m.Upsert && m.Merge)
@@ -201,7 +201,7 @@ func (m *Mutation) CountsInserts() bool {
 // Call is a resolved function call.
 type Call struct {
 	Function *schema.Function
-	// Params are the parameters that are given; Positional tells that the one
+	// Params are the parameters that are given; Positional reports whether the one
 	// parameter has no name and takes the body.
 	Params     []schema.Parameter
 	Positional bool
@@ -253,5 +253,5 @@ type Plan struct {
 	ReadOnly bool
 }
 
-// Singular tells that the answer is exactly one row or an error.
+// Singular reports whether the answer is exactly one row or an error.
 func (p *Plan) Singular() bool { return p.Media.Media == request.Object }

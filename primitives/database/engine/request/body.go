@@ -15,7 +15,7 @@ type Payload struct {
 	// Raw is JSON text, or the plain body of a call with one unnamed
 	// parameter. It is nil without a body.
 	Raw []byte
-	// Object tells that Raw is a JSON object, not an array.
+	// Object reports whether Raw is a JSON object, not an array.
 	Object bool
 	// Keys are the payload's columns, sorted, unless columns= says otherwise.
 	Keys []string
@@ -26,7 +26,7 @@ type Payload struct {
 	Form []Argument
 }
 
-// HasBody tells whether the request's kind reads a body.
+// HasBody reports whether the request's kind reads a body.
 func (r *Request) HasBody() bool {
 	switch r.Kind {
 	case Create, Update, Upsert:
@@ -230,7 +230,7 @@ func isObject(body []byte) bool {
 
 // ScalarText returns the text that a JSON value has as the value of a column
 // that is neither an array nor a composite; nil is NULL. ok is false for
-// strings whose text only Postgres can tell: those with escapes that may stand
+// strings whose text only Postgres can work out: those with escapes that may stand
 // for what its text cannot hold, or that a column of type json would keep.
 func ScalarText(value []byte, isJSON bool) (text []byte, ok bool) {
 	switch {

@@ -21,7 +21,7 @@ type shape struct {
 	uniform bool     // all elements are objects with the same keys
 }
 
-// scanJSON checks that body is one JSON value and tells its shape, without
+// scanJSON checks that body is one JSON value and returns its shape, without
 // building it.
 func scanJSON(body []byte) (shape, error) {
 	s := jsonScanner{in: body}

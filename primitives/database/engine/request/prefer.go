@@ -23,10 +23,10 @@ type Preferences struct {
 	Invalid []string
 }
 
-// Strict tells that preferences which cannot be met are errors.
+// Strict reports whether preferences that cannot be met are errors.
 func (p *Preferences) Strict() bool { return p.Handling == "strict" }
 
-// Full tells that the changed rows are to be returned.
+// Full reports whether the changed rows are to be returned.
 func (p *Preferences) Full() bool { return p.Representation == "representation" }
 
 // parsePreferences reads the headers; the first of several values counts. tx

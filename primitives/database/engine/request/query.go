@@ -18,7 +18,7 @@ type Query struct {
 	// Ranges are the limit and offset of the embeds; the root's is in
 	// Request.Range.
 	Ranges []At[Range]
-	// HasRanges tells that there was any limit or offset at all.
+	// HasRanges reports whether there was any limit or offset at all.
 	HasRanges bool
 	// Columns is the columns= parameter; nil when absent.
 	Columns []string

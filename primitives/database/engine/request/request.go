@@ -46,7 +46,7 @@ type Options struct {
 	Profile string
 	// AllowTx heeds Prefer: tx=.
 	AllowTx bool
-	// IsTimezone tells whether Postgres knows a time zone.
+	// IsTimezone reports whether Postgres knows a time zone.
 	IsTimezone func(string) bool
 	// DefaultContentType is assumed for a body without Content-Type.
 	DefaultContentType Media
@@ -62,7 +62,7 @@ type Request struct {
 	// ReadCall is true for a function called by GET or HEAD.
 	ReadCall bool
 	Schema   string
-	// Negotiated tells that the answer names its schema in Content-Profile.
+	// Negotiated reports whether the answer names its schema in Content-Profile.
 	Negotiated bool
 	Query      Query
 	Range      Range

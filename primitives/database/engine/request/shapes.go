@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// An application compares the same columns with ever other values. Shapes take
+// An application compares the same columns with ever new values. Shapes take
 // the values of plain comparisons out of a query string, so that what was made
 // of one request serves all that differ only in them. A mark stands where a
 // value was, from the request to the parameters of its statement: nothing in

@@ -16,7 +16,7 @@ type Field struct {
 	Path []JSONStep
 }
 
-// ItemKind tells what a select item asks for.
+// ItemKind is what a select item asks for.
 type ItemKind uint8
 
 // The kinds of select items.

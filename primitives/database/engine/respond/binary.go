@@ -14,7 +14,7 @@ import (
 // it as it is, and costs us less to write than to read its text.
 
 // ResultFormats returns, for each column, the format in which RowWriter takes
-// it with the least work. utc tells that the session's time zone is UTC:
+// it with the least work. utc reports whether the session's time zone is UTC:
 // timestamps with time zone are text otherwise, because Postgres knows the zone.
 func ResultFormats(fields []pgconn.FieldDescription, utc bool) []int16 {
 	formats := make([]int16, len(fields))

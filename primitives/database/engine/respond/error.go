@@ -43,11 +43,11 @@ func (v Verbosity) Error(w http.ResponseWriter, r *http.Request, e *request.Erro
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(e.Status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // the client went away: nobody to tell
+		_, _ = w.Write(body) // the client went away
 	}
 }
 
-// isToken tells that a code, which SQL may have chosen, can stand in a header.
+// isToken reports whether a code, which SQL may have chosen, can stand in a header.
 func isToken(code string) bool {
 	return code != "" && !strings.ContainsFunc(code, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')

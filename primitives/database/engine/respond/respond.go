@@ -230,7 +230,7 @@ func counts(r *request.Request) bool {
 	return r.Prefer.Count == "exact" || r.Prefer.Count == "estimated"
 }
 
-// applied tells which preferences an answer may claim to have applied.
+// applied says which preferences an answer may claim to have applied.
 type applied struct{ resolution, missing, representation, singleObject, count, maxAffected bool }
 
 func (a *answer) applied(r *request.Request, which applied) {
@@ -310,7 +310,7 @@ func (a *answer) send(w http.ResponseWriter, r *request.Request) {
 	switch {
 	case !hasBody || r.HeadersOnly:
 	case a.text != nil:
-		_, _ = w.Write(a.text) // the client went away: nobody to tell
+		_, _ = w.Write(a.text) // the client went away
 	case a.body != nil:
 		_, _ = a.body.WriteTo(w) // likewise
 	}

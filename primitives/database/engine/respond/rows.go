@@ -52,7 +52,7 @@ type RowWriter struct {
 // text, or binary where the field's format says so and ResultFormats allows it.
 // exact is false when the JSON of a column cannot be made from its text alone
 // (arrays, composites, types with a cast to json): it would be written as a
-// string. isPlain tells about types that users made.
+// string. isPlain is asked about types that users made.
 func NewRowWriter(fields []pgconn.FieldDescription, isPlain func(oid uint32) bool) (w *RowWriter, exact bool) {
 	w = &RowWriter{keys: make([][]byte, len(fields)), encodings: make([]encoding, len(fields))}
 	exact = true

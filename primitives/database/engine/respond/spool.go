@@ -27,7 +27,7 @@ type Spool struct {
 	flushed int64
 }
 
-// ErrTooLarge says that a body is over the limit of its Spool.
+// ErrTooLarge reports whether a body is over the limit of its Spool.
 var ErrTooLarge = errors.New("the result is larger than the server may hold")
 
 // NewSpool returns an empty body. What does not fit in memory goes to a

@@ -13,9 +13,10 @@ import (
 // statements is read once.
 const debounce = 20 * time.Millisecond
 
-// Between reloads that only misses asked for, the database has rest for so
-// many times the time the last one took, at most restLimit: a flood of
-// requests for what does not exist must not keep it busy with its own catalog.
+// After a reload that only misses asked for, the next such one waits: so many
+// times as long as the last one took, and no longer than restLimit. A flood of
+// requests for what does not exist must not keep the database busy with its own
+// catalog.
 const (
 	restFactor = 4
 	restLimit  = 2 * time.Second
@@ -64,8 +65,8 @@ func NewCache(load func(context.Context) (*Snapshot, error), log zerolog.Logger)
 // Current returns the newest snapshot, nil before the first.
 func (c *Cache) Current() *Snapshot { return c.current.Load() }
 
-// Invalidate says that the schema changed: it is read again soon. It returns
-// at once.
+// Invalidate asks for the schema to be read again soon, since it changed. It
+// returns at once.
 func (c *Cache) Invalidate() { c.want(c.change) }
 
 func (c *Cache) want(wake chan struct{}) uint64 {

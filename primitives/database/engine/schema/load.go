@@ -289,7 +289,7 @@ ORDER BY 1, 2`
 }
 
 // uses looks through the code in the database for the settings it reads, so
-// that a request need not set what nobody asks for. Code that asks for a
+// that a request need not set what no code reads. Code that asks for a
 // setting by anything but a constant counts as reading all. Expressions are
 // printed only if their tree has a call that matters.
 func (l *loader) uses(ctx context.Context) error {

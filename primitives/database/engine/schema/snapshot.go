@@ -33,9 +33,9 @@ type Column struct {
 	Default string
 	// Enum are the labels of an enumerated type.
 	Enum []string
-	// Plain tells that Go can write the value's JSON from its text.
+	// Plain reports whether Go can write the value's JSON from its text.
 	Plain bool
-	// Textual tells that the base type is text, varchar, char or citext.
+	// Textual reports whether the base type is text, varchar, char or citext.
 	Textual bool
 }
 
@@ -44,12 +44,13 @@ type Table struct {
 	Name        Name
 	Description string
 	IsView      bool
-	// Insertable, Updatable and Deletable tell what it supports, whoever asks.
+	// Insertable, Updatable and Deletable are what the table itself supports,
+	// apart from anybody's privileges.
 	Insertable, Updatable, Deletable bool
 	// PK are the primary key's columns in the table's order.
 	PK      []string
 	Columns []Column
-	// AllPlain tells that every column is Plain.
+	// AllPlain reports whether every column is Plain.
 	AllPlain bool
 	byName   map[string]int // nil when there are few columns
 	oid      uint32
@@ -122,14 +123,14 @@ type Relationship struct {
 	Columns                    [][2]string
 	Junction                   *Junction
 	TableIsView, ForeignIsView bool
-	// Refers tells that Table is the side that has the foreign key.
+	// Refers reports whether Table is the side that has the foreign key.
 	Refers bool
 	// Function and Single belong to Computed.
 	Function Name
 	Single   bool
 }
 
-// ToOne tells that there is at most one foreign row.
+// ToOne reports whether there is at most one foreign row.
 func (r *Relationship) ToOne() bool {
 	switch r.Cardinality {
 	case ManyToOne, OneToOne:
@@ -175,19 +176,19 @@ func (f *Function) OID() uint32 { return f.oid }
 // Setting is a configuration parameter.
 type Setting struct{ Name, Value string }
 
-// ReadOnly tells that the function is stable or immutable.
+// ReadOnly reports whether the function is stable or immutable.
 func (f *Function) ReadOnly() bool { return f.Volatility != 'v' }
 
-// Scalar tells that the function returns one value, not a row or set.
+// Scalar reports whether the function returns one value, not a row or set.
 func (f *Function) Scalar() bool { return !f.SetOf && !f.Composite }
 
-// SetOfScalar tells that it returns a set of values that are not rows.
+// SetOfScalar reports whether it returns a set of values that are not rows.
 func (f *Function) SetOfScalar() bool { return f.SetOf && !f.Composite }
 
-// SingleComposite tells that it returns one row.
+// SingleComposite reports whether it returns one row.
 func (f *Function) SingleComposite() bool { return !f.SetOf && f.Composite }
 
-// Void tells that it returns nothing.
+// Void reports whether it returns nothing.
 func (f *Function) Void() bool {
 	return f.Scalar() && f.Returns == Name{"pg_catalog", "void"}
 }
@@ -207,7 +208,7 @@ type Handler struct {
 	Target Name
 	// Media is the media type of the answer.
 	Media string
-	// Cast tells that Function is the type that a function returns, not an
+	// Cast reports whether Function is the type that a function returns, not an
 	// aggregate of rows.
 	Cast bool
 }
@@ -224,16 +225,16 @@ type RoleSettings struct {
 	Settings  []Setting
 }
 
-// Uses tells which settings of the request the database's own code reads.
+// Uses says which settings of the request the database's own code reads.
 type Uses struct {
 	Method, Path, Headers, Cookies bool
-	// Response tells that response.headers or response.status are set.
+	// Response reports whether response.headers or response.status are set.
 	Response bool
 }
 
 // Snapshot is one state of the schema. It must not be changed.
 type Snapshot struct {
-	// Serial tells the snapshots of a Cache apart. What outlives a request
+	// Serial numbers the snapshots of a Cache. What outlives a request
 	// keeps the number: a snapshot can be large.
 	Serial uint64
 	// Schemas are the exposed schemas it was loaded for.
@@ -310,7 +311,7 @@ func (s *Snapshot) Cast(from, to string) (function string, ok bool) {
 	return function, ok
 }
 
-// HasOutputCast tells that a column of the table is rendered by a cast.
+// HasOutputCast reports whether a column of the table is rendered by a cast.
 func (s *Snapshot) HasOutputCast(t *Table) bool {
 	if t == nil || len(s.casts) == 0 {
 		return false
@@ -328,7 +329,7 @@ func (s *Snapshot) Handler(target Name, media string) (Handler, bool) {
 	return h, ok
 }
 
-// IsTimezone tells whether Postgres knows the time zone, by its name or as an
+// IsTimezone reports whether Postgres knows the time zone, by its name or as an
 // offset such as -4 or +05:30.
 func (s *Snapshot) IsTimezone(name string) bool {
 	_, ok := s.timezones[name]
@@ -340,6 +341,6 @@ var offset = regexp.MustCompile(`^[+-]?\d{1,2}(:\d{2}){0,2}$`)
 // Role returns the settings of a role.
 func (s *Snapshot) Role(name string) RoleSettings { return s.roles[name] }
 
-// IsPlain tells whether Go can write JSON from the text of a value of the
+// IsPlain reports whether Go can write JSON from the text of a value of the
 // type, which is one made by the user.
 func (s *Snapshot) IsPlain(oid uint32) bool { return s.plain[oid] }

@@ -14,7 +14,7 @@ type columnRef struct {
 	column   int16
 }
 
-// viewKey tells that a view shows all columns of a key of one of its tables.
+// viewKey says that a view shows all columns of a key of one of its tables.
 type viewKey struct {
 	view       Name
 	table      uint32

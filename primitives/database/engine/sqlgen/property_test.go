@@ -235,7 +235,7 @@ func (site *hostileSite) prepare(s sqlgen.Statement, p *plan.Plan) (state string
 	return "", err
 }
 
-// repeats tells that two embeds have one name.
+// repeats reports whether two embeds have one name.
 func repeats(node *plan.Read) bool {
 	names := map[string]bool{}
 	for _, c := range node.Children {

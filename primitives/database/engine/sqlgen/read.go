@@ -49,7 +49,7 @@ func (w *writer) read(p *plan.Plan) {
 }
 
 // node writes the query of a node and its embeds, which are jsonb where
-// comparable is set: somebody above groups by its columns, which json does not
+// comparable is set: a node above groups by its columns, which json does not
 // allow, or shows them as text.
 func (w *writer) node(r *plan.Read, comparable bool) {
 	ref := reference(r)
@@ -73,7 +73,7 @@ func (w *writer) node(r *plan.Read, comparable bool) {
 	w.window(r.Range)
 }
 
-// selectList returns what to group by: all that is no aggregate.
+// selectList returns what to group by: everything but aggregates.
 func (w *writer) selectList(r *plan.Read, ref schema.Name, grouped, comparable bool) (terms []string) {
 	if len(r.Select) == 0 && len(r.Children) == 0 {
 		// Nothing was asked for; what is read is left out by the parent.
@@ -187,7 +187,7 @@ func (w *writer) lateral(c *plan.Read, e plan.EmbedSelect, comparable bool) {
 	w.s(" ON TRUE")
 }
 
-// arrays makes an array of every column of a spread, and tells whether there
+// arrays makes an array of every column of a spread, and a column that says whether there
 // are rows.
 func (w *writer) arrays(e plan.EmbedSelect, comparable bool) {
 	for _, s := range e.Spread {

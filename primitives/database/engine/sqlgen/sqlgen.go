@@ -36,7 +36,7 @@ type Query struct {
 	Main   Statement
 	Output Output
 	// Count is the statement that counts the rows without their range; nil
-	// when Main has the total or nobody asked.
+	// when Main has the total or it was not asked for.
 	Count *Statement
 	// values is where Main's parameters have a mutation's Values, one after
 	// the other: 1 is the first, 0 says that they are not there.
@@ -149,7 +149,7 @@ func output(p *plan.Plan, o Options) Output {
 	return Body
 }
 
-// flat tells that every row is a row of one table whose JSON can be written
+// flat reports whether every row is a row of one table whose JSON can be written
 // from text. What the snapshot does not know is seen in the result's types.
 func flat(p *plan.Plan) bool {
 	if len(p.Read.Children) > 0 || p.Call != nil || len(p.Read.Select) == 0 {
@@ -166,7 +166,7 @@ func flat(p *plan.Plan) bool {
 	return true
 }
 
-// known tells that the type of a select item is certain before the statement
+// known reports whether the type of a select item is certain before the statement
 // runs. A write must not be repeated because of what its result turns out to
 // be.
 func known(t *schema.Table, s plan.Select) bool {

@@ -29,7 +29,7 @@ func foldName(name string) string {
 	}, name)
 }
 
-// isGrammarType tells that SQL spells a type so. Quoted, these names would be
+// isGrammarType reports whether SQL spells a type so. Quoted, these names would be
 // other types or none. An array of one has the word array behind it.
 func isGrammarType(words string) bool {
 	words = strings.TrimSuffix(words, " array")

@@ -280,7 +280,7 @@ func (w *writer) operand(f plan.Field, value string) {
 func (w *writer) quantified(f *plan.Filter) {
 	field, value := f.Field, f.Op.Value
 	if f.Op.Operator == "like" || f.Op.Operator == "ilike" {
-		// A pattern is no value of a domain.
+		// A pattern need not be a value of the domain.
 		field.Transform, value = "", strings.ReplaceAll(value, "*", "%")
 	}
 	w.s(" ", f.Op.Operator, " ")

@@ -158,7 +158,7 @@ func TestBehaviour(t *testing.T) {
 	}
 }
 
-// sameJSON tells that two texts are the same, or the same JSON.
+// sameJSON reports whether two texts are the same, or the same JSON.
 func sameJSON(a, b string) bool {
 	var x, y any
 	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {

@@ -34,7 +34,7 @@ func expressions(texts ...string) []*regexp.Regexp {
 // parseClaimPath reads the path of the role. Filters and slices stay as they
 // were written.
 func parseClaimPath(text string) ([]string, error) {
-	bad := fmt.Errorf("PGRST_JWT_ROLE_CLAIM_KEY: %q is no path such as .role or .realm.roles[0]", text)
+	bad := fmt.Errorf("PGRST_JWT_ROLE_CLAIM_KEY: %q is not a path such as .role or .realm.roles[0]", text)
 	steps := claimSteps
 	rest, isJSON := strings.CutPrefix(text, "$")
 	if isJSON {

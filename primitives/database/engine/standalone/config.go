@@ -57,7 +57,7 @@ type Config struct {
 	Unknown []string
 	// Effective are all settings as they are in force, with secrets hidden.
 	Effective []schema.Setting
-	// Incomplete tells that the database may hold settings that were not read.
+	// Incomplete reports whether the database may hold settings that were not read.
 	// A server refuses all requests then: they might be forbidden.
 	Incomplete bool
 	// PreConfig is the function that sets some of those; the zero Name is none.
@@ -81,7 +81,7 @@ func (s *Sources) Read() (Config, error) {
 
 // ReadAll reads the settings of the environment and the file, and over them
 // those of the database unless db-config is off. The error is ErrUnreachable
-// when there is no asking the database.
+// when the database cannot be asked.
 func (s *Sources) ReadAll(ctx context.Context) (Config, error) {
 	e, err := s.settings()
 	if err != nil {
@@ -290,7 +290,7 @@ func (e *settings) openAPI() engine.OpenAPI {
 	return o
 }
 
-// isProxy tells that clients can reach the API at u, which has neither a user
+// isProxy reports whether clients can reach the API at u, which has neither a user
 // nor a query.
 func isProxy(u *url.URL) bool {
 	port, err := strconv.Atoi(cmp.Or(u.Port(), "80"))

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrUnreachable says that the database could not be asked for its settings.
-// What it wraps tells why.
+// ErrUnreachable reports whether the database could not be asked for its settings.
+// It wraps the reason.
 var ErrUnreachable = errors.New("the database cannot be asked for settings")
 
 // readTimeout bounds reading the settings of the database.

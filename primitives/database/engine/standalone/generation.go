@@ -40,7 +40,7 @@ func (h *handler) start(c Config) (_ *generation, err error) {
 		log: zerolog.New(h.in.Log).Level(level).With().Timestamp().Logger(), incomplete: c.Incomplete, stopped: make(chan struct{}),
 	}
 	for _, name := range c.Unknown {
-		g.log.Log().Str("setting", name).Msg("there is no such setting; it is ignored")
+		g.log.Log().Str("setting", name).Msg("unknown setting; it is ignored")
 	}
 	if c.PreConfigFailed != nil {
 		g.log.Error().Err(c.PreConfigFailed).Msg("the settings of db-pre-config are not in force; with db-pre-config-required the start would be refused")

@@ -44,7 +44,7 @@ type Server struct {
 	waiting, timeouts atomic.Int64
 }
 
-// applicationName tells in pg_stat_activity whose connections they are.
+// applicationName shows in pg_stat_activity whose connections they are.
 const applicationName = "insforge rest"
 
 // errBadURI does not repeat the connection string, as pgx's message may.

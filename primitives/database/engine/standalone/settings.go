@@ -17,7 +17,7 @@ import (
 )
 
 // settings are the values by their names in the environment. Reading one
-// puts it among the effective ones; what is never read is no setting.
+// puts it among the effective ones; a name that is never read is unknown.
 type settings struct {
 	sources   *Sources
 	values    map[string]string
@@ -44,7 +44,7 @@ var aliases = map[string]string{
 	"PGRST_SERVER_PROXY_URI": "PGRST_OPENAPI_SERVER_PROXY_URI",
 }
 
-// emptyMeans tells that an empty value of a setting is no missing one.
+// emptyMeans reports whether an empty value of a setting counts as given.
 func emptyMeans(name string) bool {
 	return strings.HasPrefix(name, appPrefix) || name == "PGRST_DB_EXTRA_SEARCH_PATH"
 }
@@ -127,7 +127,7 @@ func (e *settings) listing() []schema.Setting {
 	return out
 }
 
-// unknown are the names that nobody asked for.
+// unknown are the given names that no setting has.
 func (e *settings) unknown() (names []string) {
 	for name := range e.values {
 		if _, known := e.effective[name]; !known && !strings.HasPrefix(name, appPrefix) {
@@ -229,7 +229,7 @@ func (e *settings) audience() string {
 	const name = "PGRST_JWT_AUD"
 	v := e.text(name, "")
 	if u, err := url.Parse(v); strings.Contains(v, ":") && (err != nil || u.Scheme == "") {
-		e.complain(name, "has a colon but is no URI")
+		e.complain(name, "has a colon but is not a URI")
 	}
 	return v
 }
@@ -257,7 +257,7 @@ func (e *settings) fileOrText(name, fallback string) string {
 	switch {
 	case !ok:
 		return v
-	case e.inDatabase[name]: // whoever may write it there need not read files here
+	case e.inDatabase[name]: // who may write it there need not be allowed to read files here
 		e.complain(name, "comes from the database, where it cannot name a file")
 		return ""
 	}
