@@ -14,6 +14,7 @@ import (
 
 	"github.com/insforge/insforge-go/app/config"
 	"github.com/insforge/insforge-go/embed/bundle"
+	"github.com/insforge/insforge-go/embed/postgres"
 	"golang.org/x/sys/unix"
 )
 
@@ -47,7 +48,8 @@ func Diagnose(ctx context.Context, cfg config.Config) []Finding {
 		return []Finding{{Wrong, "data", dataDirError(cfg.DataDir, err).Error()}}
 	}
 	findings := []Finding{
-		checkDataDir(cfg),
+		checkFolder("data", cfg.DataDir, "--data-dir"),
+		checkFolder("logs", cfg.Logs.Dir, "LOGS_DIR"),
 		checkDisk(cfg),
 		checkSecrets(cfg),
 		checkPort(ctx, cfg, serving),
@@ -63,25 +65,32 @@ func Diagnose(ctx context.Context, cfg config.Config) []Finding {
 	return findings
 }
 
-func checkDataDir(cfg config.Config) Finding {
-	const subject = "data"
-	info, err := os.Stat(cfg.DataDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		parent := existingParent(cfg.DataDir)
-		if unix.Access(parent, unix.W_OK) != nil {
-			return Finding{Wrong, subject, fmt.Sprintf("%s does not exist and %s cannot be written; choose another with --data-dir", cfg.DataDir, parent)}
-		}
-		return Finding{Fine, subject, cfg.DataDir + " does not exist yet; serve will create it"}
+// checkFolder checks that a folder can be written, or made. setting is how to
+// choose another one.
+func checkFolder(subject, path, setting string) Finding {
+	wrong := func(format string, args ...any) Finding {
+		return Finding{Wrong, subject, path + " " + fmt.Sprintf(format, args...) + " choose another with " + setting}
+	}
+	place := existingParent(path)
+	info, err := os.Stat(place)
+	if err == nil {
+		err = unix.Access(place, unix.W_OK|unix.X_OK)
 	}
 	switch {
+	case info != nil && !info.IsDir() && place == path:
+		return wrong("is a file;")
+	case info != nil && !info.IsDir(), errors.Is(err, unix.ENOTDIR):
+		return wrong("is below a file;")
+	case errors.Is(err, unix.EROFS):
+		return wrong("cannot be written: it is on a read-only file system; mount it writable or")
+	case err != nil && place == path:
+		return wrong("cannot be written by this user; give it write permission or")
 	case err != nil:
-		return Finding{Wrong, subject, dataDirError(cfg.DataDir, err).Error()}
-	case !info.IsDir():
-		return Finding{Wrong, subject, cfg.DataDir + " is a file; choose another with --data-dir"}
-	case unix.Access(cfg.DataDir, unix.W_OK|unix.X_OK) != nil:
-		return Finding{Wrong, subject, cfg.DataDir + " cannot be written by this user; give it write permission or choose another with --data-dir"}
+		return wrong("does not exist and %s cannot be written;", place)
+	case place != path:
+		return Finding{Fine, subject, path + " does not exist yet; serve will create it"}
 	}
-	return Finding{Fine, subject, cfg.DataDir}
+	return Finding{Fine, subject, path}
 }
 
 func existingParent(path string) string {
@@ -113,11 +122,11 @@ func checkDisk(cfg config.Config) Finding {
 
 func checkSecrets(cfg config.Config) Finding {
 	const subject = "secrets"
+	if err := config.CheckSecrets(cfg); err != nil {
+		return Finding{Wrong, subject, err.Error()}
+	}
 	s, err := config.ReadSecrets(cfg)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := config.CheckLostSecrets(cfg); err != nil {
-			return Finding{Wrong, subject, err.Error()}
-		}
 		return Finding{Fine, subject, "none yet; serve will generate them"}
 	}
 	if err != nil {
@@ -144,7 +153,10 @@ func checkPort(ctx context.Context, cfg config.Config, serving bool) Finding {
 
 func checkRuntime(ctx context.Context, cfg config.Config) Finding {
 	const subject = "postgres"
-	have := clusterMajor(cfg)
+	have, err := postgres.ClusterMajor(filepath.Join(cfg.DataDir, postgresDir))
+	if err != nil {
+		return Finding{Wrong, subject, err.Error()}
+	}
 	fallback := filepath.Join(cfg.DataDir, runtimeDir)
 	if _, err := os.Stat(fallback); err != nil { // it must not be made by a look
 		temporary, err := os.MkdirTemp("", "insforge-doctor-")

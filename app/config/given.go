@@ -35,13 +35,13 @@ type Given struct {
 func (g *Given) settings() []Setting {
 	return []Setting{
 		{Name: "JWT_SECRET", value: secret(&g.JWTSecret),
-			Description: "signs refresh tokens and checks tokens of third parties; unset, a random one is generated"},
+			Description: "signs refresh tokens and checks tokens of third parties, at least 32 bytes; unset, a random one is generated"},
 		{Name: "ENCRYPTION_KEY", value: secret(&g.EncryptionKey),
-			Description: "encrypts stored secrets; unset, a random one is generated"},
+			Description: "encrypts stored secrets, at least 32 bytes; unset, a random one is generated"},
 		{Name: "ROOT_ADMIN_USERNAME", Formerly: "ADMIN_EMAIL", value: text(&g.AdminUsername),
-			Description: "the administrator's name; unset, admin"},
+			Description: "the administrator's name; unset, the last one that was set, at first admin"},
 		{Name: "ROOT_ADMIN_PASSWORD", Formerly: "ADMIN_PASSWORD", value: secret(&g.AdminPassword),
-			Description: "the administrator's password; unset, a random one is generated"},
+			Description: "the administrator's password, at least 8 characters; unset, the last one that was set, at first a random one"},
 		{Name: "ACCESS_API_KEY", value: secret(&g.APIKey),
 			Description: "the first API key, with or without its ik_; unset, a random one is generated"},
 		{Name: "ACCESS_ANON_KEY", value: secret(&g.AnonKey),

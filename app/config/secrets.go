@@ -60,22 +60,16 @@ func ReadSecrets(c Config) (LoadedSecrets, error) {
 // and be locked by this process.
 func EnsureSecrets(c Config) (LoadedSecrets, error) {
 	path := filepath.Join(c.DataDir, SecretsFile)
+	if err := CheckSecrets(c); err != nil {
+		return LoadedSecrets{}, err
+	}
 	stored, err := readSecrets(path, c)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if err := CheckLostSecrets(c); err != nil {
-			return LoadedSecrets{}, err
-		}
-	case err != nil:
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return LoadedSecrets{}, err
 	}
 	loaded := LoadedSecrets{Path: path}
 	before := stored
 	given := overlay(Secrets{}, c)
-	if err == nil && stored.EncryptionKey == "" && given.EncryptionKey == "" {
-		return LoadedSecrets{}, fmt.Errorf("%s has no encryption key, because ENCRYPTION_KEY gave one when it was made; "+
-			"set ENCRYPTION_KEY to the same value again: a new key could not read the stored secrets", path)
-	}
 	stored.AdminUsername = cmp.Or(given.AdminUsername, stored.AdminUsername, "admin")
 	stored.AdminPassword = cmp.Or(given.AdminPassword, stored.AdminPassword)
 	stored.AdminPasswordGiven = given.AdminPassword != ""
@@ -156,10 +150,27 @@ func overlay(s Secrets, c Config) Secrets {
 	return s
 }
 
-// CheckLostSecrets returns an error when there is a database whose secrets file
+// CheckSecrets returns an error when a start would refuse the stored secrets, and
+// changes nothing.
+func CheckSecrets(c Config) error {
+	path := filepath.Join(c.DataDir, SecretsFile)
+	stored, err := readSecrets(path, c)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return checkLost(c)
+	case err != nil:
+		return err
+	case stored.EncryptionKey == "" && c.Given.EncryptionKey == "":
+		return fmt.Errorf("%s has no encryption key, because ENCRYPTION_KEY gave one when it was made; "+
+			"set ENCRYPTION_KEY to the same value again: a new key could not read the stored secrets", path)
+	}
+	return nil
+}
+
+// checkLost returns an error when there is a database whose secrets file
 // is missing: a start must not generate new keys for data that was encrypted
 // with the old ones.
-func CheckLostSecrets(c Config) error {
+func checkLost(c Config) error {
 	if _, err := os.Stat(filepath.Join(c.DataDir, "postgres")); err != nil {
 		return nil
 	}
