@@ -9,15 +9,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/insforge/insforge-go/primitives/auth/guard"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"golang.org/x/crypto/bcrypt"
 )
 
-const (
-	benchPassword = "benchmark-user"
-	bcryptCost    = 10 // as in primitives/auth
-)
+const benchPassword = "benchmark-user"
 
 // measureAuth prints how fast tokens are checked and sessions are looked up, how
 // close sign-ins come to what their hash allows, and what other requests take
@@ -136,7 +134,7 @@ func printLoad(p *product, name string, clients, rounds int, span time.Duration,
 // take turns, and the comparison runs on as many cores as the product gives to
 // hashes: all but one. One client keeps one of them busy.
 func compareSignIns(clients, rounds int, span time.Duration, signIn func() error) error {
-	hash, err := bcrypt.GenerateFromPassword([]byte(benchPassword), bcryptCost)
+	hash, err := bcrypt.GenerateFromPassword([]byte(benchPassword), guard.DefaultCost)
 	if err != nil {
 		return err
 	}

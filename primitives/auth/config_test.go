@@ -159,8 +159,8 @@ func TestConfigChangesAtOnceAllCount(t *testing.T) {
 		`{"passwordMinLength":11}`, `{"verifyEmailMethod":"link"}`, `{"resetPasswordMethod":"link"}`, `{"disableSignup":true}`,
 		`{"requireEmailVerification":true}`, `{"allowedRedirectUrls":["https://a.co"]}`,
 	}
-	// More than there are connections of the owner: waiting must not starve
-	// whoever has the lock.
+	// More than the owner has connections: those who wait must not starve the one
+	// who holds the lock.
 	var group sync.WaitGroup
 	for range 3 {
 		for _, change := range changes {

@@ -29,8 +29,8 @@ func (s session) next(a answer) session {
 	return s
 }
 
-// ended fails the test unless the refresh token is good for nothing and the
-// access token is refused with this code.
+// ended fails the test unless the refresh token is refused, and the access token
+// with this code.
 func (w *world) ended(s session, code fault.Code) {
 	w.t.Helper()
 	a := w.refresh(s).refused(401, fault.AuthUnauthorized, "")
@@ -66,7 +66,7 @@ func TestParallelRefreshesGetTheSameSuccessor(t *testing.T) {
 	if n := w.count(`SELECT count(*) FROM auth.sessions WHERE generation = 1`); n != 1 {
 		t.Errorf("got %d sessions that were rotated once, want 1", n)
 	}
-	// Whoever is late gets the latest, however many there were in between.
+	// A late one gets the latest, however many there were in between.
 	latest := s
 	for range 3 {
 		latest = latest.next(w.refresh(latest))
@@ -121,7 +121,7 @@ func TestAnswerThatDiedWithTheProcessLogsNobodyOut(t *testing.T) {
 		t.Error("got another successor")
 	}
 	latest := again.next(w.refresh(again))
-	// Only what was exchanged before the start is forgiven, and not for ever.
+	// Only tokens exchanged before the start are forgiven, and not forever.
 	w.clock.advance(2 * time.Minute)
 	w.refresh(again).refused(401, fault.AuthUnauthorized, "")
 	w.refresh(latest).refused(401, fault.AuthUnauthorized, "")
@@ -304,7 +304,7 @@ func TestSessionRoutesRefuse(t *testing.T) {
 	call("DELETE /api/auth/users/x/sessions", bearer(apiKey)).refused(400, invalid, "userId: Invalid uuid")
 	call("DELETE /api/auth/users/"+user.id+"/sessions/x", bearer(apiKey)).refused(400, invalid, "sessionId: Invalid uuid")
 	call("DELETE /api/auth/admin/sessions/x", bearer(apiKey)).refused(400, invalid, "sessionId: Invalid uuid")
-	// Nothing of it ended a session, but the expired one ends all of its rights.
+	// None of that ended a session. An expired one, however, has no rights left.
 	w.refresh(user).ok()
 	w.clock.advance(16 * time.Minute)
 	for _, route := range own {
@@ -427,9 +427,9 @@ func TestSessionsOfAUserAreBounded(t *testing.T) {
 	if n := w.count(`SELECT count(*) FROM auth.sessions WHERE user_id = $1`, s.id); n != 100 {
 		t.Errorf("got %d sessions, want 100", n)
 	}
-	w.refresh(s).ok() // it was used lately
+	w.refresh(s).ok() // so that it was used recently
 	w.refresh(other).ok()
-	// A sign-in that comes to nothing makes no room.
+	// A sign-in that fails does not make room.
 	if err := w.auth.OpenWith(t.Context(), uuid.MustParse(s.id), "another hash"); !fault.Is(err, fault.AuthUnauthorized) {
 		t.Errorf("got %v for a password that has changed, want AUTH_UNAUTHORIZED", err)
 	}
@@ -514,14 +514,14 @@ func TestGuessingAPasswordIsBounded(t *testing.T) {
 	good := map[string]any{"email": "a@b.co", "password": password}
 	w.do("POST", "/api/auth/sessions", good, robot).refused(429, fault.TooManyRequests, "")
 	w.do("POST", "/api/auth/sessions", good, home).ok()
-	for range 30 { // at home too, until it is over for ten seconds
+	for range 30 { // at home, too: the next chance is ten seconds away
 		w.do("POST", "/api/auth/sessions", wrong, home).refused(401, fault.AuthUnauthorized, "")
 	}
 	w.do("POST", "/api/auth/sessions", good, home).refused(429, fault.TooManyRequests, "")
 	w.clock.advance(10 * time.Second)
 	w.do("POST", "/api/auth/sessions", good, home).ok()
 
-	// After a restart a live session tells where home is.
+	// After a restart, a live session shows where home is.
 	w.restart()
 	for range 15 {
 		w.do("POST", "/api/auth/sessions", wrong, home).refused(401, fault.AuthUnauthorized, "")

@@ -17,7 +17,7 @@ import (
 
 const rawNonce = "a nonce of the phone"
 
-// claimsFor are those of a good token for native sign-in.
+// claimsFor are those of a valid token for native sign-in.
 func (w *oauthWorld) claimsFor(name oauth.Name, who optest.Person, change func(map[string]any)) map[string]any {
 	c := w.fakes.Claims(name, who)
 	if name == oauth.Apple {

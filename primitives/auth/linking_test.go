@@ -80,7 +80,7 @@ func TestAnAccountThatNobodyVerifiedIsHandedOverWithoutItsWaysIn(t *testing.T) {
 	w.do("POST", "/api/auth/refresh", nil, attacker.cookie(), attacker.header()).refused(401, fault.AuthUnauthorized, "")
 	w.do("GET", "/api/auth/sessions/current", nil, bearer(attacker.access)).refused(401, fault.AuthUnauthorized, "")
 
-	// The same by way of a provider that anybody can write any address into.
+	// The same with a provider that accepts any address.
 	mallory := optest.Person{ID: "666", Email: "bob@example.com", Principal: "mallory@evil.onmicrosoft.com"}
 	first := w.userOf(oauth.Microsoft, mallory)
 	if first.body["user"].(map[string]any)["emailVerified"] != false {

@@ -46,8 +46,8 @@ func TestAMailToNobodyIsAnsweredLikeOneToSomebody(t *testing.T) {
 	}
 }
 
-// What is done for an address that is nobody's leaves the same traces, so
-// that what comes after does not tell either.
+// A request for an address without an account leaves the same traces, so that
+// later answers do not give it away either.
 func TestGuessingForNobodyIsAnsweredLikeForSomebody(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, nil)
@@ -187,7 +187,7 @@ func TestAnAddressCoolsDown(t *testing.T) {
 	w.clock.advance(43 * time.Second)
 	w.post("send-otp", map[string]any{"email": "a@b.co"}).accepted()
 
-	// It counts before the address is looked at any closer.
+	// It counts before the address is validated.
 	w.post("send-otp", map[string]any{"email": "no address"}).refused(400, invalid, "email: Invalid email")
 	w.post("send-otp", map[string]any{"email": "No Address"}).refused(429, fault.TooManyRequests, "60 seconds")
 	for range 2 {
@@ -215,7 +215,7 @@ func TestTenWrongCodesAreEnoughForAClient(t *testing.T) {
 		},
 		func() answer { return w.do("POST", "/api/auth/email/verify", `{}`, here) },
 	}
-	// What succeeds does not count.
+	// Successes do not count.
 	for range 3 {
 		code := w.signInCode("b@b.co")
 		w.do("POST", "/api/auth/sessions", map[string]any{"method": "otp", "email": "b@b.co", "otp": code}, here).ok()
@@ -228,7 +228,7 @@ func TestTenWrongCodesAreEnoughForAClient(t *testing.T) {
 	}
 	code := w.signInCode("b@b.co")
 	w.do("POST", "/api/auth/sessions", map[string]any{"method": "otp", "email": "b@b.co", "otp": code}, here).refused(429, fault.TooManyRequests, "")
-	// A password is none of this limiter's business, nor are other clients.
+	// The limiter concerns neither passwords nor other clients.
 	w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": password}, here).ok()
 	w.signInByCode("b@b.co", code).ok()
 }

@@ -102,7 +102,7 @@ func (m *mailbox) link(t testing.TB, template, to, path string) (token string) {
 	return link[len(prefix):]
 }
 
-// mailing returns a world that can send mail, with these settings besides.
+// mailing returns a world that can send mail, with these settings.
 func mailing(t *testing.T, settings map[string]any) *world {
 	t.Helper()
 	w := newWorld(t)
@@ -113,7 +113,7 @@ func mailing(t *testing.T, settings map[string]any) *world {
 	return w
 }
 
-// fresh is a client that nobody was before, so that no limiter knows it.
+// fresh is a new client, which no limiter knows yet.
 func (w *world) fresh() with {
 	n := w.clients.Add(1)
 	return with{"Test-Client-IP", fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255)}
@@ -142,7 +142,7 @@ func otherCode(code string) string {
 	return "000000"
 }
 
-// wantMails ends the background work and compares what was sent in all.
+// wantMails ends the background work and compares all that was sent.
 func (w *world) wantMails(want ...string) {
 	w.t.Helper()
 	w.stop()

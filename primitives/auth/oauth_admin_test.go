@@ -69,7 +69,7 @@ func TestAdministratorsConfigureBuiltInProviders(t *testing.T) {
 	if got := w.do("GET", "/api/auth/oauth/google/config", nil, admin).ok().text("clientSecret"); got != "secret-2" {
 		t.Errorf("got secret %q, want the new one", got)
 	}
-	w.do("PUT", "/api/auth/oauth/google/config", map[string]any{}, admin).ok() // changes nothing, says nothing
+	w.do("PUT", "/api/auth/oauth/google/config", map[string]any{}, admin).ok() // changes nothing, and is not audited
 	w.do("DELETE", "/api/auth/oauth/google/config", nil, admin).ok()
 	w.do("DELETE", "/api/auth/oauth/google/config", nil, admin).refused(404, fault.AuthOAuthConfigNotFound, "")
 	w.do("GET", "/api/auth/oauth/google/config", nil, admin).refused(404, fault.AuthOAuthConfigNotFound, "")

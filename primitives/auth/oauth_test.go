@@ -333,12 +333,12 @@ func TestFormsOfAProviderThatAreRefused(t *testing.T) {
 	w.do("POST", "/api/auth/oauth/unknown/callback", "state=x", form).refused(400, fault.InvalidInput, "provider")
 }
 
-// The nonce ties the ID token to the attempt: a code of another attempt, which
-// an attacker's browser started, is no good.
+// The nonce ties the ID token to the attempt: a code of another attempt, which an
+// attacker's browser started, is refused.
 func TestACodeOfAnotherAttemptIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newOAuthWorld(t)
-	w.configure(oauth.Apple) // which knows no PKCE: the nonce alone tells
+	w.configure(oauth.Apple) // which does not support PKCE: only the nonce ties them
 	attackers := w.fakes.Authorize(oauth.Apple, w.begin(oauth.Apple), ada)
 	victims := w.fakes.Authorize(oauth.Apple, w.begin(oauth.Apple), optest.Person{ID: "2", Email: "bob@example.com", Verified: true})
 	got := w.comeBack(oauth.Apple, url.Values{"state": victims["state"], "code": attackers["code"]}).location()
@@ -404,8 +404,8 @@ func TestStartsThatAreRefused(t *testing.T) {
 	}
 }
 
-// Whatever Host a request names, providers send people to the address of the
-// configuration, and only to a page that is still allowed.
+// Whatever Host a request names, providers send users to the configured address,
+// and only to a page that is still allowed.
 func TestAddressesComeFromTheConfiguration(t *testing.T) {
 	t.Parallel()
 	w := newOAuthWorld(t)
@@ -453,7 +453,7 @@ func TestWhatIsOverIsForgotten(t *testing.T) {
 			t.Errorf("got %d rows in %s, want only the one of the last sign-in", n, table)
 		}
 	}
-	// The tables are the server's alone, and hold no code.
+	// The tables belong to the server alone, and contain no code.
 	for _, role := range []string{"anon", "authenticated", "project_admin"} {
 		for _, table := range []string{"auth.oauth_spent_states", "auth.oauth_codes"} {
 			if n := w.count(`SELECT has_table_privilege($1, $2, 'SELECT, INSERT, UPDATE, DELETE')::int`, role, table); n != 0 {
@@ -463,8 +463,8 @@ func TestWhatIsOverIsForgotten(t *testing.T) {
 	}
 }
 
-// Nothing of a sign-in is in the memory of a process: another one on the
-// database, or the same after a restart, goes on with it.
+// No part of a sign-in is kept in the memory of a process: another one on the
+// database, or the same after a restart, continues it.
 func TestAnyProcessFinishesWhatAnotherStarted(t *testing.T) {
 	t.Parallel()
 	w := newOAuthWorld(t)

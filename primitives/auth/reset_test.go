@@ -111,7 +111,7 @@ func TestResetRefusals(t *testing.T) {
 	} {
 		w.post("exchange-reset-password-token", body).refused(400, invalid, message)
 	}
-	// What was refused left the token good.
+	// The refusals left the token valid.
 	w.post("reset-password", map[string]any{"newPassword": "hunter 22", "otp": token}).ok()
 
 	token = w.resetToken("a@b.co")

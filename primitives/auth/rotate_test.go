@@ -21,7 +21,7 @@ func (w *world) kids() (ids []string) {
 	return ids
 }
 
-// process is another one on the same database and vault.
+// process is another process on the same database and vault.
 func (w *world) process() *auth.Service {
 	w.t.Helper()
 	other, err := auth.New(w.deps())

@@ -6,9 +6,9 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
 )
 
-// What waits for Postgres is slow, so it is counted. A connection that was idle
-// for a second is asked whether it still answers, and a new one prepares its
-// statements, which counts too: of a few runs, the one with the fewest tells.
+// Waiting for Postgres is slow, so round trips are counted. A connection that was
+// idle for a second is pinged first, and a new one prepares its statements, which
+// counts too: of a few runs, the one with the fewest is taken.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	db, roundTrips := pgtest.Counted(t, pgtest.New(t))

@@ -20,7 +20,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
-// newService returns one that never reaches its database.
+// newService returns a Service that never reaches its database.
 func newService(t *testing.T, vault auth.Vault, now func() time.Time) *auth.Service {
 	t.Helper()
 	s, err := auth.New(auth.Deps{

@@ -179,13 +179,13 @@ func TestPasswordPolicyNamesAllRequirements(t *testing.T) {
 	       VALUES (8, true, true, true, true)`)
 	for pw, ok := range map[string]bool{
 		"Abcdef1!":  true,
-		"Abcdef1 ":  false, // a space is no special character
+		"Abcdef1 ":  false, // a space is not a special character
 		"Abcdef!!":  false,
 		"abcdef1!":  false,
 		"ABCDEF1!":  false,
 		"Abcde1!":   false,
 		`Abcdef1\`:  true,
-		"Äbcdef1!x": false, // Ä is none of A-Z
+		"Äbcdef1!x": false, // Ä is not one of A-Z
 	} {
 		a := w.do("POST", "/api/auth/users", map[string]any{"email": "a@b.co", "password": pw}, bearer(apiKey))
 		if ok {
@@ -303,7 +303,7 @@ func TestVerificationByLinkNeedsAnAllowedRedirect(t *testing.T) {
 func TestTriggersOnUsersDoNotRunAsTheOwner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	// What a project's administrator may write with SQL of its own.
+	// What a project's administrator may write with SQL.
 	w.sql(`SET LOCAL ROLE project_admin;
 	       CREATE TABLE public.seen (who text, login text);
 	       GRANT INSERT ON public.seen TO PUBLIC;

@@ -91,7 +91,7 @@ func TestACodeIsGoodForItsPurposeOnly(t *testing.T) {
 	w.post("send-otp", map[string]any{"email": "a@b.co"}).accepted()
 	signIn := w.mail.code(t, "request-otp", "a@b.co")
 	if verify == reset || reset == signIn || verify == signIn {
-		return // three random codes that are not distinct tell nothing
+		return // three random codes that are not distinct prove nothing
 	}
 	const message = "Invalid or expired verification code"
 	for _, code := range []string{reset, signIn} {
@@ -103,7 +103,7 @@ func TestACodeIsGoodForItsPurposeOnly(t *testing.T) {
 	for _, code := range []string{verify, reset} {
 		w.do("POST", "/api/auth/sessions", map[string]any{"method": "otp", "email": "a@b.co", "otp": code}, w.fresh()).refused(400, invalid, message)
 	}
-	// Each is still good for what it is for.
+	// Each still works for its own purpose.
 	w.post("verify", map[string]any{"email": "a@b.co", "otp": verify}).ok()
 	w.post("exchange-reset-password-token", map[string]any{"email": "a@b.co", "code": reset}).ok()
 	w.do("POST", "/api/auth/sessions", map[string]any{"method": "otp", "email": "a@b.co", "otp": signIn}).ok()
@@ -123,7 +123,7 @@ func TestACodeOfSomebodyElseIsNoGood(t *testing.T) {
 		codes[mail.to] = mail.variables["token"]
 	}
 	if codes["a@b.co"] == codes["victim@b.co"] {
-		return // two random codes that are alike tell nothing
+		return // two equal random codes prove nothing
 	}
 	w.post("exchange-reset-password-token", map[string]any{"email": "victim@b.co", "code": codes["a@b.co"]}).refused(400, invalid, "")
 }
@@ -157,7 +157,7 @@ func TestThreeWrongCodesEndTheRightOne(t *testing.T) {
 	}
 	verify(code).refused(400, invalid, "Invalid or expired verification code")
 
-	verify(request()).ok() // a new code starts anew
+	verify(request()).ok() // a new code resets the count
 }
 
 func TestWrongCodesAtOnceAreCountedOneByOne(t *testing.T) {
@@ -279,7 +279,7 @@ func TestANewMailEndsTheOneBefore(t *testing.T) {
 		w.clock.advance(time.Minute)
 	}
 	if codes[0] == codes[1] {
-		return // two random codes that are alike tell nothing
+		return // two equal random codes prove nothing
 	}
 	w.post("verify", map[string]any{"email": "a@b.co", "otp": codes[0]}).refused(400, invalid, "")
 	w.post("verify", map[string]any{"email": "a@b.co", "otp": codes[1]}).ok()
@@ -314,7 +314,7 @@ func TestVerificationByLink(t *testing.T) {
 	w.signUpUnverified("a@b.co", redirect)
 	token := w.mail.link(t, "email-verification-link", "a@b.co", verifyLink)
 
-	// What looks at the link without opening it does not use it up.
+	// Checking the link without opening it does not use it up.
 	if a := w.do("HEAD", verifyLink+"?token="+token, nil); a.status != http.StatusOK {
 		t.Errorf("HEAD: got %d, want 200", a.status)
 	}
@@ -378,7 +378,7 @@ func TestLinksThatLeadNowhere(t *testing.T) {
 		w.open(verifyLink, token).refused(400, invalid, "")
 		w.open(resetLink, token).refused(400, invalid, "")
 	}
-	// A token of one purpose is none of the other.
+	// A token for one purpose is refused for the other.
 	w.open(verifyLink, reset).refused(400, invalid, "")
 	w.open(resetLink, verify).refused(400, invalid, "")
 
@@ -459,7 +459,7 @@ func TestSignUpWhenTheMailFails(t *testing.T) {
 	w.post("verify", map[string]any{"email": "smtp@b.co", "otp": code}).ok()
 }
 
-// A mail that is not sent must not end the one that was: whoever asks again
+// A mail that is not sent must not void the one that was: a user who asks again
 // too soon still has the first code.
 func TestAMailThatIsNotSentLeavesTheOneBeforeGood(t *testing.T) {
 	t.Parallel()

@@ -66,7 +66,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// memoryVault keeps secrets as the secrets primitive does, without the disk.
+// memoryVault keeps secrets as the secrets primitive does, but in memory.
 type memoryVault struct {
 	mu      sync.Mutex
 	values  map[string]string
@@ -227,7 +227,7 @@ func (w *world) deps() auth.Deps {
 	}
 }
 
-// handler routes as app/server does, with the least of an envelope.
+// handler routes as app/server does, with a minimal envelope.
 func (w *world) handler() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) {

@@ -27,7 +27,7 @@ func newGuessing(t *testing.T) *guessing {
 
 func at(i int) netip.Addr { return netip.AddrFrom4([4]byte{203, byte(i >> 16), byte(i >> 8), byte(i)}) }
 
-// fails is a wrong password; it reports whether it was looked at.
+// fails tries a wrong password and reports whether it was compared.
 func (g *guessing) fails(email string, from netip.Addr) bool {
 	taken, wait, err := g.Take(g.t.Context(), PairOf(email, from))
 	if err != nil {
@@ -39,7 +39,7 @@ func (g *guessing) fails(email string, from netip.Addr) bool {
 	return wait == 0
 }
 
-// succeeds is the right one.
+// succeeds tries the right one.
 func (g *guessing) succeeds(email string, from netip.Addr) bool {
 	taken, wait, err := g.Take(g.t.Context(), PairOf(email, from))
 	if err != nil {
@@ -53,7 +53,7 @@ func (g *guessing) succeeds(email string, from netip.Addr) bool {
 	return true
 }
 
-// guesses counts the wrong passwords that are looked at, of so many.
+// guesses returns how many of so many wrong passwords are compared.
 func (g *guessing) guesses(email string, from netip.Addr, tries int) (looked int) {
 	for range tries {
 		if g.fails(email, from) {
@@ -178,7 +178,7 @@ func TestSprayingOneClientOverManyAccounts(t *testing.T) {
 	if looked != clientBurst {
 		t.Errorf("got %d accounts tried, want %d", looked, clientBurst)
 	}
-	// The server of an app asks for all its users.
+	// The server of an app signs in on behalf of all its users.
 	for i := range 100 {
 		if !g.succeeds(fmt.Sprintf("user%d@b.co", i), at(10)) {
 			t.Fatalf("user %d was refused", i)
@@ -250,7 +250,7 @@ func TestManyRightPasswordsAtOnceWaitForOneAnother(t *testing.T) {
 			g.Settle(<-looking, false)
 		}
 		group.Wait()
-		// Those who wait for guesses are refused when these were wrong.
+		// Those who wait for the outcome of guesses are refused when these are wrong.
 		for range 10 {
 			taken, _, _ := g.Take(t.Context(), PairOf("a@b.co", at(1)))
 			looking <- taken
@@ -306,7 +306,7 @@ func TestWaitingForOthersIsBounded(t *testing.T) {
 	})
 }
 
-// Whoever signs up a thousand accounts has not earned more guesses at others.
+// Signing up a thousand accounts does not earn more guesses at others.
 func TestNewAccountsBuyNoTrust(t *testing.T) {
 	t.Parallel()
 	g := newGuessing(t)

@@ -15,7 +15,7 @@ func TestMailsThatWaitAreBounded(t *testing.T) {
 	t.Parallel()
 	s := &Service{letters: make(chan letter, 2)}
 	for range 2 {
-		if err := s.post(letter{}); err != nil { // a letter to nobody takes a place as well
+		if err := s.post(letter{}); err != nil { // a letter without receiver takes a place as well
 			t.Fatal(err)
 		}
 	}

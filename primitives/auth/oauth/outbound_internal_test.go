@@ -10,8 +10,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/egress"
 )
 
-// A name that looks public may lead anywhere, and elsewhere when it is asked
-// for again: the address that is dialled counts.
+// A name that looks public may resolve to any address, and to another one the
+// next time: what counts is the address that is dialled.
 func TestGuardedClientsDialNoPrivateAddress(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64

@@ -116,7 +116,7 @@ func TestADiscoveryDocumentIsFetchedOnce(t *testing.T) {
 	}))
 	defer server.Close()
 	rp := party(t, true)
-	for range 20 { // a failure too is not asked for again at once
+	for range 20 { // a failure is not repeated at once either
 		if _, err := rp.Discover(t.Context(), "corp", "Corp", server.URL); err == nil {
 			t.Fatal("got no error")
 		}
@@ -126,7 +126,7 @@ func TestADiscoveryDocumentIsFetchedOnce(t *testing.T) {
 	}
 }
 
-// Where an access token goes is never up to a redirect.
+// A redirect must never decide where an access token goes.
 func TestCallsWithCredentialsFollowNoRedirect(t *testing.T) {
 	t.Parallel()
 	var leaked atomic.Bool

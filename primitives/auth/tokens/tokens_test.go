@@ -44,7 +44,7 @@ func pair(t *testing.T, generate func() (tokens.KeyPair, error)) tokens.KeyPair 
 	return p
 }
 
-// authority returns one whose clock stands at start plus after.
+// authority returns an Authority whose clock stands at start plus after.
 func authority(t *testing.T, after time.Duration) *tokens.Authority {
 	t.Helper()
 	a, err := tokens.New(tokens.Config{
@@ -321,7 +321,7 @@ func TestSessionOfAnAccessToken(t *testing.T) {
 	if c, err := a.VerifyAccess(token); err != nil || c.Session != "s-1" || c.All["session_id"] != "s-1" {
 		t.Errorf("got %+v, %v, want session s-1", c, err)
 	}
-	// What others sign says nothing about our sessions.
+	// What third parties sign says nothing about our sessions.
 	foreign := forge(`{"alg":"HS256"}`, `{"sub":"x","session_id":"s-1","sid":"s-1"}`, hs256(secret))
 	if c, err := a.VerifyAccess(foreign); err != nil || c.Session != "" {
 		t.Errorf("got %+v, %v, want no session", c, err)
@@ -357,7 +357,7 @@ func TestRetiredKeyEndsWhenItIsSaidTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := authority(t, 0).Access("x", "", "authenticated", "") // good for a quarter of an hour
+	old, err := authority(t, 0).Access("x", "", "authenticated", "") // valid for a quarter of an hour
 	if err != nil {
 		t.Fatal(err)
 	}

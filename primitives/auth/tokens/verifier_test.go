@@ -191,7 +191,7 @@ func TestVerifierTakesKeysOfEveryKind(t *testing.T) {
 		}
 	}
 
-	// The public half is everybody's: it must never be taken for a secret.
+	// Anybody has the public half: it must never be taken for a secret.
 	der, err := x509.MarshalPKIXPublicKey(&rsaKey.PublicKey)
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +202,7 @@ func TestVerifierTakesKeysOfEveryKind(t *testing.T) {
 			t.Errorf("HMAC over public bytes: got %q", got)
 		}
 	}
-	// Nor may a token bring its own key or demand what we do not understand.
+	// Nor may a token bring its own key or demand extensions that we lack.
 	own, err := jwk.FromRaw(&ecKey.PublicKey)
 	if err != nil {
 		t.Fatal(err)
