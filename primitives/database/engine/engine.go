@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
-	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
+	"github.com/insforge/insforge-go/primitives/kernel/spool"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
@@ -41,7 +41,7 @@ type Engine struct {
 	log     zerolog.Logger
 	options Options
 	cache   *schema.Cache
-	buffers respond.Buffers
+	buffers spool.Buffers
 	lanes   *lanes
 	memory  *memory
 	// generics knows which plans fit all values.

@@ -32,7 +32,7 @@ func (e *Engine) execute(ctx context.Context, in *incoming, p *planned) (result 
 	conn := passage.conn.Conn()
 	statements := statementsOf(conn.PgConn())
 	options := e.formOf(in, p, conn.PgConn())
-	body := e.buffers.NewSpool(e.options.TempDir, e.options.MaxResultBytes)
+	body := e.buffers.New(e.options.TempDir, e.options.MaxResultBytes)
 	defer func() {
 		if result == nil || result.Body == nil { // the caller has nothing to close
 			body.Close()

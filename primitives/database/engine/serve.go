@@ -91,7 +91,7 @@ func (e *Engine) serve(ctx context.Context, w http.ResponseWriter, in *incoming,
 func (e *Engine) answer(w http.ResponseWriter, in *incoming, p *planned, result *respond.Result, clock *timing) error {
 	t := &in.target
 	if result.Body == nil && t.EmptyBody != "" {
-		result.Body = e.buffers.NewSpool(e.options.TempDir, e.options.MaxResultBytes)
+		result.Body = e.buffers.New(e.options.TempDir, e.options.MaxResultBytes)
 		if err := result.Body.Text(t.EmptyBody); err != nil {
 			return err
 		}

@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/spool"
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -61,7 +61,7 @@ func without(err error) error {
 // sizeError turns the marks of a result that is too large into the answer.
 func (s *Service) sizeError(err error) error {
 	var body *pgproto3.ExceededMaxBodyLenErr
-	if errors.Is(err, respond.ErrTooLarge) || errors.As(err, &body) {
+	if errors.Is(err, spool.ErrTooLarge) || errors.As(err, &body) {
 		return s.resultTooLarge().Because(err)
 	}
 	return err

@@ -5,19 +5,19 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/database/values"
+	"github.com/insforge/insforge-go/primitives/kernel/spool"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Result is the JSON body of an answer.
 type Result struct {
-	body     *respond.Spool
+	body     *spool.Spool
 	rowCount *int64 // nil for commands that count none
 }
 
 func (s *Service) newResult() *Result {
-	return &Result{body: s.buffers.NewSpool(s.tempDir, s.limits.Bytes)}
+	return &Result{body: s.buffers.New(s.tempDir, s.limits.Bytes)}
 }
 
 // empty is the result of a text without statements.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/database/session"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
@@ -15,6 +14,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/spool"
 )
 
 // Limits bound one request; a zero field takes the default.
@@ -67,7 +67,7 @@ type Service struct {
 	tempDir string
 	limits  Limits
 	slots   chan struct{}
-	buffers respond.Buffers
+	buffers spool.Buffers
 }
 
 // New returns a Service.

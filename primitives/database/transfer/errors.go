@@ -10,10 +10,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/spool"
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -30,7 +30,7 @@ func translateExport(err error) error {
 	if f := diskFull(err); f != nil {
 		return f
 	}
-	if errors.Is(err, respond.ErrTooLarge) {
+	if errors.Is(err, spool.ErrTooLarge) {
 		return fault.New(http.StatusRequestEntityTooLarge, fault.InvalidInput, "The export is larger than the server may hold").
 			Next("Lower rowLimit or export fewer tables at a time.").Because(err)
 	}

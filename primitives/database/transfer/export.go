@@ -7,12 +7,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/database/naming"
 	"github.com/insforge/insforge-go/primitives/database/values"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/insforge/insforge-go/primitives/kernel/spool"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -44,13 +44,13 @@ type Options struct {
 // It returns 404 DATABASE_NOT_FOUND for a table that does not exist, 413
 // INVALID_INPUT when there is too much, 503 DATABASE_INTERNAL_ERROR when
 // another transaction is in the way and 507 when the disk is full.
-func (s *Service) Export(ctx context.Context, o Options) (*respond.Spool, error) {
+func (s *Service) Export(ctx context.Context, o Options) (*spool.Spool, error) {
 	leave, err := s.turn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	out := s.buffers.NewSpool(s.deps.TempDir, maxExportBytes)
+	out := s.buffers.New(s.deps.TempDir, maxExportBytes)
 	e := &exporter{Options: o, out: out, timestamp: rest.Time(s.deps.Now()).String()}
 	err = s.deps.DB.AsOwner(ctx, func(tx pg.Tx) error {
 		e.tx = tx
@@ -92,7 +92,7 @@ func (s *Service) prepareExport(ctx context.Context, tx pg.Tx) error {
 type exporter struct {
 	Options
 	tx        pg.Tx
-	out       *respond.Spool
+	out       *spool.Spool
 	timestamp string
 	truncated []string // bare names
 }

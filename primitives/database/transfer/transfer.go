@@ -5,10 +5,10 @@ import (
 	"errors"
 	"time"
 
-	"github.com/insforge/insforge-go/primitives/database/engine/respond"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/spool"
 )
 
 // Bounds of one transfer.
@@ -45,7 +45,7 @@ type Deps struct {
 type Service struct {
 	deps    Deps
 	slots   chan struct{}
-	buffers respond.Buffers
+	buffers spool.Buffers
 }
 
 // New returns a Service.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
+	"github.com/insforge/insforge-go/primitives/kernel/spool"
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -96,7 +97,7 @@ func Translate(err error, authenticated bool) *request.Error {
 	if errors.As(err, &pg) {
 		return fromPostgres(pg, authenticated)
 	}
-	if errors.Is(err, ErrTooLarge) {
+	if errors.Is(err, spool.ErrTooLarge) {
 		e := request.NewError(http.StatusInternalServerError, "PGRSTX00", "The result is larger than the server may hold.").
 			WithHint("Ask for fewer rows with limit and offset.")
 		e.Cause = err

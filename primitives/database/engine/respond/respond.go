@@ -8,6 +8,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/database/engine/plan"
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
+	"github.com/insforge/insforge-go/primitives/kernel/spool"
 )
 
 // KeyValue is one column of a primary key; Null is is.null.
@@ -23,7 +24,7 @@ type Result struct {
 	// Total is the number of rows without the range, -1 when not counted.
 	Total int64
 	// Body is the finished body; nil without one.
-	Body *Spool
+	Body *spool.Spool
 	// Location is the primary key of the one row that was inserted.
 	Location []KeyValue
 	// Inserted is how many rows an upsert inserted.
@@ -51,7 +52,7 @@ type answer struct {
 	verbosity Verbosity
 	status    int
 	header    header
-	body      *Spool
+	body      *spool.Spool
 	// own are the headers that SQL set; they come first.
 	own http.Header
 	// text replaces body.

@@ -1,16 +1,15 @@
 package respond_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
+	"github.com/insforge/insforge-go/primitives/kernel/spool"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -75,7 +74,7 @@ func TestFailuresWithoutPostgres(t *testing.T) {
 		code   string
 	}{
 		{context.DeadlineExceeded, 504, "PGRST003"}, {&pgconn.ConnectError{}, 503, "PGRST000"},
-		{errors.New("broken pipe with a secret"), 503, "PGRST001"}, {respond.ErrTooLarge, 500, "PGRSTX00"},
+		{errors.New("broken pipe with a secret"), 503, "PGRST001"}, {spool.ErrTooLarge, 500, "PGRSTX00"},
 	} {
 		e := respond.Translate(c.err, true)
 		if e.Status != c.status || e.Code != c.code {
@@ -102,45 +101,5 @@ func TestRaisedAnswer(t *testing.T) {
 		if got := raise(c.message, c.detail); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s, %s: got %s, want %s", c.message, c.detail, got, c.want)
 		}
-	}
-}
-
-func TestSpoolKeepsLargeBodiesOnDiskAndLeavesNothing(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	var buffers respond.Buffers
-	for round, size := range []int{0, 10, 3 << 20} {
-		s := buffers.NewSpool(dir, 4<<20)
-		want := strings.Repeat("0123456789", size/10)
-		for rest := want; rest != ""; {
-			n := min(len(rest), 70_000)
-			if err := s.Text(rest[:n]); err != nil {
-				t.Fatal(err)
-			}
-			rest = rest[n:]
-		}
-		var out bytes.Buffer
-		if n, err := s.WriteTo(&out); err != nil || n != int64(size/10*10) || out.String() != want || s.Len() != n {
-			t.Errorf("round %d: wrote %d bytes of %d, %v", round, n, len(want), err)
-		}
-		if err := s.Reset(); err != nil || s.Len() != 0 {
-			t.Errorf("after Reset: %d bytes, %v", s.Len(), err)
-		}
-		s.Close()
-	}
-	s := buffers.NewSpool(dir, 1<<20)
-	defer s.Close()
-	var err error
-	for range 100 {
-		if err = s.Text(strings.Repeat("x", 1<<16)); err != nil {
-			break
-		}
-	}
-	if !errors.Is(err, respond.ErrTooLarge) {
-		t.Errorf("a body over its limit: got %v, want ErrTooLarge", err)
-	}
-	left, err := os.ReadDir(dir)
-	if err != nil || len(left) != 0 {
-		t.Errorf("files are left: %v, %v", left, err)
 	}
 }

@@ -1,4 +1,11 @@
-package respond
+// Package spool keeps a large body while it is made and sent: in memory, or
+// beyond a megabyte in a temporary file without a name, so that neither memory
+// nor a database connection depends on how fast a client reads, and nothing is
+// left behind when the process dies.
+//
+// All disk that bodies take is taken in Spool.grow and given back in
+// Spool.release, and all Spools come from Buffers.New.
+package spool
 
 import (
 	"errors"
@@ -14,7 +21,7 @@ const memoryLimit = 1 << 20
 // keepBuffer is the largest buffer that is used again.
 const keepBuffer = 256 << 10
 
-// Buffers lends memory for bodies. The zero value is ready for use.
+// Buffers makes Spools and lends them memory. The zero value is ready for use.
 type Buffers struct{ pool sync.Pool }
 
 // Spool is a body while it is made and sent. Its owner calls Close.
@@ -30,9 +37,9 @@ type Spool struct {
 // ErrTooLarge reports whether a body is over the limit of its Spool.
 var ErrTooLarge = errors.New("the result is larger than the server may hold")
 
-// NewSpool returns an empty body. What does not fit in memory goes to a
+// New returns an empty body. What does not fit in memory goes to a
 // temporary file in dir, up to most bytes in all.
-func (p *Buffers) NewSpool(dir string, most int64) *Spool {
+func (p *Buffers) New(dir string, most int64) *Spool {
 	s := &Spool{buffers: p, dir: dir, most: most}
 	if b, ok := p.pool.Get().(*[]byte); ok {
 		s.buf = (*b)[:0]
@@ -66,27 +73,47 @@ func (s *Spool) Bytes(all []byte) error {
 	return nil
 }
 
+// flush moves what is in memory to the file.
 func (s *Spool) flush() error {
 	if s.Len() > s.most {
 		return ErrTooLarge
 	}
+	if err := s.grow(); err != nil {
+		return fmt.Errorf("keep a large result: %w", err)
+	}
+	s.buf = s.buf[:0]
+	return nil
+}
+
+// grow appends what is in memory to the file, which it makes when there is
+// none. The file loses its name at once, so that it goes with the process.
+func (s *Spool) grow() error {
 	if s.file == nil {
 		f, err := os.CreateTemp(s.dir, "result-*")
 		if err != nil {
-			return fmt.Errorf("keep a large result: %w", err)
+			return err
 		}
 		s.file = f
-		// The file has no name from here on, so nothing is left behind.
 		if err := os.Remove(f.Name()); err != nil {
-			return fmt.Errorf("keep a large result: %w", err)
+			return err
 		}
 	}
 	if _, err := s.file.Write(s.buf); err != nil {
-		return fmt.Errorf("keep a large result: %w", err)
+		return err
 	}
 	s.flushed += int64(len(s.buf))
-	s.buf = s.buf[:0]
 	return nil
+}
+
+// release gives the disk back.
+func (s *Spool) release() error {
+	s.flushed = 0
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	s.file = nil
+	return err
 }
 
 // Len is the body's length in bytes.
@@ -94,13 +121,8 @@ func (s *Spool) Len() int64 { return s.flushed + int64(len(s.buf)) }
 
 // Reset empties the body, to make it anew.
 func (s *Spool) Reset() error {
-	s.buf, s.flushed = s.buf[:0], 0
-	if s.file == nil {
-		return nil
-	}
-	err := s.file.Close()
-	s.file = nil
-	return err
+	s.buf = s.buf[:0]
+	return s.release()
 }
 
 // WriteTo sends the body.
@@ -122,12 +144,10 @@ func (s *Spool) WriteTo(w io.Writer) (int64, error) {
 // Close gives the memory back and removes the file. The Spool must not be
 // used afterwards.
 func (s *Spool) Close() {
-	if s.file != nil {
-		_ = s.file.Close() // nothing was to be kept
-	}
+	_ = s.release() // nothing was to be kept
 	if cap(s.buf) > 0 && cap(s.buf) <= keepBuffer {
 		b := s.buf[:0]
 		s.buffers.pool.Put(&b)
 	}
-	s.buf, s.file = nil, nil
+	s.buf = nil
 }
