@@ -21,6 +21,7 @@ const (
 	isDatabase    = "the file is imported into the project's database"
 	isTransaction = "the whole file is one transaction"
 	isSession     = "the session ends with the import"
+	isCare        = "the server does this by itself"
 	isPsql        = "it is for psql alone"
 )
 
@@ -123,6 +124,12 @@ func (j *judge) meaningless(s sqltext.Statement, refused error) string {
 		return createsPublic(startOf(s))
 	case "DROP SCHEMA":
 		return dropsPublic(startOf(s))
+	case "CREATE EXTENSION":
+		c := startOf(s)
+		c.pass("create", "extension")
+		if !c.pass("if") && j.belongs(c.name()) { // with IF NOT EXISTS it runs, to no effect
+			return isServers
+		}
 	case "DROP EXTENSION":
 		return j.dropsExtension(startOf(s))
 	case "CREATE LANGUAGE":
@@ -135,6 +142,8 @@ func (j *judge) meaningless(s sqltext.Statement, refused error) string {
 		if c := startOf(s); c.skipTo("on") && c.pass("database") {
 			return isDatabase
 		}
+	case "VACUUM":
+		return isCare
 	case "ALTER DEFAULT PRIVILEGES":
 		return defaultsOfOthers(startOf(s))
 	default:

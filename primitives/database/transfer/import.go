@@ -128,7 +128,7 @@ func inspect(s *script) (p plan, err error) {
 		switch reason, err := j.pass(st); {
 		case err != nil:
 			return p, refusal(err)
-		case reason != "":
+		case reason != "" && st.Command() != "CREATE EXTENSION":
 			continue
 		}
 		p.needs.read(st.Statement)

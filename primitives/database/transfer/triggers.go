@@ -73,7 +73,7 @@ func (t *triggers) before(st step) task {
 	case t.changes(st.Statement):
 		return func(context.Context) (bool, error) {
 			return true, fault.Invalid(fmt.Sprintf("Line %d: %s of rows whose triggers are switched off is not supported", st.Line, command)).
-				Next("Only INSERT and COPY may stand between switching triggers off and on. Move the statement. Nothing was imported.")
+				Next("Only plain INSERT and COPY may stand between switching triggers off and on. Move the statement. Nothing was imported.")
 		}
 	}
 	return func(ctx context.Context) (bool, error) { return false, t.settle(ctx) }
