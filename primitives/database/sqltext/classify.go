@@ -21,8 +21,7 @@ func (s Statement) Tokens() iter.Seq[Token] {
 	}
 }
 
-// SameTokens reports whether s and other are the same but for comments and
-// spacing.
+// SameTokens reports whether s and other differ only in comments and spacing.
 func (s Statement) SameTokens(other Statement) bool {
 	next, stop := iter.Pull(other.Tokens())
 	defer stop()
@@ -62,9 +61,9 @@ var compound = []string{
 
 // Command names the statement in upper case: its verb, and the kind of object
 // for CREATE, ALTER and DROP, as in "CREATE TABLE", "ALTER MATERIALIZED VIEW",
-// "DROP ROLE" (also for USER and GROUP), "INSERT". Behind WITH it is the verb
-// of the statement itself. SELECT, VALUES, TABLE and what stands in
-// parentheses are "SELECT".
+// "DROP ROLE" (also for USER and GROUP), "INSERT". After WITH it is the verb of
+// the statement itself. SELECT, VALUES, TABLE and statements in parentheses are
+// "SELECT".
 func (s Statement) Command() string {
 	verb := s.verb()
 	switch verb {
@@ -92,7 +91,7 @@ func (s Statement) verb() string {
 }
 
 // mainVerb is the verb that follows the list of common table expressions: the
-// first that stands outside parentheses, behind one.
+// first one outside parentheses that follows a closing one.
 func (s Statement) mainVerb() string {
 	depth := 0
 	var prev Token
@@ -136,8 +135,8 @@ func (s Statement) object() string {
 	return kind
 }
 
-// HasDDL reports whether the text may have changed the schema: whether the
-// words CREATE, ALTER or DROP are in it, be it in a string, since the body of
+// HasDDL reports whether the text may have changed the schema: whether it
+// contains the words CREATE, ALTER or DROP, even in a string, since the body of
 // a DO block is one.
 func HasDDL(statements []Statement) bool {
 	for _, s := range statements {
@@ -161,13 +160,13 @@ func mentionsDDL(text string) bool {
 	return false
 }
 
-// announced are the objects whose changes are announced by their kind alone.
+// announced are the kinds of object whose changes are announced without a name.
 var announced = []string{"index", "trigger", "policy", "function", "extension"}
 
 // Changes returns what the statements change, as the dashboard's event stream
 // spells it, each change once: "records" with the table's name for INSERT,
-// UPDATE, DELETE, MERGE and TRUNCATE, also inside WITH; "tables" where tables
-// come and go; "table" with the name where one is altered; "index",
+// UPDATE, DELETE, MERGE and TRUNCATE, also inside WITH; "tables" when tables
+// are created or dropped; "table" with the name when one is altered; "index",
 // "trigger", "policy", "function" and "extension" for DDL of these. Names
 // come without their schema.
 func Changes(statements []Statement) []events.Change {
@@ -229,9 +228,9 @@ func truncated(tokens []Token) (changes []events.Change) {
 	}
 }
 
-// writes finds the tables that a statement writes: those behind a verb that
-// begins the statement or stands behind a parenthesis, as in WITH a AS
-// (INSERT …) DELETE …; and those that SELECT … INTO makes.
+// writes finds the tables that a statement writes: those after a verb that
+// begins the statement or follows a parenthesis, as in WITH a AS (INSERT …)
+// DELETE …; and those that SELECT … INTO makes.
 func (s Statement) writes() (changes []events.Change) {
 	var window []Token // a verb and what follows it
 	prev := Token{Text: "("}

@@ -7,14 +7,14 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 )
 
-// SyntaxError says that a text is no SQL that can be run here. It unwraps to
-// 403 FORBIDDEN.
+// SyntaxError reports text that is not SQL, or not SQL that can be run here. It
+// unwraps to 403 FORBIDDEN.
 type SyntaxError struct {
 	// Reason is safe to show.
 	Reason string
-	// Pos is the offset in bytes of what is wrong, Line its line from 1.
+	// Pos is the offset of the error in bytes, Line its line from 1.
 	Pos, Line int
-	// incomplete says that more text might mend it.
+	// incomplete says that more text might complete it.
 	incomplete bool
 }
 
@@ -32,7 +32,7 @@ func (e *SyntaxError) Unwrap() error {
 		Next("Correct the SQL and send it again. Nothing was run.")
 }
 
-// Violation says which rule of Guard a statement breaks. It unwraps to 403
+// Violation reports a statement that breaks a rule of Guard. It unwraps to 403
 // FORBIDDEN.
 type Violation struct {
 	// Reason is safe to show.

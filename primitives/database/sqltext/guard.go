@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Guard refuses statements that the product runs for nobody, by the
-// contract's list: the word set_config wherever it stands; CREATE, ALTER and
+// Guard refuses statements that the product never runs, by the contract's
+// list: the word set_config anywhere; CREATE, ALTER and
 // DROP DATABASE; SET and RESET of role, session_authorization, search_path
 // and statement_timeout; RESET ALL and DISCARD; CREATE, ALTER and DROP ROLE
 // and membership of roles; all statements that begin or end transactions.
 //
-// Refused as well are settings that change how the text that follows is read
+// It also refuses settings that change how the following text is read
 // (client_encoding, standard_conforming_strings, backslash_quote), except to
 // the value that the product relies on, and the properties of the running
 // transaction.
@@ -66,8 +66,7 @@ func transaction(command string) *Violation {
 		"Transaction control (%s) is not allowed", command)
 }
 
-// grant refuses membership of roles, which unlike a privilege is not ON
-// anything.
+// grant refuses membership of roles, which has no ON, unlike privileges.
 func (s Statement) grant(command string) *Violation {
 	depth := 0
 	for t := range s.Tokens() {
@@ -87,8 +86,8 @@ func (s Statement) grant(command string) *Violation {
 // reserved are the settings that belong to the server.
 var reserved = []string{"role", "session_authorization", "search_path", "statement_timeout"}
 
-// reading are the settings that the reading of SQL depends on, with the
-// values that it is done by here.
+// reading are the settings that affect how SQL is read, with the values that
+// this package assumes.
 var reading = map[string][]string{
 	"client_encoding":             {"utf8", "utf-8", "unicode"},
 	"names":                       {"utf8", "utf-8", "unicode"},
@@ -144,8 +143,8 @@ func (s Statement) reset(command string) *Violation {
 	return nil
 }
 
-// settingName is the name of a setting, whose case does not matter even in
-// quotes. Of a dotted name it is the whole.
+// settingName is the name of a setting in lower case: case does not matter,
+// even in quotes. A dotted name is returned whole.
 func settingName(tokens []Token) (string, bool) {
 	if len(tokens) == 0 {
 		return "", false
@@ -161,7 +160,7 @@ func settingName(tokens []Token) (string, bool) {
 	return lower(name), true
 }
 
-// settingValue is the one value that a setting is given, in lower case, or "".
+// settingValue is the single value given to a setting, in lower case, or "".
 func settingValue(tokens []Token) string {
 	rest := skip(tokens[1:], "to")
 	if len(rest) > 0 && rest[0].Text == "=" {
@@ -174,7 +173,7 @@ func settingValue(tokens []Token) string {
 }
 
 // escapesSetConfig reports whether a name in U&"…" is the forbidden word, or
-// cannot be told.
+// cannot be read.
 func escapesSetConfig(s Statement) bool {
 	if !strings.Contains(s.Text, `&"`) {
 		return false

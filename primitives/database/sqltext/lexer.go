@@ -31,12 +31,12 @@ type Token struct {
 	Text string
 	// Pos is its offset in bytes.
 	Pos int
-	// escape is the escape character of U&"…", 0 when it could not be told.
+	// escape is the escape character of U&"…", 0 when it could not be read.
 	escape byte
 }
 
 // Is reports whether t is the keyword, given in lower case. A quoted name is
-// no keyword.
+// not a keyword.
 func (t Token) Is(keyword string) bool {
 	return t.Kind == Word && len(t.Text) == len(keyword) && lower(t.Text) == keyword
 }
@@ -67,9 +67,9 @@ func lower(s string) string {
 	return s
 }
 
-// Bounds on what the server's own lexer takes quadratic time for, before it
-// looks at any timeout: it reads a whole run of operator characters to take
-// one operator, or the beginning of a comment, from its front.
+// Bounds on text for which the server's own lexer takes quadratic time, before
+// any timeout applies: it reads a whole run of operator characters to take one
+// operator, or the beginning of a comment, from its front.
 const (
 	maxOperatorRun = 256
 	maxCommentsRun = 64
@@ -86,8 +86,8 @@ type lexer struct {
 	opened int
 }
 
-// byteOrderMark is what editors write at the beginning of a file, so it is
-// also where one file was put behind another. Postgres takes it for a letter.
+// byteOrderMark is what some editors write at the beginning of a file. Where
+// files were concatenated it is also in between. Postgres reads it as a letter.
 const byteOrderMark = "\ufeff"
 
 func isSpace(c byte) bool {
@@ -227,7 +227,7 @@ func (l *lexer) token() (Kind, *SyntaxError) {
 	return Punct, nil
 }
 
-// span is how many leading bytes of s are of a class.
+// span is how many leading bytes of s are in a class.
 func span(s string, class func(byte) bool) int {
 	for i := range len(s) {
 		if !class(s[i]) {
@@ -291,8 +291,8 @@ func (l *lexer) dollar(rest string) (Kind, *SyntaxError) {
 }
 
 // quoted consumes a string literal whose opening quote is prefix bytes ahead.
-// A literal goes on behind white space that holds a line end, by the same
-// rules of escaping.
+// A literal continues after white space that contains a line end, with the same
+// escape rules.
 func (l *lexer) quoted(prefix int, escapes bool) *SyntaxError {
 	start := l.pos
 	for i := start + prefix + 1; i < len(l.src); i++ {
@@ -314,7 +314,7 @@ func (l *lexer) quoted(prefix int, escapes bool) *SyntaxError {
 	return unterminated(start, "string")
 }
 
-// continuation returns the offset of the quote with which a string goes on.
+// continuation returns the offset of the quote with which a string continues.
 func (l *lexer) continuation() (quote int, ok bool) {
 	line := false
 	for i := l.pos; i < len(l.src); {
@@ -351,7 +351,7 @@ func (l *lexer) name(prefix int) *SyntaxError {
 }
 
 // escape returns the escape character of the U&"…" that was just read, which
-// UESCAPE may change; 0 when that is not spelled as a plain literal.
+// UESCAPE may change; 0 when UESCAPE is not followed by a plain literal.
 func (l *lexer) escape() byte {
 	ahead := lexer{src: l.src, pos: l.pos}
 	if ahead.skip() != nil {

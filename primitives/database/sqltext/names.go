@@ -7,8 +7,8 @@ import (
 )
 
 // Name returns the identifier that t spells: a word in lower case, a quoted
-// name without its quotes and escapes. ok is false when t is no name, or one
-// whose escapes are not understood.
+// name without its quotes and escapes. ok is false when t is not a name, or has
+// escapes that cannot be read.
 func (t Token) Name() (name string, ok bool) {
 	switch {
 	case t.Kind == Word:
@@ -24,7 +24,7 @@ func (t Token) Name() (name string, ok bool) {
 func unquote(s string) string { return strings.ReplaceAll(s[1:len(s)-1], `""`, `"`) }
 
 // unescape resolves the escapes of U&"…": \0061, \+000061 and \\. Surrogate
-// pairs are not joined, since no name that anybody looks for needs one.
+// pairs are not joined, since no name that the package looks for needs one.
 func unescape(s string, escape byte) (string, bool) {
 	if escape == 0 {
 		return "", false

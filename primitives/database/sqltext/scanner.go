@@ -11,8 +11,8 @@ import (
 const firstRead = 64 << 10
 
 // Scanner reads statements one by one from a text of any length and holds
-// little more than one of them in memory. Unlike Split it does not know of a
-// comment behind a statement when it returns that.
+// little more than one of them in memory. Unlike Split it returns a statement
+// before it has seen a comment that follows.
 type Scanner struct {
 	r    io.Reader
 	most int
@@ -31,7 +31,7 @@ func NewScanner(r io.Reader, most int) *Scanner {
 	return &Scanner{r: r, most: most, line: 1}
 }
 
-// Next returns the next statement, or io.EOF behind the last. Pos and Line
+// Next returns the next statement, or io.EOF after the last. Pos and Line
 // count in the whole text. Other errors are those of the reader, and a
 // *SyntaxError as Split returns it, also for a statement that is too long.
 func (s *Scanner) Next() (Statement, error) {
@@ -60,8 +60,8 @@ func (s *Scanner) Next() (Statement, error) {
 	}
 }
 
-// more reads on, as much again as is held, so that reading a long statement
-// from its beginning several times stays in proportion.
+// more reads as much again as is held, so that reading a long statement several
+// times from its beginning takes time in proportion to its length.
 func (s *Scanner) more() error {
 	held := s.text[s.pos:]
 	if len(held) > s.most {

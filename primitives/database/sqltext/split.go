@@ -18,7 +18,7 @@ type Statement struct {
 	// Pos is the offset of Text in bytes, Line its line from 1.
 	Pos, Line int
 
-	// head are the first tokens, enough to tell what the statement is.
+	// head are the first tokens, enough to identify the statement.
 	head []Token
 	// setConfig says that the forbidden word is in Text or in a comment
 	// before it.
@@ -58,21 +58,21 @@ func Split(text string) ([]Statement, error) {
 		statements = append(statements, s)
 		pos = end
 	}
-	// A comment between or behind statements counts as well.
+	// A comment between or after statements counts as well.
 	if n := len(statements); n > 0 && mentionsSetConfig(text) {
 		statements[n-1].setConfig = true
 	}
 	return statements, nil
 }
 
-// headTokens is how many tokens of a statement are kept: what the kind of any
-// statement can be told from.
+// headTokens is how many tokens of a statement are kept: enough to identify any
+// kind of statement.
 const headTokens = 16
 
 // cut reads the statement that begins at pos and returns it with the offset
-// behind its semicolon. Text is empty when there is none before that. whole
-// says that src is all there is; otherwise a statement whose semicolon is
-// missing is incomplete.
+// after its semicolon. Text is empty when there is no statement. whole says
+// that src is the end of the text; otherwise a statement without semicolon is
+// incomplete.
 func cut(src string, pos int, whole bool) (s Statement, end int, syntax *SyntaxError) {
 	l := lexer{src: src, pos: pos, marks: true}
 	b := boundary{}
@@ -150,7 +150,7 @@ func (b *boundary) word(t Token) {
 	case t.Is("atomic") && b.prev.Is("begin"):
 		b.body++
 	case b.body == 0 || b.prev.Is("as") || b.prev.Text == ".":
-		// A name behind AS or a dot may be any word.
+		// A name after AS or a dot may be any word.
 	case t.Is("case"):
 		b.body++
 	case t.Is("end"):

@@ -5,8 +5,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 )
 
-// How much of a statement is looked at: enough for the longest list of roles,
-// and for what INSERT and COPY begin with.
+// How many tokens of a statement are read: enough for long lists of roles, and
+// for the beginning of INSERT and COPY.
 const (
 	maxTokens  = 2000
 	headTokens = 12
@@ -29,7 +29,7 @@ func firstOf(s sqltext.Statement, most int) *cursor {
 
 func (c *cursor) end() bool { return len(c.tokens) == 0 }
 
-// pass passes these keywords if they are next.
+// pass skips these keywords if they are next.
 func (c *cursor) pass(keywords ...string) bool {
 	for i, k := range keywords {
 		if i >= len(c.tokens) || !c.tokens[i].Is(k) {
@@ -40,7 +40,7 @@ func (c *cursor) pass(keywords ...string) bool {
 	return true
 }
 
-// punct passes a character, or an operator, if it is next.
+// punct skips a character or operator if it is next.
 func (c *cursor) punct(text string) bool {
 	if c.end() || c.tokens[0].Text != text {
 		return false
@@ -49,7 +49,7 @@ func (c *cursor) punct(text string) bool {
 	return true
 }
 
-// name passes a name and returns it; "" when none is next.
+// name skips a name and returns it; "" when the next token is none.
 func (c *cursor) name() string {
 	if c.end() {
 		return ""
@@ -61,13 +61,13 @@ func (c *cursor) name() string {
 	return name
 }
 
-// named is the name that a token is, or "".
+// named returns the name that a token is, or "".
 func named(t sqltext.Token) string {
 	name, _ := t.Name()
 	return name
 }
 
-// table passes the name of a table; ok is false when none is next.
+// table skips the name of a table and returns it; ok is false when there is none.
 func (c *cursor) table() (t naming.Table, ok bool) {
 	name := c.name()
 	if name == "" {
@@ -80,7 +80,7 @@ func (c *cursor) table() (t naming.Table, ok bool) {
 	return naming.Table{Schema: naming.Name(schema), Name: naming.Name(name)}, name != ""
 }
 
-// constant passes a plain string constant; nil when none is next.
+// constant skips a plain string constant and returns it; nil when there is none.
 func (c *cursor) constant() *string {
 	if c.end() {
 		return nil
@@ -93,8 +93,8 @@ func (c *cursor) constant() *string {
 	return &text
 }
 
-// value passes the value of a setting and returns it, a constant in its
-// quotes; "" when none is next.
+// value skips the value of a setting and returns it, a constant in quotes; ""
+// when there is none.
 func (c *cursor) value() string {
 	if text := c.constant(); text != nil {
 		return "'" + *text + "'"
@@ -110,7 +110,7 @@ func (c *cursor) value() string {
 	return text
 }
 
-// skipTo passes everything up to and including a keyword outside parentheses.
+// skipTo skips everything up to and including a keyword outside parentheses.
 func (c *cursor) skipTo(keyword string) bool {
 	for depth := 0; !c.end(); {
 		t := c.tokens[0]

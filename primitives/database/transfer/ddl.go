@@ -160,7 +160,7 @@ const (
 	 ORDER BY u.nth`
 )
 
-// loadDefinitions returns how to make each of the objects but tables.
+// loadDefinitions returns the statement that makes each object, except tables.
 func loadDefinitions(ctx context.Context, tx pg.Tx, objects []*object) (map[*object]string, error) {
 	byKind := map[kind][]uint32{}
 	byOID := map[kind]map[uint32]*object{}

@@ -13,19 +13,19 @@
 // bulk upserts run as the caller, on a connection that is thrown away
 // afterwards: whatever the file does to its session ends with it.
 //
-// An import takes what pg_dump, psql scripts and the files of migration tools
-// hold beside their statements. What means nothing in a project (owners,
-// settings and limits of the server, schema public, extensions of the product,
-// BEGIN and COMMIT, lines for psql) is passed over and listed in the answer;
-// see judge. What the server lacks (roles, extensions) is refused before
-// anything runs, all of it in one answer; see needs. Triggers that a file
-// switches off around its rows are those that the owner may switch off, and
-// foreign keys are checked before the commit; see triggers. Role service_role
-// exists for grants and policies of Supabase projects (migration 0013).
+// Imports take files as pg_dump, psql users and migration tools write them.
+// Statements that mean nothing in a project (owners, settings and limits of the
+// server, schema public, extensions of the product, BEGIN and COMMIT, lines for
+// psql) are passed over and listed in the answer; see judge. A file that needs
+// roles or extensions that do not exist is refused before anything runs, and
+// told all of them; see needs. A file may disable triggers around its rows:
+// the owner's own triggers are disabled, and foreign keys are checked before
+// the commit; see triggers. Role service_role exists for the grants and
+// policies of Supabase projects (migration 0013).
 //
 // A bulk upsert keeps the values that a file gives to identity columns and
-// moves their sequences behind these. Half a surrogate pair in JSON is refused,
-// as by every route (rest.LoneSurrogate).
+// moves their sequences past these. JSON with half a surrogate pair is refused,
+// as on every route (rest.LoneSurrogate).
 //
 // Memory does not grow with what is moved: answers and uploads wait in
 // temporary files, statements and rows are read one by one.

@@ -10,31 +10,31 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 )
 
-// Why a statement of a file does not run.
+// Reasons to pass over a statement or line of a file.
 const (
-	isOwned       = "everything that is imported belongs to project_admin"
+	isOwned       = "everything imported belongs to project_admin"
 	isLimit       = "the server sets its own time limits"
-	isInForce     = "search_path begins with public already"
-	isPublic      = "schema public is there and belongs to the server"
-	isServers     = "the extension is there and belongs to the server"
-	isLanguage    = "the language is there and belongs to the server"
+	isInForce     = "the search path begins with public already"
+	isPublic      = "schema public exists and belongs to the server"
+	isServers     = "the extension exists and belongs to the server"
+	isLanguage    = "the language exists and belongs to the server"
 	isDatabase    = "the file is imported into the project's database"
 	isTransaction = "the whole file is one transaction"
 	isSession     = "the session ends with the import"
 	isCare        = "the server does this by itself"
-	isPsql        = "it is for psql alone"
+	isPsql        = "only psql needs it"
 )
 
-// judge decides which statements of a file run. It takes them in their order,
-// and refuses those that the guards do, unless they mean nothing here: what
-// dumps say of owners, of settings and of the database as a whole, and what
-// scripts for psql have around their statements.
+// judge decides which statements of a file run. It takes them in order and
+// refuses those that the guards refuse, unless they mean nothing here: what
+// dumps say about owners, settings and the database as a whole, and the lines
+// around the statements of psql scripts.
 type judge struct {
 	// belongs reports whether an extension is the server's.
 	belongs func(extension string) bool
 
-	began     bool  // something ran that is no setting
-	connected bool  // \connect came
+	began     bool  // a statement ran, other than SET
+	connected bool  // \connect was read
 	open      error // BEGIN, refused unless COMMIT follows
 	database  error // CREATE DATABASE, refused unless \connect follows
 	reset     error // RESET ALL, refused unless it comes last
@@ -69,8 +69,8 @@ func (j *judge) end() error {
 	return j.database
 }
 
-// command judges a line for psql. Another database may be named as long as
-// nothing ran in the one before it.
+// command judges a line for psql. \connect is fine until a statement has run:
+// behind that, the file would be about two databases.
 func (j *judge) command(st step) error {
 	words := strings.Fields(st.Text)
 	argument := ""
@@ -95,9 +95,9 @@ func (j *judge) command(st step) error {
 			return nil
 		}
 	case `\copy`:
-		return notSQL(st, `\copy reads a file beside psql; send that file to the bulk upsert route, or write COPY … FROM stdin with the rows below it`)
+		return notSQL(st, `\copy reads a file on the machine that runs psql; send that file to the bulk upsert route, or write COPY … FROM stdin with the rows below it`)
 	case `\i`, `\ir`, `\include`, `\include_relative`:
-		return notSQL(st, st.psql+" reads a file beside psql; put its text here instead")
+		return notSQL(st, st.psql+" reads a file on the machine that runs psql; put its text here instead")
 	}
 	return notSQL(st, st.psql+" is a command of psql, not SQL")
 }
@@ -106,8 +106,8 @@ func notSQL(st step, reason string) error {
 	return &sqltext.SyntaxError{Pos: st.Pos, Line: st.Line, Reason: reason}
 }
 
-// meaningless returns why a statement need not run, or "". refused is what the
-// guards say of it.
+// meaningless returns why a statement need not run, or "". refused is the
+// verdict of the guards.
 func (j *judge) meaningless(s sqltext.Statement, refused error) string {
 	switch command := s.Command(); command {
 	case "SELECT":
@@ -154,7 +154,7 @@ func (j *judge) meaningless(s sqltext.Statement, refused error) string {
 	return ""
 }
 
-// databases judges statements about whole databases: dumps begin with them.
+// databases judges statements about whole databases, with which dumps begin.
 func (j *judge) databases(s sqltext.Statement, refused error) string {
 	switch {
 	case setsOwner(s):
@@ -177,7 +177,7 @@ func createsPublic(c *cursor) string {
 	return ""
 }
 
-// dropsPublic recognises DROP SCHEMA public where it may hold nothing.
+// dropsPublic recognises DROP SCHEMA public that would not drop its contents.
 func dropsPublic(c *cursor) string {
 	c.pass("drop", "schema")
 	c.pass("if", "exists")
@@ -204,8 +204,8 @@ func setConfig(c *cursor) string {
 	return harmless(strings.ToLower(*setting), strings.Split(*value, ","))
 }
 
-// settings recognises SET of a setting that is the server's. With the session's
-// user dumps say who owns what follows.
+// settings recognises SET of a setting that is the server's. SET SESSION
+// AUTHORIZATION is how some dumps say who owns what follows.
 func settings(c *cursor) string {
 	c.pass("set")
 	if c.pass("session", "authorization") {
@@ -238,7 +238,7 @@ func settings(c *cursor) string {
 	return harmless(setting, values)
 }
 
-// limits are the settings of which dumps turn off what the server has set.
+// limits are time limits, which dumps turn off.
 var limits = []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout", "idle_session_timeout"}
 
 // isZero matches no time at all, with or without a unit.
@@ -257,7 +257,7 @@ func harmless(setting string, values []string) string {
 			values[i] = strings.Trim(value, `"' `)
 		}
 		values = slices.DeleteFunc(values, func(s string) bool { return s == "$user" })
-		// Where it is empty, all names that follow have their schema.
+		// When it is empty, all names that follow are qualified.
 		if len(values) > 0 && (values[0] == string(naming.Public) || len(values) == 1 && values[0] == "") {
 			return isInForce
 		}
@@ -343,8 +343,8 @@ func (j *judge) comments(c *cursor) string {
 	return ""
 }
 
-// defaultsOfOthers recognises default privileges of what other roles will
-// make: of an import everything is project_admin's.
+// defaultsOfOthers recognises default privileges on objects of other roles:
+// everything imported belongs to project_admin.
 func defaultsOfOthers(c *cursor) string {
 	c.pass("alter", "default", "privileges")
 	if c.pass("in", "schema") {

@@ -20,8 +20,8 @@ import (
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// translateExport turns what stops an export into an answer; anything else
-// stays as it is, for the general rules.
+// translateExport translates errors that are particular to exports; others
+// stay as they are, for the general rules.
 func translateExport(err error) error {
 	var known *fault.Error
 	if errors.As(err, &known) {
@@ -46,7 +46,7 @@ func busy(err error) *fault.Error {
 		Next("Try again once long-running queries and transactions on the tables have ended.").Because(err)
 }
 
-// diskFull returns the answer to an error of a full disk, or nil.
+// diskFull returns the answer to an error caused by a full disk, or nil.
 func diskFull(err error) *fault.Error {
 	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) && pg.State(err) != pgerrcode.DiskFull {
 		return nil
@@ -55,7 +55,7 @@ func diskFull(err error) *fault.Error {
 		Next("Free space on the server's disk and try again.").Because(err)
 }
 
-// translateImport turns what stops an import into an answer.
+// translateImport translates errors that end an import.
 func translateImport(err error) error {
 	var known *fault.Error
 	if errors.As(err, &known) {
@@ -82,8 +82,8 @@ func translateImport(err error) error {
 	return fault.Invalid(message).Next(cmp.Or(e.Hint, "Correct the file and send it again. Nothing was imported.")).Because(err)
 }
 
-// operational reports whether no file is to blame for a SQLSTATE: connections,
-// resources, the system.
+// operational reports whether a SQLSTATE is about connections, resources or
+// the system, not about the file.
 func operational(state string) bool {
 	for _, class := range []string{"08", "53", "57P", "58", "F0", "XX"} {
 		if strings.HasPrefix(state, class) {

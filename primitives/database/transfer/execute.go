@@ -19,14 +19,13 @@ const (
 	maxPipelinedBytes = 256 << 10
 )
 
-// failed is an error of Postgres and the line of the file that it is about.
+// failed is an error of Postgres, with the line of the file that caused it.
 type failed struct {
 	line int
 	err  error
 }
 
-// at says which line an error of Postgres is about; answers to the caller have
-// it in their text.
+// at adds the line to an error of Postgres; the text of a fault names it.
 func at(line int, err error) error {
 	var known *fault.Error
 	if errors.As(err, &known) {
@@ -39,7 +38,7 @@ func (f *failed) Error() string { return fmt.Sprintf("line %d: %v", f.line, f.er
 func (f *failed) Unwrap() error { return f.err }
 
 // runner sends statements in batches. Each is sent alone, by the extended
-// protocol: a text that turns out to be two commands is refused.
+// protocol, which refuses a text that turns out to be two commands.
 type runner struct {
 	conn     *pgconn.PgConn
 	triggers triggers
@@ -104,7 +103,7 @@ func (r *runner) run(ctx context.Context, st step) error {
 	return r.flush(ctx)
 }
 
-// flush runs what waits.
+// flush runs the waiting statements.
 func (r *runner) flush(ctx context.Context) error {
 	if len(r.waiting) == 0 {
 		return nil
@@ -166,8 +165,8 @@ func (r *runner) copy(ctx context.Context, st step) error {
 	return &failed{line: line, err: err}
 }
 
-// copyContext is how Postgres says which line of COPY is at fault, and which
-// column.
+// copyContext matches the context in which Postgres names the line and column
+// of COPY that are at fault.
 var copyContext = regexp.MustCompile(`(?m)^COPY .*?, line (\d+)(?:, column (.*?))?(?::|$)`)
 
 // copyLine reads the line out of the context of an error.

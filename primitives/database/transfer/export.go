@@ -34,8 +34,8 @@ type Options struct {
 	// Data includes rows, RowLimit of each table at most.
 	Data     bool
 	RowLimit int
-	// Functions, Sequences and Views include those that no table needs. What
-	// a table needs is always part of SQL.
+	// Functions, Sequences and Views include those that no table needs. SQL
+	// always includes what a table needs.
 	Functions, Sequences, Views bool
 }
 
@@ -72,7 +72,7 @@ func (s *Service) Export(ctx context.Context, o Options) (*spool.Spool, error) {
 }
 
 // prepareExport takes one snapshot for the whole transaction and has Postgres
-// print names with their schema and values so that any session reads them.
+// print names with their schema, and values in a form that any session reads.
 func (s *Service) prepareExport(ctx context.Context, tx pg.Tx) error {
 	_, err := tx.Exec(ctx, `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`)
 	if err != nil {
@@ -170,8 +170,8 @@ func lockTables(ctx context.Context, tx pg.Tx, names []string) error {
 }
 
 // rows calls visit with the text of each row's values (nil for NULL) of a
-// query without parameters, up to the row limit. more reports that there are
-// others. fields and row are good until visit returns.
+// query without parameters, up to the row limit. more reports whether there are
+// others. fields and row are valid until visit returns.
 func (e *exporter) rows(ctx context.Context, query string, visit func(fields []pgconn.FieldDescription, row [][]byte) error) (count int, more bool, err error) {
 	results := e.tx.Conn().PgConn().Exec(ctx, query+" LIMIT "+strconv.Itoa(e.RowLimit+1))
 	defer func() { err = errors.Join(err, results.Close()) }()

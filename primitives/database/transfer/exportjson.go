@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// tableQuery describes table $1 of schema public as one JSON object. Of a
-// table that does not exist all lists are empty.
+// tableQuery describes table $1 of schema public as one JSON object. If the
+// table does not exist, all lists are empty.
 const tableQuery = `
 	WITH t AS (
 	  SELECT c.oid, c.relrowsecurity
@@ -141,7 +141,7 @@ func (e *exporter) writeTable(ctx context.Context, name string, first bool) erro
 	return e.out.Text("}")
 }
 
-// writeRows writes the rows of a table and what is missing of them.
+// writeRows writes the rows of a table, and how many are left out.
 func (e *exporter) writeRows(ctx context.Context, name string) error {
 	table := naming.Table{Schema: naming.Public, Name: naming.Name(name)}.SQL()
 	if err := e.out.Text(`,"rows":[`); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
-// Bounds of one INSERT, so that no reader must hold much of the file.
+// Bounds of one INSERT, so that readers need not hold much of the file.
 const (
 	maxInsertRows  = 100
 	maxInsertBytes = 256 << 10
@@ -39,7 +39,7 @@ func (e *exporter) writeSQL(ctx context.Context) error {
 		return err
 	}
 	if e.Data {
-		// Triggers come back behind the rows, which are to be as they were.
+		// Triggers come back after the rows, which they must not change.
 		triggers, err := e.collect(ctx, dropTriggersQuery, d.relations)
 		if err != nil {
 			return err
@@ -75,7 +75,7 @@ func (e *exporter) statements(statements ...string) error {
 	return nil
 }
 
-// objects returns the graph of what is to be exported.
+// objects returns the graph of everything to export.
 func (e *exporter) objects(ctx context.Context) (graph, error) {
 	names, err := e.chosen(ctx)
 	if err != nil {
@@ -117,7 +117,7 @@ func (e *exporter) objects(ctx context.Context) (graph, error) {
 	return g, lockTables(ctx, e.tx, tables)
 }
 
-// dump is all that an export says about the database but its rows.
+// dump is everything that an export says about the database, except rows.
 type dump struct {
 	ordered     []*object
 	postponed   map[uint32]bool
@@ -181,7 +181,7 @@ func (e *exporter) loadDump(ctx context.Context, g graph) (d *dump, err error) {
 	return d, err
 }
 
-// before returns what must be there before the rows.
+// before returns what must exist before the rows.
 func (d *dump) before() []string {
 	// Bodies of functions may name tables that come later.
 	statements := []string{"SET check_function_bodies = false"}
@@ -209,7 +209,7 @@ func (d *dump) before() []string {
 	return statements
 }
 
-// after returns what comes behind the rows: what would slow them down, refuse
+// after returns what follows the rows because it would slow them down, refuse
 // or change them.
 func (d *dump) after(ctx context.Context, e *exporter) (statements []string, err error) {
 	collect := func(query string, args ...any) {
@@ -246,7 +246,7 @@ func (e *exporter) collect(ctx context.Context, query string, args ...any) ([]st
 }
 
 // sequenceValuesQuery sets the sequences among $1, and those of identity
-// columns of tables among $1, to where they are.
+// columns of tables among $1, to their present values.
 const sequenceValuesQuery = `
 	SELECT format('SELECT pg_catalog.setval(%L, %s, %s)', s.name, coalesce(s.last, s.start), (s.last IS NOT NULL)::text)
 	  FROM (SELECT c.oid::regclass::text AS name, pg_sequence_last_value(c.oid) AS last, q.seqstart AS start
@@ -258,9 +258,9 @@ const sequenceValuesQuery = `
 	                          AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1))) s
 	 ORDER BY 1`
 
-// foreignKeys returns how to add the foreign keys. One whose rows are not all
-// there is not checked against them; one whose target is not there is only
-// mentioned.
+// foreignKeys returns the statements that add the foreign keys. Where rows are
+// left out, existing rows are not checked; a foreign key whose target is not
+// exported is only mentioned in a comment.
 func (d *dump) foreignKeys() (statements []string) {
 	for _, k := range d.keys {
 		sql := "ALTER TABLE " + k.sql + " ADD CONSTRAINT " + k.name + " " + k.definition
@@ -276,8 +276,8 @@ func (d *dump) foreignKeys() (statements []string) {
 	return statements
 }
 
-// insertAll writes the rows, of tables that others refer to first: where the
-// foreign keys are there already, that is what they want.
+// insertAll writes the rows. Referenced tables come first, which is the order
+// that foreign keys need where they exist already.
 func (e *exporter) insertAll(ctx context.Context, d *dump) error {
 	for _, t := range d.insertOrder() {
 		more, err := e.insertRows(ctx, t)
@@ -318,7 +318,7 @@ func (d *dump) insertOrder() (ordered []*table) {
 	return ordered
 }
 
-// insertRows writes the table's own rows; more reports that there are others.
+// insertRows writes the table's own rows; more reports whether there are others.
 func (e *exporter) insertRows(ctx context.Context, t *table) (more bool, err error) {
 	if t.kind == "p" {
 		return false, nil // they are in the partitions
@@ -367,7 +367,7 @@ func (e *exporter) insertRows(ctx context.Context, t *table) (more bool, err err
 	return more, err
 }
 
-// insertEmptyRows writes rows that have no values of their own.
+// insertEmptyRows writes the rows of a table without columns to insert into.
 func (e *exporter) insertEmptyRows(ctx context.Context, t *table) (more bool, err error) {
 	_, more, err = e.rows(ctx, "SELECT FROM ONLY "+t.sql, func([]pgconn.FieldDescription, [][]byte) error {
 		return e.statements("INSERT INTO " + t.sql + " DEFAULT VALUES")

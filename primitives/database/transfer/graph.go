@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// object is one thing of schema public that SQL makes with one CREATE: a
-// type, a function, a sequence, a table or a view.
+// object is an object of schema public that one CREATE makes: a type, a
+// function, a sequence, a table or a view.
 type object struct {
 	class, oid uint32 // as in pg_depend
 	kind       kind
@@ -20,7 +20,7 @@ type object struct {
 	needs []need
 }
 
-// kind orders objects that could come in any order.
+// kind orders objects that do not depend on each other.
 type kind int
 
 const (
@@ -39,7 +39,7 @@ type need struct {
 	what uint32
 }
 
-// bond says when the other object must be there.
+// bond says when the other object must exist.
 type bond string
 
 const (
@@ -48,8 +48,8 @@ const (
 	late bond = "late" // at any time before the end
 )
 
-// membersQuery lists which object each row of the catalog belongs to. What
-// belongs to an extension is left out: the extension makes it.
+// membersQuery lists which object each row of the catalog belongs to. Members
+// of an extension are left out, since the extension makes them.
 const membersQuery = `
 	WITH own AS (
 	  SELECT 'pg_class'::regclass::oid AS class, c.oid, c.relkind::text AS relkind, c.reltype, c.relname::text AS name
@@ -112,8 +112,8 @@ const objectsQuery = membersQuery + `
 	   AND (m.class, m.id) NOT IN (SELECT classid, objid FROM extended)`
 
 // needsQuery lists the dependencies between objects. A sequence that a column
-// owns depends on its table in the catalog; making it does not. A partitioned
-// table is nothing without its partitions.
+// owns depends on its table in the catalog, but can be made before it. A
+// partitioned table is of no use without its partitions.
 const needsQuery = membersQuery + `
 	SELECT DISTINCT f.to_class, f.to_id, CASE WHEN d.deptype = 'a' AND f.relkind = 'S' THEN '' ELSE f.how END, f.what, t.to_class, t.to_id
 	  FROM pg_depend d
@@ -127,8 +127,8 @@ const needsQuery = membersQuery + `
 	  JOIN pg_class c ON c.oid = i.inhrelid
 	 WHERE c.relispartition`
 
-// extensionsQuery lists which extensions objects use, and where those put
-// what they make.
+// extensionsQuery lists which extensions the objects use, and the schemas of
+// these extensions.
 const extensionsQuery = membersQuery + `
 	SELECT DISTINCT m.to_class, m.to_id, e.extname::text, n.nspname::text
 	  FROM pg_depend d
@@ -138,13 +138,13 @@ const extensionsQuery = membersQuery + `
 	  JOIN pg_namespace n ON n.oid = e.extnamespace
 	 WHERE e.extname <> 'plpgsql'`
 
-// objectKey identifies an object as the catalog does.
+// objectKey identifies an object in the catalog.
 type objectKey struct{ class, oid uint32 }
 
 // extension is an extension that an object uses.
 type extension struct{ name, schema string }
 
-// graph is everything in schema public and what depends on what.
+// graph is everything in schema public, with its dependencies.
 type graph struct {
 	objects    map[objectKey]*object
 	extensions map[objectKey][]extension
@@ -193,7 +193,7 @@ func (g graph) readNeeds(rows pgx.Rows) error {
 	return err
 }
 
-// closure returns roots and all that they need.
+// closure returns roots and everything they need.
 func closure(roots []*object) []*object {
 	seen := map[*object]bool{}
 	var all []*object
@@ -214,8 +214,8 @@ func closure(roots []*object) []*object {
 
 // arrange orders objects so that what an object needs comes before it.
 // postponed are the defaults and checks that must be added later to make
-// that possible. Objects that need each other in any other way come in the
-// order of their kinds.
+// that possible. Objects that need each other in other ways are ordered by
+// kind.
 func arrange(objects []*object) (ordered []*object, postponed map[uint32]bool) {
 	rest := slices.SortedFunc(slices.Values(objects), func(a, b *object) int {
 		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.sql, b.sql), cmp.Compare(a.oid, b.oid))

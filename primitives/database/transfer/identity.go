@@ -12,9 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sameIdentities makes sure that the rows of a set of columns that are there
-// already have the identities that their records give: one that is GENERATED
-// ALWAYS cannot be changed.
+// sameIdentities makes sure that existing rows have the identities that their
+// records give, for one set of columns: a value that is GENERATED ALWAYS cannot
+// be changed.
 func (w *writer) sameIdentities(ctx context.Context, set int) error {
 	for _, c := range w.text.sets[set] {
 		if !c.always || w.key == "" || c.name == w.key {
@@ -36,7 +36,7 @@ func (w *writer) sameIdentities(ctx context.Context, set int) error {
 	return nil
 }
 
-// sequence is where a sequence stands.
+// sequence is a sequence and its present state.
 type sequence struct {
 	oid              uint32
 	name             string // qualified and quoted
@@ -47,9 +47,8 @@ type sequence struct {
 	called           bool
 }
 
-// advance moves the sequences of columns that the file gives values for behind
-// these, where they are not there yet. It returns what to do about those that
-// cannot be moved now.
+// advance moves the sequences of columns past the values that the file gave
+// them. It returns what to do about those that cannot be moved now.
 func (w *writer) advance(ctx context.Context) (behind []string, err error) {
 	for _, c := range w.table.columns {
 		given := slices.ContainsFunc(w.text.sets, func(set []*columnInfo) bool { return slices.Contains(set, c) })
@@ -97,7 +96,7 @@ func (s *sequence) read(ctx context.Context, tx pgx.Tx) error {
 	return tx.QueryRow(ctx, `SELECT last_value, is_called FROM `+s.name).Scan(&s.last, &s.called)
 }
 
-// behind reports whether the sequence comes by a value some time.
+// behind reports whether the sequence has yet to reach a value.
 func (s *sequence) behind(value int64) bool {
 	if !s.readable {
 		return false
@@ -109,8 +108,8 @@ func (s *sequence) behind(value int64) bool {
 	return s.increment > 0 && value >= next || s.increment < 0 && value <= next
 }
 
-// furthest returns the file's last value of a column in the direction of a
-// sequence, nil when the sequence reaches none.
+// furthest returns the value of a column in the file that a sequence reaches
+// last, nil when it reaches none.
 func (w *writer) furthest(ctx context.Context, c *columnInfo, s sequence) (value *int64, err error) {
 	last := "max"
 	if s.increment < 0 {
@@ -121,9 +120,9 @@ func (w *writer) furthest(ctx context.Context, c *columnInfo, s sequence) (value
 	return value, err
 }
 
-// move moves a sequence to a value. ALTER keeps others from taking numbers
-// meanwhile, and makes that a rollback takes it back. It returns false when
-// another transaction, which has taken one, does not end in time.
+// move moves a sequence to a value. ALTER SEQUENCE keeps other transactions from
+// taking numbers meanwhile, and lets a rollback undo the move. It returns false
+// when a transaction that took a number does not end in time.
 func (w *writer) move(ctx context.Context, s sequence, value int64) (bool, error) {
 	nested, err := w.tx.Begin(ctx)
 	if err != nil {

@@ -15,18 +15,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Bounds of what is noted and said of a file that needs what is not there.
+// Bounds of how many needs of a file are noted, and named in an answer.
 const (
 	maxNeeds      = 1000
 	maxNeedsNamed = 20
 )
 
-// needs are what a file expects to find on the server, each with the line
-// that names it first.
+// needs are what a file expects to exist on the server, each with the line that
+// names it first.
 type needs struct {
 	roles, extensions map[string]int
-	// schemas are those that extensions go to, by the extension, unless the
-	// file makes them.
+	// schemas are those of extensions, by the extension, except for schemas that
+	// the file makes, which are in made.
 	schemas map[string]string
 	made    map[string]bool
 }
@@ -95,8 +95,9 @@ func note(names map[string]int, name string, line int) {
 	}
 }
 
-// check makes sure that the server has what the file needs, and reports which
-// extensions are the server's. The error names all that is missing.
+// check makes sure that the server has everything that the file needs; the
+// error names all that is missing. belongs reports whether an extension exists
+// and is not the caller's to change.
 func (n *needs) check(ctx context.Context, tx pg.Tx) (belongs func(extension string) bool, err error) {
 	extensions := slices.AppendSeq([]string{}, maps.Keys(n.extensions))
 	into := make([]string, len(extensions))
@@ -145,7 +146,7 @@ func (n *needs) check(ctx context.Context, tx pg.Tx) (belongs func(extension str
 		}
 	}
 	if len(missing) > 0 {
-		return nil, fault.Invalid("The file needs what is not there: " + strings.Join(missing, "; ")).
+		return nil, fault.Invalid("The file needs what does not exist here: " + strings.Join(missing, "; ")).
 			Next(strings.Join(advice, " ") + " Nothing was imported.")
 	}
 	return func(extension string) bool { return slices.Contains(foreign, extension) }, nil

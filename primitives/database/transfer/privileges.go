@@ -1,8 +1,9 @@
 package transfer
 
 // privilegesQuery returns the statements that give callers the rights they
-// have on the relations $1 and functions $2, where those are not what a new
-// object of project_admin gives them. Rights of columns are always named.
+// have on the relations $1 and functions $2, where these differ from the
+// defaults for new objects of project_admin. Rights on columns are always
+// included.
 const privilegesQuery = `
 	WITH caller AS (
 	  SELECT oid, quote_ident(rolname) AS name FROM pg_roles WHERE rolname IN ('anon', 'authenticated')

@@ -16,8 +16,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// maxRecordBytes bounds one record of a CSV or JSON file, so that a quote
-// without an end does not become one that is as long as the file.
+// maxRecordBytes bounds one record of a CSV or JSON file, so that an
+// unterminated quote does not make the rest of the file one record.
 const maxRecordBytes = 32 << 20
 
 // record is a row to be written: the text of a value for each of columns, nil
@@ -33,8 +33,8 @@ type records interface {
 	next() (record, error)
 }
 
-// bounded fails when a record is longer than maxRecordBytes, and what the
-// parser reads ahead.
+// bounded fails when a record, with what the parser reads ahead, is longer
+// than maxRecordBytes.
 type bounded struct {
 	r    io.Reader
 	left int
@@ -158,7 +158,7 @@ func newJSON(r io.Reader, t *targetTable) (*jsonRecords, error) {
 	return j, nil
 }
 
-// firstLetter passes white space and returns what comes behind it.
+// firstLetter skips white space and returns the byte after it, unread.
 func firstLetter(r *bufio.Reader) (byte, error) {
 	for {
 		c, err := r.ReadByte()
@@ -222,7 +222,7 @@ func (j *jsonRecords) record(members map[string]json.RawMessage) (r record, err 
 	return r, nil
 }
 
-// end checks what comes behind the last record.
+// end checks what follows the last record.
 func (j *jsonRecords) end() error {
 	if !j.one {
 		if _, err := j.d.Token(); err != nil { // the bracket
@@ -243,8 +243,8 @@ func message(err error) string {
 	return err.Error()
 }
 
-// copyText is records as COPY reads them: the number of the record, the
-// number of its set of columns, and the table's columns.
+// copyText is records in the format that COPY reads: the number of the record,
+// the number of its set of columns, and the table's columns.
 type copyText struct {
 	records records
 	columns int

@@ -12,7 +12,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 )
 
-// Bounds of what is held of a script.
+// Bounds of how much of a script is in memory.
 const (
 	maxStatementBytes = 64 << 20
 	maxCopyBytes      = 256 << 10 // of a COPY statement without its rows
@@ -47,7 +47,7 @@ func newScript(file io.ReaderAt, size int64) *script {
 	return s
 }
 
-// resume goes on at an offset in the file.
+// resume continues at an offset in the file.
 func (s *script) resume(offset int64, line int) {
 	s.start, s.line, s.end, s.endLine = offset, line, offset, line
 	s.scanner = sqltext.NewScanner(s.section(offset), maxStatementBytes)
@@ -57,8 +57,8 @@ func (s *script) section(offset int64) io.Reader {
 	return io.NewSectionReader(s.file, offset, max(0, s.size-offset))
 }
 
-// next returns the next step, or io.EOF. Rows that nobody read are passed.
-// Errors are faults: 403 FORBIDDEN for what is no SQL.
+// next returns the next step, or io.EOF. It skips rows that were not read.
+// Errors are faults: 403 FORBIDDEN for text that is not SQL.
 func (s *script) next() (step, error) {
 	if r := s.unfinished; r != nil {
 		s.unfinished = nil
@@ -129,7 +129,7 @@ func (s *script) command(at int64, word string) (_ step, ok bool, err error) {
 	return step{Statement: sqltext.Statement{Text: text, Pos: int(at), Line: line}, psql: word}, true, nil
 }
 
-// between returns the text between two offsets that are close.
+// between returns the text between two offsets, which must be close.
 func (s *script) between(from, to int64) (string, error) {
 	if to-from > maxCopyBytes {
 		return "", unreadable(s.endLine, fmt.Sprintf("more than %d bytes of comments", maxCopyBytes))
@@ -140,8 +140,8 @@ func (s *script) between(from, to int64) (string, error) {
 }
 
 // copy reads COPY … FROM stdin, whose last word is at an offset. The lexer
-// takes no such statement, so it is shown a file's name there. from is false
-// for COPY … TO stdin, which Postgres takes for stdout.
+// refuses such statements, so it is given a file name instead of stdin. from
+// is false for COPY … TO stdin, which Postgres reads as stdout.
 func (s *script) copy(at int64) (_ step, from bool, err error) {
 	const word, stand = "stdin", "'stdin'"
 	before, err := s.between(s.end, at)
@@ -178,7 +178,7 @@ func isBlank(text string) bool {
 	return err == nil && len(statements) == 0
 }
 
-// copiesFrom reports whether a statement is COPY … FROM what is at pos.
+// copiesFrom reports whether a statement is COPY … FROM with its source at pos.
 func copiesFrom(s sqltext.Statement, pos int) bool {
 	var prev sqltext.Token
 	for t := range s.Tokens() {
@@ -190,7 +190,7 @@ func copiesFrom(s sqltext.Statement, pos int) bool {
 	return false
 }
 
-// copyRows are the lines behind a COPY, up to one that holds \. alone.
+// copyRows are the lines after a COPY, up to one that is just \.
 type copyRows struct {
 	r       *bufio.Reader
 	offset  int64 // of the next byte in the file

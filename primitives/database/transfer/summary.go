@@ -73,8 +73,8 @@ func (s *Service) CountRows(ctx context.Context, names []string) (counts map[str
 }
 
 // TableDefinition describes a table of schema public as exports of format
-// JSON do, with an empty list of rows. Of a table that does not exist all
-// lists are empty.
+// JSON do, with an empty list of rows. If the table does not exist, all lists
+// are empty.
 func (s *Service) TableDefinition(ctx context.Context, name string) (definition json.RawMessage, err error) {
 	if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
 		name = "" // no table has such a name

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// column is a column of a table as the catalog has it.
+// column is a column of a table, as in the catalog.
 type column struct {
 	name, sqlType, collation string
 	notNull                  bool
@@ -84,7 +84,7 @@ const columnsQuery = `
 	 WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped
 	 ORDER BY a.attrelid, a.attnum`
 
-// A constraint that a parent or the partitioned table hands down comes with it.
+// Constraints inherited from a parent or a partitioned table come with it.
 const constraintsQuery = `
 	SELECT c.conrelid, c.oid, c.conname::text, pg_get_constraintdef(c.oid), c.convalidated
 	  FROM pg_constraint c
@@ -138,7 +138,7 @@ func loadTables(ctx context.Context, tx pg.Tx, objects []*object) (map[*object]*
 // partition reports whether the table is one.
 func (t *table) partition() bool { return t.bound != "" }
 
-// create returns CREATE TABLE without what is postponed.
+// create returns CREATE TABLE without the postponed defaults and constraints.
 func (t *table) create(postponed map[uint32]bool) string {
 	var parts []string
 	for _, c := range t.columns {
@@ -180,8 +180,8 @@ func (t *table) create(postponed map[uint32]bool) string {
 	return b.String()
 }
 
-// columnSQL returns the column as CREATE TABLE wants it; "" for one that the
-// parent hands down as it is.
+// columnSQL returns the column's definition for CREATE TABLE; "" for one that
+// is inherited unchanged.
 func (t *table) columnSQL(c column, postponed map[uint32]bool) string {
 	var b strings.Builder
 	b.WriteString(quote.Identifier(c.name))
@@ -214,7 +214,7 @@ func (t *table) columnSQL(c column, postponed map[uint32]bool) string {
 	return b.String()
 }
 
-// finish returns what create left out.
+// finish returns the statements that add what create left out.
 func (t *table) finish(postponed map[uint32]bool) (statements []string) {
 	for _, c := range t.columns {
 		if c.value != "" && c.generated == "" && postponed[c.valueID] {

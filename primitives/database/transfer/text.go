@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// forbidden is a word that imports refuse wherever it stands, be it in a
-// value. Exports spell it so that it can be imported again.
+// forbidden is a word that imports refuse anywhere, even in a value. Exports
+// spell it in a way that can be imported again.
 const forbidden = "set_config"
 
 // mentionsForbidden reports whether the word is in s, in any case.
@@ -49,8 +49,8 @@ func literal(s string) string {
 	return respell(quote.Escaped(s), `\x5f`)
 }
 
-// importable returns a statement that does the same as sql and that imports
-// accept.
+// importable returns a statement that has the same effect as sql and that
+// imports accept.
 func importable(sql string) string {
 	if !mentionsForbidden(sql) {
 		return sql
@@ -58,8 +58,8 @@ func importable(sql string) string {
 	return "DO " + quoteBody("\nBEGIN\n  EXECUTE "+literal(sql)+";\nEND\n")
 }
 
-// unlessThere makes a statement that has no IF NOT EXISTS do nothing when the
-// object is there.
+// unlessThere gives a statement the effect of IF NOT EXISTS, for those that
+// lack it.
 func unlessThere(statement string) string {
 	return "DO " + quoteBody("\nBEGIN\n  "+statement+";\nEXCEPTION WHEN duplicate_object OR duplicate_table THEN NULL;\nEND\n")
 }
@@ -73,12 +73,12 @@ func quoteBody(body string) string {
 	return tag + "$" + body + tag + "$"
 }
 
-// comment makes text safe behind "--".
+// comment makes text safe after "--".
 func comment(s string) string {
 	return strings.NewReplacer("\n", " ", "\r", " ").Replace(s)
 }
 
-// appendTuple appends a row as VALUES wants it.
+// appendTuple appends a row for VALUES.
 func appendTuple(b []byte, fields []pgconn.FieldDescription, row [][]byte) []byte {
 	b = append(b, '(')
 	for i, v := range row {

@@ -15,16 +15,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// triggers are those that a file switches off around its rows, as dumps of
-// data do: ALTER TABLE … DISABLE TRIGGER ALL, or session_replication_role.
-// Both take a superuser, since the triggers of foreign keys are among them,
-// and what those let through is never checked.
+// triggers emulates how dumps of data switch triggers off around the rows:
+// ALTER TABLE … DISABLE TRIGGER ALL, or session_replication_role. In Postgres
+// both take a superuser, since they also disable foreign keys, and rows that
+// break one are never found.
 //
-// Here they run with the rights that the owner of the tables has anyway. Its
-// own triggers are switched off; foreign keys become deferred, so that rows
-// may come before those they refer to, and Postgres checks them all before the
-// commit. A table with checks waiting cannot be altered, so triggers come back
-// when something asks for them, or at the end.
+// Here no more rights are needed than the owner of the tables has anyway. The
+// table's own triggers are disabled; foreign keys are deferred, so that rows
+// may come before the rows they refer to, and Postgres checks them all before
+// the commit. A table with pending checks cannot be altered, so triggers are
+// enabled again when a statement may need them, or at the end.
 type triggers struct {
 	tx      pg.Tx
 	replica bool // session_replication_role is replica
@@ -32,22 +32,21 @@ type triggers struct {
 	keys    []foreignKeyCheck // deferred ones
 }
 
-// quiet is a table whose triggers were switched off.
+// quiet is a table whose triggers were disabled.
 type quiet struct {
-	off      bool     // for now
-	deferred bool     // its foreign keys are in keys
-	restore  []string // what switches its triggers on again, once off is false
+	off      bool     // they still are to be
+	deferred bool     // its foreign keys are deferred
+	restore  []string // statements that enable its triggers, once off is false
 }
 
-// foreignKeyCheck is a foreign key that was made deferred, and how it was.
+// foreignKeyCheck is a deferred foreign key; was is what it was before.
 type foreignKeyCheck struct{ table, constraint, name, was string }
 
-// task is what must happen before a statement runs; done says that it must
-// not run any more.
+// task is what must happen before a statement runs; done reports whether that
+// takes the place of the statement.
 type task func(ctx context.Context) (done bool, err error)
 
-// quietKinds are statements that have nothing to do with rows that wait to be
-// checked.
+// quietKinds are commands that do not depend on pending checks.
 var quietKinds = []string{"SET", "RESET", "COMMENT", "GRANT", "REVOKE", "ANALYZE", "VACUUM", "LOCK"}
 
 // before returns what must happen before a statement, or nil.
@@ -79,8 +78,8 @@ func (t *triggers) before(st step) task {
 	return func(ctx context.Context) (bool, error) { return false, t.settle(ctx) }
 }
 
-// changes reports whether a statement writes rows, other than by filling one
-// table, whose triggers are off.
+// changes reports whether a statement writes to tables whose triggers are off,
+// other than by filling one.
 func (t *triggers) changes(s sqltext.Statement) bool {
 	for _, c := range sqltext.Changes([]sqltext.Statement{s}) {
 		if c.Type != "records" || s.Command() == "TRUNCATE" {
@@ -116,11 +115,11 @@ func (t *triggers) fill(ctx context.Context, table naming.Table) error {
 	return t.settle(ctx)
 }
 
-// alter does what ALTER TABLE … TRIGGER ALL wants.
+// alter takes the place of ALTER TABLE … TRIGGER ALL.
 func (t *triggers) alter(ctx context.Context, to switching) error {
 	q := t.tables[to.table]
 	if !to.on {
-		if q != nil && q.deferred { // it may have rows that wait
+		if q != nil && q.deferred { // it may have pending checks
 			if err := t.settle(ctx); err != nil {
 				return err
 			}
@@ -140,7 +139,7 @@ func (t *triggers) alter(ctx context.Context, to switching) error {
 	return nil
 }
 
-// setReplica does what SET session_replication_role wants.
+// setReplica takes the place of SET session_replication_role.
 func (t *triggers) setReplica(ctx context.Context, replica bool) error {
 	t.replica = replica
 	if replica {
@@ -152,7 +151,7 @@ func (t *triggers) setReplica(ctx context.Context, replica bool) error {
 	return t.settle(ctx)
 }
 
-// note keeps what was done to a table.
+// note remembers what was done to a table.
 func (t *triggers) note(table naming.Table, q *quiet) *quiet {
 	if t.tables == nil {
 		t.tables = map[naming.Table]*quiet{}
@@ -171,8 +170,8 @@ const partsOf = `
 	    JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
 	)`
 
-// silence switches the triggers of a table off that session_replication_role
-// would.
+// silence disables those triggers of a table that do not fire while
+// session_replication_role is replica.
 func (t *triggers) silence(ctx context.Context, table naming.Table) error {
 	var off, on []string
 	err := t.tx.QueryRow(ctx, partsOf+`, own AS (
@@ -198,8 +197,8 @@ func (t *triggers) silence(ctx context.Context, table naming.Table) error {
 	return t.postpone(ctx, table, t.note(table, &quiet{off: true, restore: on}))
 }
 
-// postpone makes the foreign keys of a table deferred. Those of partitions are
-// altered where they come from.
+// postpone defers the foreign keys of a table; inherited ones are altered on
+// the partitioned table that they come from.
 func (t *triggers) postpone(ctx context.Context, table naming.Table, q *quiet) error {
 	if q.deferred {
 		return nil
@@ -226,11 +225,11 @@ func (t *triggers) postpone(ctx context.Context, table naming.Table, q *quiet) e
 	}
 	q.deferred = true
 	for _, k := range keys {
-		// The constraint may have been asked to check at once before.
 		sql := "ALTER TABLE " + k.table + " ALTER CONSTRAINT " + k.name + " DEFERRABLE INITIALLY DEFERRED"
 		if _, err := t.tx.Exec(ctx, sql, pgx.QueryExecModeExec); err != nil {
 			return err
 		}
+		// An earlier settle may have made it immediate for the transaction.
 		if _, err := t.tx.Exec(ctx, "SET CONSTRAINTS "+k.constraint+" DEFERRED", pgx.QueryExecModeExec); err != nil {
 			return err
 		}
@@ -239,11 +238,11 @@ func (t *triggers) postpone(ctx context.Context, table naming.Table, q *quiet) e
 	return nil
 }
 
-// end brings all back that only the session switched off.
+// end does what is left to do at the end of the file.
 func (t *triggers) end(ctx context.Context) error { return t.setReplica(ctx, false) }
 
-// settle checks the foreign keys whose checks wait, makes them what they were,
-// and switches the triggers on that are to be.
+// settle runs the pending checks of foreign keys, makes the keys what they
+// were, and enables the triggers that are due.
 func (t *triggers) settle(ctx context.Context) error {
 	if len(t.keys) > 0 {
 		names := make([]string, len(t.keys))
@@ -275,7 +274,7 @@ func (t *triggers) settle(ctx context.Context) error {
 	return nil
 }
 
-// unsound is the answer to rows that do not agree with a foreign key.
+// unsound is the answer to rows that break a foreign key.
 func unsound(err error) error {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) || e.Code != "23503" {
@@ -285,8 +284,8 @@ func unsound(err error) error {
 	if e.Detail != "" {
 		text += ": " + e.Detail
 	}
-	return fault.Invalid("The rows that came while triggers were off break a foreign key: " + text).
-		Next("Add the rows that are referred to, or leave out those that refer to them. Nothing was imported.").Because(err)
+	return fault.Invalid("The rows imported while triggers were off break a foreign key: " + text).
+		Next("Add the missing rows, or leave out those that refer to them. Nothing was imported.").Because(err)
 }
 
 // switching is ALTER TABLE … DISABLE or ENABLE TRIGGER ALL.
@@ -343,7 +342,7 @@ func replicationRole(s sqltext.Statement) (replica, ok bool) {
 	return false, false
 }
 
-// setsSequence recognises SELECT setval(…), which dumps have behind rows.
+// setsSequence recognises SELECT setval(…), which follows the rows in dumps.
 func setsSequence(s sqltext.Statement) bool {
 	if s.Command() != "SELECT" {
 		return false

@@ -36,7 +36,8 @@ type upload struct {
 // Close removes the file.
 func (u *upload) Close() { _ = u.file.Close() } // nothing is kept
 
-// textStart is the offset behind the byte order mark that a file may begin with.
+// textStart is the offset after a byte order mark at the beginning of a file,
+// 0 if there is none.
 func textStart(file io.ReaderAt) int64 {
 	const mark = "\ufeff"
 	head := make([]byte, len(mark))
@@ -47,7 +48,7 @@ func textStart(file io.ReaderAt) int64 {
 }
 
 // receive reads a form whose file, in field "file", has one of the
-// extensions. The file goes to disk as it comes.
+// extensions. The file is written to disk as it arrives.
 //
 // It returns 400 INVALID_INPUT for a form that is malformed, lacks the file
 // or has another one, for an extension or an encoding that is not supported,
@@ -157,7 +158,7 @@ func (s *Service) tooLarge(cause error) *fault.Error {
 		Next("Send the file in smaller parts, or raise the limit with MAX_FILE_SIZE.").Because(cause)
 }
 
-// cleanName returns a file's name so that it can be stored and shown.
+// cleanName returns a file's name in a form that can be stored and shown.
 func cleanName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -172,11 +173,11 @@ func cleanName(name string) string {
 }
 
 // textCheck refuses what is written to it unless it is text: UTF-8 without
-// NUL characters. A letter that is cut off at the very end is left to whoever
-// reads the text.
+// NUL characters. A character that is cut off at the very end is left to the
+// reader of the text.
 type textCheck struct {
 	offset int64
-	rest   []byte // of a letter that is not complete
+	rest   []byte // of an incomplete character
 }
 
 // Write implements io.Writer.

@@ -25,7 +25,7 @@ import (
 // Upsert says what to do with a file of records.
 type Upsert struct {
 	Table naming.Table
-	// Key is the column that tells whether a row is there already; "" inserts.
+	// Key is the column that identifies existing rows; "" only inserts.
 	Key naming.Name
 	// Filename ends with .csv or .json.
 	Filename string
@@ -40,7 +40,7 @@ type Upserted struct {
 	Behind []string
 }
 
-// targetTable is the table that is written, as far as its columns go.
+// targetTable is the table to write, with its writable columns.
 type targetTable struct {
 	naming.Table
 	columns []*columnInfo
@@ -51,8 +51,8 @@ type targetTable struct {
 type columnInfo struct {
 	name  string
 	index int // among the table's
-	// sqlType is the column's type without its domains: what those demand is
-	// asked when the row is written, not of values that it does not have.
+	// sqlType is the column's type, without domains: their constraints are
+	// checked when the row is written, not for columns that a record lacks.
 	sqlType string
 	kind    values.Type
 	// always says that the column is GENERATED ALWAYS AS IDENTITY.
@@ -81,8 +81,8 @@ func (t *targetTable) names() string {
 // Upsert writes the records of a file as the caller in ctx, all of them or
 // none.
 //
-// It returns 400 INVALID_INPUT for whatever is wrong with the file and for
-// what Postgres refuses, naming the record (and the column where known), 503
+// It returns 400 INVALID_INPUT for anything wrong with the file and for what
+// Postgres refuses, naming the record (and the column where known), 503
 // DATABASE_INTERNAL_ERROR when another transaction is in the way, and 507
 // when the database's disk is full.
 func (s *Service) Upsert(ctx context.Context, file io.Reader, u Upsert) (done Upserted, err error) {
@@ -150,8 +150,7 @@ func openRecords(file io.Reader, name string, t *targetTable) (records, error) {
 	return newJSON(file, t)
 }
 
-// loadTarget reads the columns that can be written. Those of generated values
-// cannot.
+// loadTarget reads the columns that can be written: all but generated ones.
 func loadTarget(ctx context.Context, tx pg.Tx, name naming.Table) (*targetTable, error) {
 	oid, err := naming.Find(ctx, tx, name)
 	if fault.Is(err, fault.DatabaseNotFound) {
@@ -191,7 +190,7 @@ func loadTarget(ctx context.Context, tx pg.Tx, name naming.Table) (*targetTable,
 	return t, err
 }
 
-// writer writes records to a table by way of a temporary one.
+// writer writes records to a table through a temporary one.
 type writer struct {
 	tx    pg.Tx
 	table *targetTable
@@ -242,7 +241,8 @@ func (w *writer) unused(name string) string {
 	return quote.Identifier(name)
 }
 
-// copyRefusal names the record and the column that Postgres could not read.
+// copyRefusal names the record and the column of a value that Postgres could
+// not read.
 func copyRefusal(err error) error {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
@@ -335,9 +335,9 @@ func (w *writer) try(ctx context.Context, sql string, set, first, last int) (int
 	return tag.RowsAffected(), nested.Commit(ctx)
 }
 
-// search finds the first record that cannot be written, given those before
-// it, and why; 0 when the failure did not happen again. Each step writes half
-// of what is left, so all of them write no more than the file has.
+// search finds the first record that cannot be written after those before it,
+// and why; 0 when the failure did not happen again. Each step writes half of
+// the rest, so that all steps together write the file at most once.
 func (w *writer) search(ctx context.Context, sql string, set int) (at int, cause error) {
 	first, last := 1, w.text.count
 	for first < last {
@@ -357,14 +357,14 @@ func (w *writer) search(ctx context.Context, sql string, set int) (at int, cause
 	return 0, nil
 }
 
-// ofARecord reports errors that follow from what a record says.
+// ofARecord reports whether an error is about the values of a record.
 func ofARecord(err error) bool {
 	return slices.ContainsFunc([]string{"21", "22", "23", "44", "P0"}, func(class string) bool {
 		return strings.HasPrefix(pg.State(err), class)
 	})
 }
 
-// writeRefusal is Postgres's refusal of a record.
+// writeRefusal is the answer to a record that Postgres refuses.
 func writeRefusal(n int, err error) *fault.Error {
 	var e *pgconn.PgError
 	errors.As(err, &e) // ofARecord has seen it
