@@ -23,8 +23,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-func TestMain(m *testing.M) { apptest.Main(m) }
-
 // leastNode is the oldest major version of Node that the client is tested on.
 const leastNode = 20
 
