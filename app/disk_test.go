@@ -229,7 +229,13 @@ func TestADiskThatFillsUpLosesNothing(t *testing.T) {
 				}
 				return nil
 			})
-			a := send(t, http.MethodGet, p.url+"/api/database/tables", p.keyInside(t), nil)
+			var a answer
+			apptest.Eventually(t, patience, "the tables are listed", func() error { // Postgres may stop only now
+				if a = send(t, http.MethodGet, p.url+"/api/database/tables", p.keyInside(t), nil); a.Status != http.StatusOK {
+					return fmt.Errorf("%+v", a)
+				}
+				return nil
+			})
 			for _, name := range kept {
 				if !strings.Contains(a.Body, `"`+name+`"`) {
 					t.Errorf("table %s was acknowledged and is gone", name)
