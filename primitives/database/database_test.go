@@ -14,6 +14,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 	"github.com/rs/zerolog"
 )
 
@@ -31,9 +32,9 @@ func build(t *testing.T, db *pg.DB) *database.Service {
 	return s
 }
 
-// One door leads to all parts, and a change by one is seen by the others.
-func TestTheDoorLeadsToEveryPart(t *testing.T) {
-	t.Parallel()
+// start serves a database of its own, with the background work running.
+func start(t *testing.T) (*database.Service, dbtest.Product) {
+	t.Helper()
 	db := pgtest.New(t)
 	s := build(t, db)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -45,18 +46,29 @@ func TestTheDoorLeadsToEveryPart(t *testing.T) {
 			t.Errorf("the background work ended with %v, want nil", err)
 		}
 	})
-	p := dbtest.New(t, db, func(r rest.Router) {
+	return s, dbtest.New(t, db, func(r rest.Router) {
 		s.Mount(r)
 		s.MountPlain(r.Group("/rest/v1"))
 		s.MountAdvisor(r.Group("/advisor"))
 	})
+}
 
-	p.OK(p.Call("POST", "/migrations", `{"version":"1","name":"a","sql":"CREATE TABLE todos (id int PRIMARY KEY, title text)"}`), http.StatusCreated)
-	for deadline := time.Now().Add(30 * time.Second); p.Call("GET", "/records/todos", "").Status != http.StatusOK; {
+// until repeats a request until it succeeds.
+func until(t *testing.T, what string, call func() resttest.Answer) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); call().Status != http.StatusOK; {
 		if time.Now().After(deadline) {
-			t.Fatal("the record layer does not see the table that a migration made")
+			t.Fatalf("waited in vain until %s", what)
 		}
 	}
+}
+
+// One door leads to all parts, and a change by one is seen by the others.
+func TestTheDoorLeadsToEveryPart(t *testing.T) {
+	t.Parallel()
+	s, p := start(t)
+	p.OK(p.Call("POST", "/migrations", `{"version":"1","name":"a","sql":"CREATE TABLE todos (id int PRIMARY KEY, title text)"}`), http.StatusCreated)
+	until(t, "the record layer sees the table that a migration made", func() resttest.Answer { return p.Call("GET", "/records/todos", "") })
 	p.OK(p.Call("POST", "/advance/rawsql", `{"query":"INSERT INTO todos VALUES (1, 'a')"}`), http.StatusOK)
 	p.Equal(p.OK(p.Call("GET", "/rest/v1/todos", ""), http.StatusOK).Body, `[{"id":1,"title":"a"}]`)
 	p.Equal(p.OK(p.Call("GET", "/tables", ""), http.StatusOK).Body, `["todos"]`)
@@ -70,6 +82,28 @@ func TestTheDoorLeadsToEveryPart(t *testing.T) {
 	names, size, err := s.Tables(t.Context())
 	if err != nil || len(names) != 1 || size == 0 {
 		t.Errorf("got tables %v of %d bytes (%v), want one", names, size, err)
+	}
+}
+
+// What a function sets for its session does not reach the caller who gets the
+// connection next.
+func TestSettingsOfAFunctionEndWithItsCall(t *testing.T) {
+	t.Parallel()
+	_, p := start(t)
+	p.ExecAdmin(`
+		CREATE FUNCTION public.look() RETURNS text LANGUAGE sql AS $$ SELECT current_setting('statement_timeout') || ' ' || current_setting('work_mem') $$;
+		CREATE FUNCTION public.slow() RETURNS text LANGUAGE plpgsql AS $$ BEGIN SET work_mem = '77MB'; SET statement_timeout = '77s'; RETURN 'x'; END $$;
+		CREATE FUNCTION public.short() RETURNS text LANGUAGE plpgsql AS $$ BEGIN SET statement_timeout = 1; RETURN 'x'; END $$`)
+	call := func(name string) resttest.Answer { return p.CallAs(resttest.AnonKey, "POST", "/rpc/"+name, "{}") }
+	until(t, "the record layer sees the functions", func() resttest.Answer { return call("look") })
+	before := call("look").Text
+	for _, function := range []string{"slow", "short"} {
+		call(function)
+		for range 10 {
+			if after := call("look").Text; after != before {
+				t.Fatalf("after %s: got settings %s, want %s", function, after, before)
+			}
+		}
 	}
 }
 

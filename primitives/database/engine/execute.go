@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
@@ -30,6 +31,9 @@ func (e *Engine) execute(ctx context.Context, in *incoming, p *planned) (result 
 	}
 	defer passage.leave()
 	conn := passage.conn.Conn()
+	if p.plan.Call != nil && !p.plan.ReadOnly {
+		defer resetSettings(ctx, conn)
+	}
 	statements := statementsOf(conn.PgConn())
 	options := e.formOf(in, p, conn.PgConn())
 	body := e.buffers.New(e.options.TempDir, e.options.MaxResultBytes)
@@ -62,6 +66,19 @@ func (e *Engine) execute(ctx context.Context, in *incoming, p *planned) (result 
 		if err := body.Reset(); err != nil {
 			return result, err
 		}
+	}
+}
+
+// resetTimeout bounds resetSettings.
+const resetTimeout = 5 * time.Second
+
+// resetSettings undoes what a function set for the rest of the session, which
+// other callers use next. A connection that cannot be reset is closed.
+func resetSettings(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resetTimeout)
+	defer cancel()
+	if err := conn.PgConn().Exec(ctx, "RESET ALL").Close(); err != nil {
+		_ = conn.Close(ctx)
 	}
 }
 
