@@ -183,6 +183,9 @@ func checkLost(c Config) error {
 func readSecrets(path string, c Config) (Secrets, error) {
 	var s Secrets
 	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return s, fmt.Errorf("the secrets file %s cannot be read by this user; use the user who serves the project", path)
+	}
 	if err != nil {
 		return s, fmt.Errorf("read secrets: %w", err)
 	}

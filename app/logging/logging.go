@@ -5,8 +5,10 @@
 package logging
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -60,14 +62,14 @@ func Open(o Options) (*Logs, error) {
 		return nil, fmt.Errorf("LOG_LEVEL %q is none of trace, debug, info, warn, error", o.Level)
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create log directory: %w", err)
+		return nil, folderError("the log directory "+o.Dir+" cannot be created", err)
 	}
 	// The writers open their files at the first line, when it is too late to
 	// report an error.
 	for _, name := range []string{backendFile, postgresFile} {
 		f, err := os.OpenFile(filepath.Join(o.Dir, name), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 		if err != nil {
-			return nil, fmt.Errorf("open log file: %w; make the folder writable or choose another with LOGS_DIR", err)
+			return nil, folderError("the log file "+filepath.Join(o.Dir, name)+" cannot be written", err)
 		}
 		if err := f.Close(); err != nil {
 			return nil, fmt.Errorf("open log file: %w", err)
@@ -82,6 +84,15 @@ func Open(o Options) (*Logs, error) {
 	l.Product = logger(l.queue(redact, product...), level)
 	l.Postgres = logger(l.queue(redact, l.file(o.Dir, postgresFile)), level)
 	return l, nil
+}
+
+// folderError says what is wrong with the log directory, and how to choose
+// another.
+func folderError(problem string, err error) error {
+	if system := (*fs.PathError)(nil); errors.As(err, &system) {
+		err = system.Err // without the name of the call and the path again
+	}
+	return fmt.Errorf("%s (%w); make the folder writable or choose another with LOGS_DIR", problem, err)
 }
 
 func (l *Logs) queue(r redactor, sinks ...io.Writer) io.Writer {
