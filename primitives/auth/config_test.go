@@ -11,6 +11,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 const configPath = "/api/auth/config"
@@ -24,20 +25,20 @@ func TestConfigIsTheDefaultsUntilItIsWritten(t *testing.T) {
 		"requireUppercase": false, "requireSpecialChar": false, "verifyEmailMethod": "code", "resetPasswordMethod": "code",
 		"allowedRedirectUrls": []any{}, "disableSignup": false,
 	}
-	undated := func(a answer) map[string]any {
+	undated := func(a resttest.Answer) map[string]any {
 		t.Helper()
 		for _, name := range []string{"createdAt", "updatedAt"} {
-			if _, err := time.Parse("2006-01-02T15:04:05.000Z", a.text(name)); err != nil {
+			if _, err := time.Parse("2006-01-02T15:04:05.000Z", a.String(name)); err != nil {
 				t.Error(err)
 			}
-			delete(a.body, name)
+			delete(a.Body.(map[string]any), name)
 		}
-		return a.body
+		return a.Body.(map[string]any)
 	}
-	for _, a := range []answer{
-		w.do("GET", configPath, nil, bearer(apiKey)).ok(),
-		w.do("PUT", configPath, nil, bearer(apiKey)).ok(),
-		w.do("PUT", configPath, `{"unknown":1,"id":"11111111-1111-1111-1111-111111111111","smtpConfig":{}}`, bearer(apiKey)).ok(),
+	for _, a := range []resttest.Answer{
+		w.do("GET", configPath, nil, bearer(apiKey)).OK(200),
+		w.do("PUT", configPath, nil, bearer(apiKey)).OK(200),
+		w.do("PUT", configPath, `{"unknown":1,"id":"11111111-1111-1111-1111-111111111111","smtpConfig":{}}`, bearer(apiKey)).OK(200),
 	} {
 		if diff := cmp.Diff(want, undated(a)); diff != "" {
 			t.Errorf("-want +got\n%s", diff)
@@ -47,8 +48,8 @@ func TestConfigIsTheDefaultsUntilItIsWritten(t *testing.T) {
 		t.Error("a change of nothing was stored")
 	}
 
-	a := w.do("PUT", configPath, map[string]any{"requireNumber": true, "allowedRedirectUrls": []string{"https://a.co"}}, bearer(apiKey)).ok()
-	id := a.text("id")
+	a := w.do("PUT", configPath, map[string]any{"requireNumber": true, "allowedRedirectUrls": []string{"https://a.co"}}, bearer(apiKey)).OK(200)
+	id := a.String("id")
 	want["id"], want["requireNumber"], want["allowedRedirectUrls"] = id, true, []any{"https://a.co"}
 	if diff := cmp.Diff(want, undated(a)); diff != "" || id == "00000000-0000-0000-0000-000000000000" {
 		t.Errorf("-want +got\n%s", diff)
@@ -58,12 +59,12 @@ func TestConfigIsTheDefaultsUntilItIsWritten(t *testing.T) {
 		"requireUppercase": true, "requireSpecialChar": true, "verifyEmailMethod": "link", "resetPasswordMethod": "link",
 		"allowedRedirectUrls": nil, "disableSignup": true,
 	}
-	a = w.do("PUT", configPath, all, bearer(w.signInAdmin().access), with{"Test-Client-IP", "192.0.2.9"}).ok()
+	a = w.do("PUT", configPath, all, bearer(w.signInAdmin().access), with{resttest.ClientIPHeader, "192.0.2.9"}).OK(200)
 	all["id"], all["allowedRedirectUrls"], all["passwordMinLength"] = id, []any{}, 128.0
 	if diff := cmp.Diff(all, undated(a)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if diff := cmp.Diff(all, undated(w.do("GET", configPath, nil, bearer(apiKey)).ok())); diff != "" {
+	if diff := cmp.Diff(all, undated(w.do("GET", configPath, nil, bearer(apiKey)).OK(200))); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	n := w.count(`SELECT count(*) FROM system.audit_logs WHERE action = 'UPDATE_AUTH_CONFIG' AND module = 'AUTH' AND (
@@ -94,7 +95,7 @@ func TestConfigValidation(t *testing.T) {
 		`{"allowedRedirectUrls":[` + strings.Repeat(`"https://a.co",`, 256) + `"https://a.co"]}`: "allowedRedirectUrls: Array must contain at most 256 element(s)",
 		`[]`: "Expected object, received array",
 	} {
-		w.do("PUT", configPath, body, bearer(apiKey)).refused(400, invalid, message)
+		w.do("PUT", configPath, body, bearer(apiKey)).Refused(400, invalid, message)
 	}
 	if n := w.count(`SELECT count(*) FROM auth.config`); n != 0 {
 		t.Error("a refused change was stored")
@@ -107,11 +108,11 @@ func TestConfigIsForAdministrators(t *testing.T) {
 	s := w.signUp("a@b.co")
 	for _, method := range []string{"GET", "PUT"} {
 		body := map[string]any{"disableSignup": true}
-		w.do(method, configPath, body).refused(401, fault.AuthInvalidCredentials, "No admin token provided")
-		w.do(method, configPath, body, bearer(s.access)).refused(403, fault.AuthUnauthorized, "Admin access required")
-		w.do(method, configPath, body, bearer(anonKey)).refused(401, fault.AuthUnauthorized, "Invalid token")
-		w.do(method, configPath, body, with{"x-api-key", "wrong"}).refused(401, fault.AuthInvalidAPIKey, "")
-		w.do(method, configPath, body, bearer(thirdParty(`{"sub":"x","role":"project_admin","exp":1}`))).refused(401, fault.AuthUnauthorized, "")
+		w.do(method, configPath, body).Refused(401, fault.AuthInvalidCredentials, "No admin token provided")
+		w.do(method, configPath, body, bearer(s.access)).Refused(403, fault.AuthUnauthorized, "Admin access required")
+		w.do(method, configPath, body, bearer(anonKey)).Refused(401, fault.AuthUnauthorized, "Invalid token")
+		w.do(method, configPath, body, with{"x-api-key", "wrong"}).Refused(401, fault.AuthInvalidAPIKey, "")
+		w.do(method, configPath, body, bearer(thirdParty(`{"sub":"x","role":"project_admin","exp":1}`))).Refused(401, fault.AuthUnauthorized, "")
 	}
 	if n := w.count(`SELECT count(*) FROM auth.config`); n != 0 {
 		t.Error("a refused caller changed the settings")
@@ -122,7 +123,7 @@ func TestVerificationNeedsAMailService(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	on := map[string]any{"requireEmailVerification": true, "passwordMinLength": 9}
-	w.do("PUT", configPath, on, bearer(apiKey)).refused(400, fault.EmailProviderNotConfigured, "E-mail verification needs")
+	w.do("PUT", configPath, on, bearer(apiKey)).Refused(400, fault.EmailProviderNotConfigured, "E-mail verification needs")
 	if n := w.count(`SELECT count(*) FROM auth.config`); n != 0 {
 		t.Error("a refused change was stored in part")
 	}
@@ -141,14 +142,14 @@ func TestVerificationNeedsAMailService(t *testing.T) {
 		t.Error("verification is required by default")
 	}
 	w.mail.set(func(m *mailbox) { m.on = true })
-	w.do("PUT", configPath, on, bearer(apiKey)).ok()
+	w.do("PUT", configPath, on, bearer(apiKey)).OK(200)
 	if !required() {
 		t.Error("verification is not required though it was switched on")
 	}
 	// Off, and other settings, need no mail service.
 	w.mail.set(func(m *mailbox) { m.on = false })
-	w.do("PUT", configPath, map[string]any{"passwordMinLength": 10}, bearer(apiKey)).ok()
-	w.do("PUT", configPath, map[string]any{"requireEmailVerification": false}, bearer(apiKey)).ok()
+	w.do("PUT", configPath, map[string]any{"passwordMinLength": 10}, bearer(apiKey)).OK(200)
+	w.do("PUT", configPath, map[string]any{"requireEmailVerification": false}, bearer(apiKey)).OK(200)
 }
 
 func TestConfigChangesAtOnceAllCount(t *testing.T) {
@@ -164,11 +165,11 @@ func TestConfigChangesAtOnceAllCount(t *testing.T) {
 	var group sync.WaitGroup
 	for range 3 {
 		for _, change := range changes {
-			group.Go(func() { w.do("PUT", configPath, change, bearer(apiKey)).ok() })
+			group.Go(func() { w.do("PUT", configPath, change, bearer(apiKey)).OK(200) })
 		}
 	}
 	group.Wait()
-	got := w.do("GET", configPath, nil, bearer(apiKey)).ok().body
+	got := w.do("GET", configPath, nil, bearer(apiKey)).OK(200).Body.(map[string]any)
 	for _, name := range []string{"id", "createdAt", "updatedAt"} {
 		delete(got, name)
 	}
@@ -188,7 +189,7 @@ func TestConfigChangesAtOnceAllCount(t *testing.T) {
 func TestRedirectEntries(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	put := func(entry string) answer {
+	put := func(entry string) resttest.Answer {
 		return w.do("PUT", configPath, map[string]any{"allowedRedirectUrls": []string{entry}}, bearer(apiKey))
 	}
 	for _, entry := range []string{
@@ -197,7 +198,7 @@ func TestRedirectEntries(t *testing.T) {
 		"https://example.com?session=*", "https://[a-z]*.example.com", "https://example.com/[a-z]*", "https://{app,www}.example.com/*",
 		"myapp://auth/callback", "myapp://", "com.example.app://oauth", "exp://127.0.0.1:19000/--/**", "HTTPS://Example.COM",
 	} {
-		if got := put(entry).ok().body["allowedRedirectUrls"]; fmt.Sprint(got) != "["+entry+"]" {
+		if got := put(entry).OK(200).At("allowedRedirectUrls"); fmt.Sprint(got) != "["+entry+"]" {
 			t.Errorf("got %v, want %s as it was sent", got, entry)
 		}
 	}
@@ -208,6 +209,6 @@ func TestRedirectEntries(t *testing.T) {
 		"https://user:pw@example.com", "https://good.example.com@evil.com", "https://example.com\\.evil.com", "https://exa mple.com", "https://example.com\n",
 		"https://example.com:*", "https://example.com:port", "https://example.com/[z-a]", "https://example.com/{a", "://example.com", "1x://example.com", "",
 	} {
-		put(entry).refused(400, invalid, "allowedRedirectUrls.0: Invalid URL or wildcard URL")
+		put(entry).Refused(400, invalid, "allowedRedirectUrls.0: Invalid URL or wildcard URL")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/auth/oauth"
 	"github.com/insforge/insforge-go/primitives/auth/oauth/optest"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 const rawNonce = "a nonce of the phone"
@@ -30,7 +31,7 @@ func (w *oauthWorld) claimsFor(name oauth.Name, who optest.Person, change func(m
 	return c
 }
 
-func (w *oauthWorld) native(body map[string]any) answer {
+func (w *oauthWorld) native(body map[string]any) resttest.Answer {
 	w.t.Helper()
 	return w.do("POST", "/api/auth/id-token?client_type=mobile", body, w.fresh())
 }
@@ -42,19 +43,19 @@ func TestNativeSignInWithGoogle(t *testing.T) {
 	token := func(change func(map[string]any)) map[string]any {
 		return map[string]any{"provider": "google", "token": w.fakes.IDToken(w.claimsFor(oauth.Google, ada, change))}
 	}
-	a := w.native(token(nil)).ok()
-	if got, want := a.keys(), "accessToken refreshToken user"; got != want || a.text("user", "email") != "ada@example.com" {
-		t.Errorf("got %s, want %s of ada", a.raw, want)
+	a := w.native(token(nil)).OK(200)
+	if got, want := a.Names(), "accessToken refreshToken user"; got != want || a.String("user", "email") != "ada@example.com" {
+		t.Errorf("got %s, want %s of ada", a.Text, want)
 	}
-	if web := w.userOf(oauth.Google, ada); web.text("user", "id") != a.text("user", "id") {
+	if web := w.userOf(oauth.Google, ada); web.String("user", "id") != a.String("user", "id") {
 		t.Error("the web sign-in is another user")
 	}
-	web := w.do("POST", "/api/auth/id-token", token(nil), w.fresh()).ok()
-	if web.keys() != "accessToken csrfToken user" || web.cookie(userCookie) == nil {
-		t.Errorf("got %s, want a session in a cookie", web.raw)
+	web := w.do("POST", "/api/auth/id-token", token(nil), w.fresh()).OK(200)
+	if web.Names() != "accessToken csrfToken user" || web.Cookie(userCookie) == nil {
+		t.Errorf("got %s, want a session in a cookie", web.Text)
 	}
 	// Android names the phone's client as the party and the project's as the audience.
-	w.native(token(func(c map[string]any) { c["azp"] = "android" })).ok()
+	w.native(token(func(c map[string]any) { c["azp"] = "android" })).OK(200)
 
 	for name, change := range map[string]func(map[string]any){
 		"another audience": func(c map[string]any) { c["aud"] = "another-client" },
@@ -64,27 +65,27 @@ func TestNativeSignInWithGoogle(t *testing.T) {
 		"no address":       func(c map[string]any) { delete(c, "email") },
 	} {
 		t.Log(name)
-		w.native(token(change)).refused(400, fault.InvalidInput, "")
+		w.native(token(change)).Refused(400, fault.InvalidInput, "")
 	}
 	good := w.fakes.IDToken(w.claimsFor(oauth.Google, ada, nil))
 	parts := strings.Split(good, ".")
 	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`))
 	for name, text := range map[string]string{
-		"unsigned": none + "." + parts[1] + ".", "no token": "x", "the project's own": a.text("accessToken"),
+		"unsigned": none + "." + parts[1] + ".", "no token": "x", "the project's own": a.String("accessToken"),
 		"HMAC": optest.Sign(t, jose.HS256, []byte(strings.Repeat("k", 32)), w.fakes.KeyID, w.claimsFor(oauth.Google, ada, nil)),
 	} {
 		t.Log(name)
-		w.native(map[string]any{"provider": "google", "token": text}).refused(400, fault.InvalidInput, "Google")
+		w.native(map[string]any{"provider": "google", "token": text}).Refused(400, fault.InvalidInput, "Google")
 	}
 	w.native(map[string]any{"provider": "google", "token": w.fakes.IDToken(w.claimsFor(oauth.Google,
-		optest.Person{ID: "666", Email: "ada@example.com"}, nil))}).refused(409, fault.AuthEmailExists, "")
+		optest.Person{ID: "666", Email: "ada@example.com"}, nil))}).Refused(409, fault.AuthEmailExists, "")
 }
 
 func TestNativeSignInWithApple(t *testing.T) {
 	t.Parallel()
 	w := newOAuthWorld(t)
 	w.configure(oauth.Apple)
-	w.do("PUT", "/api/auth/oauth/apple/config", map[string]any{"nativeClientIds": []string{"com.example.app"}}, bearer(apiKey)).ok()
+	w.do("PUT", "/api/auth/oauth/apple/config", map[string]any{"nativeClientIds": []string{"com.example.app"}}, bearer(apiKey)).OK(200)
 	body := func(who optest.Person, change func(map[string]any)) map[string]any {
 		return map[string]any{"provider": "apple", "token": w.fakes.IDToken(w.claimsFor(oauth.Apple, who, change)), "nonce": rawNonce}
 	}
@@ -92,22 +93,22 @@ func TestNativeSignInWithApple(t *testing.T) {
 
 	named := body(ada, native)
 	named["name"] = " Ada L. "
-	a := w.native(named).ok()
-	if a.text("user", "email") != "ada@example.com" || a.text("user", "profile", "name") != "Ada L." {
-		t.Errorf("got %s", a.raw)
+	a := w.native(named).OK(200)
+	if a.String("user", "email") != "ada@example.com" || a.String("user", "profile", "name") != "Ada L." {
+		t.Errorf("got %s", a.Text)
 	}
-	if got := w.native(body(ada, nil)).ok().text("user", "id"); got != a.text("user", "id") {
+	if got := w.native(body(ada, nil)).OK(200).String("user", "id"); got != a.String("user", "id") {
 		t.Error("the web client's token is of another user")
 	}
 	// Later tokens may lack the address.
-	w.native(body(optest.Person{ID: ada.ID}, nil)).ok()
-	plain := w.native(body(optest.Person{ID: "2", Email: "bob@example.com", Verified: true}, nil)).ok()
-	if got := plain.text("user", "profile", "name"); got != "bob" {
+	w.native(body(optest.Person{ID: ada.ID}, nil)).OK(200)
+	plain := w.native(body(optest.Person{ID: "2", Email: "bob@example.com", Verified: true}, nil)).OK(200)
+	if got := plain.String("user", "profile", "name"); got != "bob" {
 		t.Errorf("got name %q, want what stands in front of the @", got)
 	}
 
-	w.native(body(optest.Person{ID: "3"}, nil)).refused(400, fault.InvalidInput, "address")
-	w.native(body(optest.Person{ID: "3", Email: "eve@example.com"}, nil)).refused(400, fault.InvalidInput, "address")
+	w.native(body(optest.Person{ID: "3"}, nil)).Refused(400, fault.InvalidInput, "address")
+	w.native(body(optest.Person{ID: "3", Email: "eve@example.com"}, nil)).Refused(400, fault.InvalidInput, "address")
 	for name, change := range map[string]func(map[string]any){
 		"another audience": func(c map[string]any) { c["aud"] = "com.evil.app" },
 		"another issuer":   func(c map[string]any) { c["iss"] = "https://evil.example" },
@@ -117,11 +118,11 @@ func TestNativeSignInWithApple(t *testing.T) {
 		"no nonce":         func(c map[string]any) { delete(c, "nonce") },
 	} {
 		t.Log(name)
-		w.native(body(ada, change)).refused(401, fault.AuthUnauthorized, "Apple")
+		w.native(body(ada, change)).Refused(401, fault.AuthUnauthorized, "Apple")
 	}
 	other := body(ada, nil)
 	other["nonce"] = "another"
-	w.native(other).refused(401, fault.AuthUnauthorized, "Apple")
+	w.native(other).Refused(401, fault.AuthUnauthorized, "Apple")
 }
 
 func TestBodiesOfNativeSignInsThatAreRefused(t *testing.T) {
@@ -136,12 +137,12 @@ func TestBodiesOfNativeSignInsThatAreRefused(t *testing.T) {
 		"types":        {"provider": "google", "token": 1},
 	} {
 		t.Log(name)
-		w.native(body).refused(400, fault.InvalidInput, "")
+		w.native(body).Refused(400, fault.InvalidInput, "")
 	}
 	w.native(map[string]any{"provider": "apple", "token": "x", "nonce": "x", "audience": "evil"}).
-		refused(400, fault.InvalidInput, "Unrecognized key(s) in object: 'audience'")
-	w.native(map[string]any{"provider": "google", "token": "x"}).refused(400, fault.InvalidInput, "not configured")
-	w.native(map[string]any{"provider": "apple", "token": "x", "nonce": "x"}).refused(401, fault.AuthUnauthorized, "")
+		Refused(400, fault.InvalidInput, "Unrecognized key(s) in object: 'audience'")
+	w.native(map[string]any{"provider": "google", "token": "x"}).Refused(400, fault.InvalidInput, "not configured")
+	w.native(map[string]any{"provider": "apple", "token": "x", "nonce": "x"}).Refused(401, fault.AuthUnauthorized, "")
 }
 
 func TestNativeSignInsAreLimitedBeforeTheTokenIsLookedAt(t *testing.T) {
@@ -149,14 +150,14 @@ func TestNativeSignInsAreLimitedBeforeTheTokenIsLookedAt(t *testing.T) {
 	w := newOAuthWorld(t)
 	client := w.fresh()
 	for range 30 {
-		if a := w.do("POST", "/api/auth/id-token", map[string]any{}, client); a.status != 400 {
-			t.Fatalf("got %d, want 400", a.status)
+		if a := w.do("POST", "/api/auth/id-token", map[string]any{}, client); a.Status != 400 {
+			t.Fatalf("got %d, want 400", a.Status)
 		}
 	}
-	w.do("POST", "/api/auth/id-token", map[string]any{}, client).refused(429, fault.TooManyRequests, "")
-	w.do("POST", "/api/auth/id-token", map[string]any{}, w.fresh()).refused(400, fault.InvalidInput, "")
-	w.clock.advance(15 * time.Minute)
-	w.do("POST", "/api/auth/id-token", map[string]any{}, client).refused(400, fault.InvalidInput, "")
+	w.do("POST", "/api/auth/id-token", map[string]any{}, client).Refused(429, fault.TooManyRequests, "")
+	w.do("POST", "/api/auth/id-token", map[string]any{}, w.fresh()).Refused(400, fault.InvalidInput, "")
+	w.clock.Advance(15 * time.Minute)
+	w.do("POST", "/api/auth/id-token", map[string]any{}, client).Refused(400, fault.InvalidInput, "")
 }
 
 func TestProvidersThatCannotBeAskedAreToldFromBadTokens(t *testing.T) {
@@ -165,5 +166,5 @@ func TestProvidersThatCannotBeAskedAreToldFromBadTokens(t *testing.T) {
 	w.configure(oauth.Google)
 	w.fakes.Break()
 	w.native(map[string]any{"provider": "google", "token": w.fakes.IDToken(w.claimsFor(oauth.Google, ada, nil))}).
-		refused(502, fault.UpstreamFailure, "")
+		Refused(502, fault.UpstreamFailure, "")
 }

@@ -8,16 +8,17 @@ import (
 	"github.com/insforge/insforge-go/primitives/auth/oauth"
 	"github.com/insforge/insforge-go/primitives/auth/oauth/optest"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 // userOf signs in and returns the user.
-func (w *oauthWorld) userOf(name oauth.Name, who optest.Person) answer {
+func (w *oauthWorld) userOf(name oauth.Name, who optest.Person) resttest.Answer {
 	w.t.Helper()
 	back := w.signInAt(name, who)
 	if back.Get("insforge_code") == "" {
 		w.t.Fatalf("got %v, want a code", back)
 	}
-	return w.exchange(back.Get("insforge_code")).ok()
+	return w.exchange(back.Get("insforge_code")).OK(200)
 }
 
 func (w *oauthWorld) wantUsers(want int) {
@@ -32,9 +33,9 @@ func TestAccountsWithOneVerifiedAddressAreOneUser(t *testing.T) {
 	w := newOAuthWorld(t)
 	names := []oauth.Name{oauth.Google, oauth.GitHub, oauth.Discord, oauth.LinkedIn, oauth.Facebook, oauth.Apple, oauth.Microsoft}
 	w.configure(names...)
-	id := w.userOf(oauth.Google, ada).text("user", "id")
+	id := w.userOf(oauth.Google, ada).String("user", "id")
 	for _, name := range names {
-		if got := w.userOf(name, ada).text("user", "id"); got != id {
+		if got := w.userOf(name, ada).String("user", "id"); got != id {
 			t.Errorf("%s: got user %s, want %s", name, got, id)
 		}
 	}
@@ -73,26 +74,26 @@ func TestAnAccountThatNobodyVerifiedIsHandedOverWithoutItsWaysIn(t *testing.T) {
 	attacker := w.signUp("ada@example.com")
 
 	victim := w.userOf(oauth.Google, ada)
-	if victim.text("user", "id") != attacker.id || jsonOf(t, victim.body["user"].(map[string]any)["providers"]) != `["google"]` {
-		t.Fatalf("got %s, want the account, with Google as the only way in", victim.raw)
+	if victim.String("user", "id") != attacker.id || resttest.JSON(victim.At("user", "providers")) != `["google"]` {
+		t.Fatalf("got %s, want the account, with Google as the only way in", victim.Text)
 	}
-	w.do("POST", "/api/auth/sessions", map[string]any{"email": "ada@example.com", "password": password}).refused(401, fault.AuthUnauthorized, "")
-	w.do("POST", "/api/auth/refresh", nil, attacker.cookie(), attacker.header()).refused(401, fault.AuthUnauthorized, "")
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(attacker.access)).refused(401, fault.AuthUnauthorized, "")
+	w.do("POST", "/api/auth/sessions", map[string]any{"email": "ada@example.com", "password": password}).Refused(401, fault.AuthUnauthorized, "")
+	w.do("POST", "/api/auth/refresh", nil, attacker.cookie(), attacker.header()).Refused(401, fault.AuthUnauthorized, "")
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(attacker.access)).Refused(401, fault.AuthUnauthorized, "")
 
 	// The same with a provider that accepts any address.
 	mallory := optest.Person{ID: "666", Email: "bob@example.com", Principal: "mallory@evil.onmicrosoft.com"}
 	first := w.userOf(oauth.Microsoft, mallory)
-	if first.body["user"].(map[string]any)["emailVerified"] != false {
+	if first.At("user", "emailVerified") != false {
 		t.Error("an address that nobody vouches for counts as verified")
 	}
 	pending := w.signInAt(oauth.Microsoft, mallory).Get("insforge_code")
 	bob := w.userOf(oauth.Google, optest.Person{ID: "2002", Email: "bob@example.com", Verified: true})
-	if bob.text("user", "id") != first.text("user", "id") {
+	if bob.String("user", "id") != first.String("user", "id") {
 		t.Fatal("got another user, want the account")
 	}
-	w.exchange(pending).refused(400, invalid, "Invalid or expired code")
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(first.text("accessToken"))).refused(401, fault.AuthUnauthorized, "")
+	w.exchange(pending).Refused(400, invalid, "Invalid or expired code")
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(first.String("accessToken"))).Refused(401, fault.AuthUnauthorized, "")
 	if back := w.signInAt(oauth.Microsoft, mallory); back.Get("insforge_code") != "" {
 		t.Error("the attacker's account still signs in")
 	}
@@ -110,11 +111,11 @@ func TestAResetLeavesNobodyElseAWayIn(t *testing.T) {
 	first := w.userOf(oauth.Microsoft, mallory)
 	pending := w.signInAt(oauth.Microsoft, mallory).Get("insforge_code")
 	for _, email := range []string{"ada@example.com", "bob@example.com"} {
-		w.post("reset-password", map[string]any{"newPassword": newPassword, "otp": w.resetToken(email)}).ok()
+		w.post("reset-password", map[string]any{"newPassword": newPassword, "otp": w.resetToken(email)}).OK(200)
 	}
 
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(first.text("accessToken"))).refused(401, fault.AuthUnauthorized, "")
-	w.exchange(pending).refused(400, invalid, "Invalid or expired code")
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(first.String("accessToken"))).Refused(401, fault.AuthUnauthorized, "")
+	w.exchange(pending).Refused(400, invalid, "Invalid or expired code")
 	if back := w.signInAt(oauth.Microsoft, mallory); back.Get("insforge_code") != "" {
 		t.Error("the attacker's account still signs in")
 	}
@@ -122,12 +123,12 @@ func TestAResetLeavesNobodyElseAWayIn(t *testing.T) {
 		"bob@example.com": `["email"]`,
 		"ada@example.com": `["google","email"]`, // Google vouches for it
 	} {
-		a := w.do("POST", "/api/auth/sessions", map[string]any{"email": email, "password": newPassword}).ok()
-		if got := jsonOf(t, a.body["user"].(map[string]any)["providers"]); got != want {
+		a := w.do("POST", "/api/auth/sessions", map[string]any{"email": email, "password": newPassword}).OK(200)
+		if got := resttest.JSON(a.At("user", "providers")); got != want {
 			t.Errorf("%s: got providers %s, want %s", email, got, want)
 		}
 	}
-	if got := w.userOf(oauth.Google, ada).text("user", "email"); got != "ada@example.com" {
+	if got := w.userOf(oauth.Google, ada).String("user", "email"); got != "ada@example.com" {
 		t.Errorf("got user %s by Google, want the one it was linked to", got)
 	}
 }
@@ -139,8 +140,8 @@ func TestAVerifiedUserKeepsThePasswordWhenAnAccountIsLinked(t *testing.T) {
 	w.signUp("ada@example.com")
 	w.sql(`UPDATE auth.users SET email_verified = true`)
 	w.userOf(oauth.Google, ada)
-	a := w.do("POST", "/api/auth/sessions", map[string]any{"email": "ada@example.com", "password": password}).ok()
-	if got := jsonOf(t, a.body["user"].(map[string]any)["providers"]); got != `["google","email"]` {
+	a := w.do("POST", "/api/auth/sessions", map[string]any{"email": "ada@example.com", "password": password}).OK(200)
+	if got := resttest.JSON(a.At("user", "providers")); got != `["google","email"]` {
 		t.Errorf("got providers %s", got)
 	}
 }
@@ -152,10 +153,10 @@ func TestMadeUpAddressesLinkNothing(t *testing.T) {
 	first := w.userOf(oauth.X, optest.Person{ID: "1", Username: "handle"})
 	// The handle passes to somebody else.
 	second := w.userOf(oauth.X, optest.Person{ID: "2", Username: "handle"})
-	if first.text("user", "id") == second.text("user", "id") {
+	if first.String("user", "id") == second.String("user", "id") {
 		t.Error("two people with one handle are one user")
 	}
-	if got := second.text("user", "email"); got != "2@users.noreply.x.local" {
+	if got := second.String("user", "email"); got != "2@users.noreply.x.local" {
 		t.Errorf("got address %s, want one by the id", got)
 	}
 	// Others claim such an address.
@@ -165,7 +166,7 @@ func TestMadeUpAddressesLinkNothing(t *testing.T) {
 	}
 	w.signUp("ada@users.noreply.github.com")
 	third := w.userOf(oauth.GitHub, optest.Person{ID: "583231", Username: "ada"})
-	if got := third.text("user", "email"); got != "583231@users.noreply.github.com" {
+	if got := third.String("user", "email"); got != "583231@users.noreply.github.com" {
 		t.Errorf("got address %s, want one by the id", got)
 	}
 	w.wantUsers(4)
@@ -211,8 +212,8 @@ func TestWhereAddressesMustBeVerifiedTheProviderMustHave(t *testing.T) {
 	}
 	w.wantUsers(1)
 	known.Verified = true
-	if a := w.userOf(oauth.Discord, known); a.body["user"].(map[string]any)["emailVerified"] != true {
-		t.Errorf("got %s, want a verified user", a.raw)
+	if a := w.userOf(oauth.Discord, known); a.At("user", "emailVerified") != true {
+		t.Errorf("got %s, want a verified user", a.Text)
 	}
 	w.userOf(oauth.Discord, optest.Person{ID: "3", Username: "nobody"}) // nothing to verify
 }
@@ -222,8 +223,8 @@ func TestProfilesThatUsersChangedAreNotOverwritten(t *testing.T) {
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google)
 	a := w.userOf(oauth.Google, ada)
-	w.do("PATCH", "/api/auth/profiles/current", map[string]any{"profile": map[string]any{"name": "Countess"}}, bearer(a.text("accessToken"))).ok()
-	if got := w.userOf(oauth.Google, ada).text("user", "profile", "name"); got != "Countess" {
+	w.do("PATCH", "/api/auth/profiles/current", map[string]any{"profile": map[string]any{"name": "Countess"}}, bearer(a.String("accessToken"))).OK(200)
+	if got := w.userOf(oauth.Google, ada).String("user", "profile", "name"); got != "Countess" {
 		t.Errorf("got name %q, want the one that the user chose", got)
 	}
 }
@@ -236,7 +237,7 @@ func TestManySignInsAtOnceMakeOneUser(t *testing.T) {
 	ids := make([]string, 3*len(names))
 	var group sync.WaitGroup
 	for i := range ids {
-		group.Go(func() { ids[i] = w.userOf(names[i%len(names)], ada).text("user", "id") })
+		group.Go(func() { ids[i] = w.userOf(names[i%len(names)], ada).String("user", "id") })
 	}
 	group.Wait()
 	for _, id := range ids {
@@ -273,12 +274,12 @@ func TestACustomProviderSignsPeopleIn(t *testing.T) {
 	op := optest.Start(t, optest.Client{ID: optest.ClientID, Secret: optest.ClientSecret, RedirectURIs: []string{callback}})
 	w.do("POST", "/api/auth/oauth/custom/configs", map[string]any{
 		"key": "corp", "name": "Corp", "discoveryEndpoint": op.DiscoveryURL(), "clientId": optest.ClientID, "clientSecret": optest.ClientSecret,
-	}, bearer(apiKey)).ok()
+	}, bearer(apiKey)).OK(200)
 
 	begin := func() string {
-		return w.do("GET", "/api/auth/oauth/custom/corp"+startQuery(appPage, challengeOf(verifier)), nil).ok().text("authUrl")
+		return w.do("GET", "/api/auth/oauth/custom/corp"+startQuery(appPage, challengeOf(verifier)), nil).OK(200).String("authUrl")
 	}
-	signIn := func(login string) answer {
+	signIn := func(login string) resttest.Answer {
 		t.Helper()
 		back := op.SignIn(begin(), login)
 		if back.Scheme+"://"+back.Host+back.Path != callback {
@@ -286,19 +287,19 @@ func TestACustomProviderSignsPeopleIn(t *testing.T) {
 		}
 		return w.do("GET", back.RequestURI(), nil)
 	}
-	user := w.exchange(signIn("ada@example.com").location().Get("insforge_code")).ok()
-	if got := jsonOf(t, user.body["user"].(map[string]any)["providers"]); got != `["corp"]` || user.text("user", "email") != "ada@example.com" ||
-		user.text("user", "profile", "avatar_url") != "https://example.com/p.png" {
-		t.Errorf("got user %s", user.raw)
+	user := w.exchange(w.location(signIn("ada@example.com")).Get("insforge_code")).OK(200)
+	if got := resttest.JSON(user.At("user", "providers")); got != `["corp"]` || user.String("user", "email") != "ada@example.com" ||
+		user.String("user", "profile", "avatar_url") != "https://example.com/p.png" {
+		t.Errorf("got user %s", user.Text)
 	}
-	again := w.exchange(signIn("ada@example.com").location().Get("insforge_code")).ok()
-	if again.text("user", "id") != user.text("user", "id") {
+	again := w.exchange(w.location(signIn("ada@example.com")).Get("insforge_code")).OK(200)
+	if again.String("user", "id") != user.String("user", "id") {
 		t.Error("the same person is another user")
 	}
-	if back := signIn("unverified:ada@example.com").location(); back.Get("error") == "" {
+	if back := w.location(signIn("unverified:ada@example.com")); back.Get("error") == "" {
 		t.Errorf("got %v for an address of somebody else, want a refusal", back)
 	}
-	if back := signIn("nobody:7").location(); back.Get("error") == "" {
+	if back := w.location(signIn("nobody:7")); back.Get("error") == "" {
 		t.Errorf("got %v for somebody without an address, want a refusal", back)
 	}
 	w.wantUsers(1)
@@ -311,16 +312,16 @@ func TestACustomProviderSignsPeopleIn(t *testing.T) {
 		cut.Del(name)
 		return "/api/auth/oauth/custom/corp/callback?" + cut.Encode()
 	}
-	w.do("GET", missing("state"), nil).refused(400, fault.InvalidInput, "state")
-	w.do("GET", missing("code"), nil).refused(400, fault.InvalidInput, "code")
-	w.do("GET", fmt.Sprintf("/api/auth/oauth/custom/other/callback?%s", q.Encode()), nil).refused(400, fault.InvalidInput, "state")
-	if got := w.do("GET", missing("iss"), nil).location().Get("error"); got != "Authentication failed" {
+	w.do("GET", missing("state"), nil).Refused(400, fault.InvalidInput, "state")
+	w.do("GET", missing("code"), nil).Refused(400, fault.InvalidInput, "code")
+	w.do("GET", fmt.Sprintf("/api/auth/oauth/custom/other/callback?%s", q.Encode()), nil).Refused(400, fault.InvalidInput, "state")
+	if got := w.location(w.do("GET", missing("iss"), nil)).Get("error"); got != "Authentication failed" {
 		t.Errorf("without the issuer: got error %q, want a refusal", got)
 	}
-	w.do("GET", back.RequestURI(), nil).refused(400, fault.InvalidInput, "state")
+	w.do("GET", back.RequestURI(), nil).Refused(400, fault.InvalidInput, "state")
 
-	w.do("GET", "/api/auth/oauth/custom/nothing"+startQuery(appPage, challengeOf(verifier)), nil).refused(404, fault.AuthOAuthConfigNotFound, "")
-	w.do("GET", "/api/auth/oauth/custom/Corp!"+startQuery(appPage, challengeOf(verifier)), nil).refused(400, fault.InvalidInput, "key")
+	w.do("GET", "/api/auth/oauth/custom/nothing"+startQuery(appPage, challengeOf(verifier)), nil).Refused(404, fault.AuthOAuthConfigNotFound, "")
+	w.do("GET", "/api/auth/oauth/custom/Corp!"+startQuery(appPage, challengeOf(verifier)), nil).Refused(400, fault.InvalidInput, "key")
 	w.sql(`UPDATE auth.custom_oauth_configs SET discovery_endpoint = 'http://127.0.0.1:1/none'`)
-	w.do("GET", "/api/auth/oauth/custom/corp"+startQuery(appPage, challengeOf(verifier)), nil).refused(500, fault.AuthOAuthConfigError, "")
+	w.do("GET", "/api/auth/oauth/custom/corp"+startQuery(appPage, challengeOf(verifier)), nil).Refused(500, fault.AuthOAuthConfigError, "")
 }

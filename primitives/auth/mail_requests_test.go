@@ -14,6 +14,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/auth"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 var mailRoutes = []string{"send-otp", "send-verification", "send-reset-password"}
@@ -26,12 +27,12 @@ func TestAMailToNobodyIsAnsweredLikeOneToSomebody(t *testing.T) {
 			w := mailing(t, map[string]any{"verifyEmailMethod": method, "resetPasswordMethod": method})
 			w.signUp("known@b.co")
 			for _, route := range []string{"send-verification", "send-reset-password"} {
-				w.clock.advance(time.Minute)
+				w.clock.Advance(time.Minute)
 				var answers []string
 				for _, email := range []string{"unknown@b.co", "known@b.co"} {
-					a := w.post(route, map[string]any{"email": email, "redirectTo": "https://app.example.com/x"}).accepted()
-					a.header.Del("Date")
-					answers = append(answers, a.raw+fmt.Sprint(a.header))
+					a := w.accepted(w.post(route, map[string]any{"email": email, "redirectTo": "https://app.example.com/x"}))
+					a.Header.Del("Date")
+					answers = append(answers, a.Text+fmt.Sprint(a.Header))
 				}
 				if answers[0] != answers[1] {
 					t.Errorf("%s: got %s and %s, want them alike", route, answers[0], answers[1])
@@ -54,10 +55,10 @@ func TestGuessingForNobodyIsAnsweredLikeForSomebody(t *testing.T) {
 	w.signUp("known@b.co")
 	traces := map[string][]string{}
 	for _, email := range []string{"unknown@b.co", "known@b.co"} {
-		w.post("send-reset-password", map[string]any{"email": email}).accepted()
+		w.accepted(w.post("send-reset-password", map[string]any{"email": email}))
 		for range 5 {
 			a := w.post("exchange-reset-password-token", map[string]any{"email": email, "code": "000000"})
-			traces[email] = append(traces[email], fmt.Sprint(a.status, a.raw,
+			traces[email] = append(traces[email], fmt.Sprint(a.Status, a.Text,
 				w.count(`SELECT attempts_count FROM auth.email_otps WHERE email = $1`, email),
 				w.count(`SELECT count(*) FROM auth.email_otps WHERE email = $1 AND consumed_at IS NOT NULL`, email)))
 		}
@@ -76,10 +77,10 @@ func TestAnAnswerDoesNotWaitForTheMail(t *testing.T) {
 	w.signUp("a@b.co")
 	release := make(chan struct{})
 	w.mail.set(func(m *mailbox) { m.hold = release })
-	w.post("send-reset-password", map[string]any{"email": "a@b.co"}).accepted() // would hang
-	w.clock.advance(time.Minute)
+	w.accepted(w.post("send-reset-password", map[string]any{"email": "a@b.co"})) // would hang
+	w.clock.Advance(time.Minute)
 	w.mail.set(func(m *mailbox) { m.err = fault.New(500, fault.EmailSMTPSendFailed, "no") })
-	w.post("send-verification", map[string]any{"email": "a@b.co"}).accepted()
+	w.accepted(w.post("send-verification", map[string]any{"email": "a@b.co"}))
 	close(release)
 	w.wantMails("reset-password-code a@b.co")
 }
@@ -89,7 +90,7 @@ func TestMailsThatWaitAreSentBeforeTheEnd(t *testing.T) {
 	w := mailing(t, nil)
 	w.signUp("a@b.co")
 	w.stop()
-	w.post("send-reset-password", map[string]any{"email": "a@b.co"}).accepted()
+	w.accepted(w.post("send-reset-password", map[string]any{"email": "a@b.co"}))
 	inBackground(w.auth.Run)() // begins and ends
 	w.wantMails("reset-password-code a@b.co")
 }
@@ -99,9 +100,9 @@ func TestWithoutAMailServiceEverybodyIsToldSo(t *testing.T) {
 	w := newWorld(t)
 	w.signUp("known@b.co")
 	for _, route := range mailRoutes {
-		w.clock.advance(time.Minute)
+		w.clock.Advance(time.Minute)
 		for _, email := range []string{"unknown@b.co", "known@b.co"} {
-			w.post(route, map[string]any{"email": email}).refused(503, fault.EmailProviderNotConfigured, "No e-mail service is set up")
+			w.post(route, map[string]any{"email": email}).Refused(503, fault.EmailProviderNotConfigured, "No e-mail service is set up")
 		}
 	}
 	if n := w.count(`SELECT count(*) FROM auth.email_otps`); n != 0 {
@@ -125,8 +126,8 @@ func TestMailRequestsAreValidated(t *testing.T) {
 		`{"email":"` + strings.Repeat("x", 5000) + `@b.co"}`: "email: Invalid email",
 	} {
 		for _, route := range mailRoutes {
-			w.clock.advance(time.Minute)
-			w.post(route, body).refused(400, invalid, message)
+			w.clock.Advance(time.Minute)
+			w.post(route, body).Refused(400, invalid, message)
 		}
 	}
 	for redirect, message := range map[string]string{
@@ -135,15 +136,15 @@ func TestMailRequestsAreValidated(t *testing.T) {
 		`"https://a.co/` + strings.Repeat("x", 3000) + `"`: "redirectTo: String must contain at most 2048 character(s)",
 	} {
 		for _, route := range mailRoutes[1:] {
-			w.clock.advance(time.Minute)
-			w.post(route, `{"email":"a@b.co","redirectTo":`+redirect+`}`).refused(400, invalid, message)
+			w.clock.Advance(time.Minute)
+			w.post(route, `{"email":"a@b.co","redirectTo":`+redirect+`}`).Refused(400, invalid, message)
 		}
 	}
-	w.do("PUT", "/api/auth/config", map[string]any{"verifyEmailMethod": "link", "resetPasswordMethod": "link"}, bearer(apiKey)).ok()
+	w.do("PUT", "/api/auth/config", map[string]any{"verifyEmailMethod": "link", "resetPasswordMethod": "link"}, bearer(apiKey)).OK(200)
 	for _, redirect := range []string{"javascript:alert(1)", "JavaScript://a.co/%0aalert(1)", "data:text/html,x", "file:///etc/passwd", "vbscript:x"} {
 		for _, route := range mailRoutes[1:] {
-			w.clock.advance(time.Minute)
-			w.post(route, map[string]any{"email": "a@b.co", "redirectTo": redirect}).refused(400, invalid, "not an allowed redirect")
+			w.clock.Advance(time.Minute)
+			w.post(route, map[string]any{"email": "a@b.co", "redirectTo": redirect}).Refused(400, invalid, "not an allowed redirect")
 		}
 	}
 	w.wantMails()
@@ -152,46 +153,46 @@ func TestMailRequestsAreValidated(t *testing.T) {
 func TestAClientMayAskForFiveMails(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, nil)
-	ask := func(i int, ip string) answer {
-		return w.do("POST", "/api/auth/email/"+mailRoutes[i%3], map[string]any{"email": fmt.Sprintf("u%d@b.co", i)}, with{"Test-Client-IP", ip})
+	ask := func(i int, ip string) resttest.Answer {
+		return w.do("POST", "/api/auth/email/"+mailRoutes[i%3], map[string]any{"email": fmt.Sprintf("u%d@b.co", i)}, with{resttest.ClientIPHeader, ip})
 	}
 	for i := range 5 {
-		a := ask(i, "192.0.2.1").accepted()
-		if got, want := a.header.Get("RateLimit-Policy")+" "+a.header.Get("RateLimit-Remaining"), fmt.Sprintf("5;w=900 %d", 4-i); got != want {
+		a := w.accepted(ask(i, "192.0.2.1"))
+		if got, want := a.Header.Get("RateLimit-Policy")+" "+a.Header.Get("RateLimit-Remaining"), fmt.Sprintf("5;w=900 %d", 4-i); got != want {
 			t.Errorf("got budget %s, want %s", got, want)
 		}
 	}
 	for i := 5; i < 8; i++ {
-		a := ask(i, "192.0.2.1").refused(429, fault.TooManyRequests, "Too many requests for e-mails")
-		if a.header.Get("Retry-After") != "900" {
-			t.Errorf("got Retry-After %q, want 900", a.header.Get("Retry-After"))
+		a := ask(i, "192.0.2.1").Refused(429, fault.TooManyRequests, "Too many requests for e-mails")
+		if a.Header.Get("Retry-After") != "900" {
+			t.Errorf("got Retry-After %q, want 900", a.Header.Get("Retry-After"))
 		}
 	}
-	ask(8, "192.0.2.2").accepted()
-	w.clock.advance(15 * time.Minute)
-	ask(9, "192.0.2.1").accepted()
+	w.accepted(ask(8, "192.0.2.2"))
+	w.clock.Advance(15 * time.Minute)
+	w.accepted(ask(9, "192.0.2.1"))
 }
 
 func TestAnAddressCoolsDown(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, nil)
-	w.post("send-otp", map[string]any{"email": "a@b.co"}).accepted()
-	w.clock.advance(17 * time.Second)
+	w.accepted(w.post("send-otp", map[string]any{"email": "a@b.co"}))
+	w.clock.Advance(17 * time.Second)
 	for i, email := range []string{"a@b.co", "A@B.CO", "a@b.co"} {
-		a := w.post(mailRoutes[i], map[string]any{"email": email}).refused(429, fault.TooManyRequests, "43 seconds")
-		if a.header.Get("Retry-After") != "43" {
-			t.Errorf("got Retry-After %q, want 43", a.header.Get("Retry-After"))
+		a := w.post(mailRoutes[i], map[string]any{"email": email}).Refused(429, fault.TooManyRequests, "43 seconds")
+		if a.Header.Get("Retry-After") != "43" {
+			t.Errorf("got Retry-After %q, want 43", a.Header.Get("Retry-After"))
 		}
 	}
-	w.post("send-otp", map[string]any{"email": "other@b.co"}).accepted()
-	w.clock.advance(43 * time.Second)
-	w.post("send-otp", map[string]any{"email": "a@b.co"}).accepted()
+	w.accepted(w.post("send-otp", map[string]any{"email": "other@b.co"}))
+	w.clock.Advance(43 * time.Second)
+	w.accepted(w.post("send-otp", map[string]any{"email": "a@b.co"}))
 
 	// It counts before the address is validated.
-	w.post("send-otp", map[string]any{"email": "no address"}).refused(400, invalid, "email: Invalid email")
-	w.post("send-otp", map[string]any{"email": "No Address"}).refused(429, fault.TooManyRequests, "60 seconds")
+	w.post("send-otp", map[string]any{"email": "no address"}).Refused(400, invalid, "email: Invalid email")
+	w.post("send-otp", map[string]any{"email": "No Address"}).Refused(429, fault.TooManyRequests, "60 seconds")
 	for range 2 {
-		w.post("send-otp", map[string]any{}).refused(400, invalid, "email: Required")
+		w.post("send-otp", map[string]any{}).Refused(400, invalid, "email: Required")
 	}
 }
 
@@ -199,52 +200,52 @@ func TestTenWrongCodesAreEnoughForAClient(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, nil)
 	w.signUp("a@b.co")
-	here := with{"Test-Client-IP", "192.0.2.7"}
-	requests := []func() answer{
-		func() answer {
+	here := with{resttest.ClientIPHeader, "192.0.2.7"}
+	requests := []func() resttest.Answer{
+		func() resttest.Answer {
 			return w.do("POST", "/api/auth/email/verify", `{"email":"a@b.co","otp":"000000"}`, here)
 		},
-		func() answer {
+		func() resttest.Answer {
 			return w.do("POST", "/api/auth/sessions", `{"method":"otp","email":"a@b.co","otp":"000000"}`, here)
 		},
-		func() answer {
+		func() resttest.Answer {
 			return w.do("POST", "/api/auth/email/exchange-reset-password-token", `{"email":"a@b.co","code":"000000"}`, here)
 		},
-		func() answer {
+		func() resttest.Answer {
 			return w.do("POST", "/api/auth/email/reset-password", `{"newPassword":"hunter22","otp":"`+strings.Repeat("0", 64)+`"}`, here)
 		},
-		func() answer { return w.do("POST", "/api/auth/email/verify", `{}`, here) },
+		func() resttest.Answer { return w.do("POST", "/api/auth/email/verify", `{}`, here) },
 	}
 	// Successes do not count.
 	for range 3 {
 		code := w.signInCode("b@b.co")
-		w.do("POST", "/api/auth/sessions", map[string]any{"method": "otp", "email": "b@b.co", "otp": code}, here).ok()
+		w.do("POST", "/api/auth/sessions", map[string]any{"method": "otp", "email": "b@b.co", "otp": code}, here).OK(200)
 	}
 	for i := range 10 {
-		requests[i%len(requests)]().refused(400, invalid, "")
+		requests[i%len(requests)]().Refused(400, invalid, "")
 	}
 	for _, request := range slices.All(requests) {
-		request().refused(429, fault.TooManyRequests, "Too many failed attempts with a code")
+		request().Refused(429, fault.TooManyRequests, "Too many failed attempts with a code")
 	}
 	code := w.signInCode("b@b.co")
-	w.do("POST", "/api/auth/sessions", map[string]any{"method": "otp", "email": "b@b.co", "otp": code}, here).refused(429, fault.TooManyRequests, "")
+	w.do("POST", "/api/auth/sessions", map[string]any{"method": "otp", "email": "b@b.co", "otp": code}, here).Refused(429, fault.TooManyRequests, "")
 	// The limiter concerns neither passwords nor other clients.
-	w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": password}, here).ok()
-	w.signInByCode("b@b.co", code).ok()
+	w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": password}, here).OK(200)
+	w.signInByCode("b@b.co", code).OK(200)
 }
 
 func TestMailRoutesNeedNoCredentialAndTakeNone(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, nil)
 	for i, credential := range []with{bearer("garbage"), bearer("ik_wrong"), {"x-api-key", "wrong"}} {
-		w.do("POST", "/api/auth/email/send-otp", map[string]any{"email": fmt.Sprintf("u%d@b.co", i)}, w.fresh(), credential).accepted()
+		w.accepted(w.do("POST", "/api/auth/email/send-otp", map[string]any{"email": fmt.Sprintf("u%d@b.co", i)}, w.fresh(), credential))
 	}
 	for _, route := range append(slices.Clone(mailRoutes), "verify", "exchange-reset-password-token", "reset-password") {
-		if a := w.do("GET", "/api/auth/email/"+route, nil); a.status != http.StatusMethodNotAllowed && a.status != http.StatusNotFound {
-			t.Errorf("GET %s: got %d, want it refused", route, a.status)
+		if a := w.do("GET", "/api/auth/email/"+route, nil); a.Status != http.StatusMethodNotAllowed && a.Status != http.StatusNotFound {
+			t.Errorf("GET %s: got %d, want it refused", route, a.Status)
 		}
 		huge := `{"email":"a@b.co","x":"` + strings.Repeat("x", 2<<20) + `"}`
-		w.post(route, huge).refused(413, invalid, "too large")
+		w.post(route, huge).Refused(413, invalid, "too large")
 	}
 }
 
@@ -259,26 +260,26 @@ func TestADeveloperWithAMailboxIsNotLimited(t *testing.T) {
 		d.MailboxOn = func(context.Context) (bool, error) { return kept.Load(), nil }
 	})
 	n := 0
-	ask := func(from string) answer {
+	ask := func(from string) resttest.Answer {
 		n++
-		return w.do("POST", "/api/auth/email/send-verification", map[string]any{"email": fmt.Sprintf("a%d@b.co", n)}, with{"Test-Client-IP", from})
+		return w.do("POST", "/api/auth/email/send-verification", map[string]any{"email": fmt.Sprintf("a%d@b.co", n)}, with{resttest.ClientIPHeader, from})
 	}
 	kept.Store(true)
 	for _, developer := range []string{"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"} {
 		for range 7 {
-			ask(developer).accepted()
+			w.accepted(ask(developer))
 		}
 	}
 	again := map[string]any{"email": fmt.Sprintf("A%d@b.co", n)}
-	w.clock.advance(17 * time.Second)
-	w.do("POST", "/api/auth/email/send-otp", again, with{"Test-Client-IP", "::1"}).refused(429, fault.TooManyRequests, "43 seconds")
+	w.clock.Advance(17 * time.Second)
+	w.do("POST", "/api/auth/email/send-otp", again, with{resttest.ClientIPHeader, "::1"}).Refused(429, fault.TooManyRequests, "43 seconds")
 	for range 5 {
-		ask("192.0.2.1").accepted()
+		w.accepted(ask("192.0.2.1"))
 	}
-	ask("192.0.2.1").refused(429, fault.TooManyRequests, "Too many requests for e-mails")
+	ask("192.0.2.1").Refused(429, fault.TooManyRequests, "Too many requests for e-mails")
 	kept.Store(false)
 	for range 5 {
-		ask("127.0.0.1").accepted()
+		w.accepted(ask("127.0.0.1"))
 	}
-	ask("127.0.0.1").refused(429, fault.TooManyRequests, "Too many requests for e-mails")
+	ask("127.0.0.1").Refused(429, fault.TooManyRequests, "Too many requests for e-mails")
 }

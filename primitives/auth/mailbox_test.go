@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 const baseURL = "https://api.example.com"
@@ -108,7 +109,7 @@ func mailing(t *testing.T, settings map[string]any) *world {
 	w := newWorld(t)
 	w.mail.set(func(m *mailbox) { m.on = true })
 	if settings != nil {
-		w.do("PUT", "/api/auth/config", settings, bearer(apiKey)).ok()
+		w.do("PUT", "/api/auth/config", settings, bearer(apiKey)).OK(200)
 	}
 	return w
 }
@@ -116,20 +117,20 @@ func mailing(t *testing.T, settings map[string]any) *world {
 // fresh is a new client, which no limiter knows yet.
 func (w *world) fresh() with {
 	n := w.clients.Add(1)
-	return with{"Test-Client-IP", fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255)}
+	return with{resttest.ClientIPHeader, fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255)}
 }
 
 // post sends a body to a route of mails as a fresh client.
-func (w *world) post(path string, body any) answer {
+func (w *world) post(path string, body any) resttest.Answer {
 	w.t.Helper()
 	return w.do("POST", "/api/auth/email/"+path, body, w.fresh())
 }
 
 // accepted stops the test unless the status is 202.
-func (a answer) accepted() answer {
-	a.t.Helper()
-	if a.status != 202 || a.body["success"] != true || a.text("message") == "" {
-		a.t.Fatalf("%s: got %d %s, want 202", a.what, a.status, a.raw)
+func (w *world) accepted(a resttest.Answer) resttest.Answer {
+	w.t.Helper()
+	if a.OK(202); a.At("success") != true || a.String("message") == "" {
+		w.t.Fatalf("got %s, want that the mail was accepted", a.Text)
 	}
 	return a
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/auth/oauth"
 	"github.com/insforge/insforge-go/primitives/auth/oauth/optest"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 // audits returns the actions of the audit log with their details, oldest
@@ -28,11 +29,11 @@ func TestAdministratorsConfigureBuiltInProviders(t *testing.T) {
 		"provider": "google", "clientId": "id-1", "clientSecret": "secret-1", "useSharedKey": false, "nativeClientIds": []string{"ios"},
 		"redirectUri": "https://ignored.example.com", "id": "mass", "secretId": "mass", "createdAt": "mass",
 	}
-	a := w.do("POST", "/api/auth/oauth/configs", body, admin).ok()
-	if got, want := a.keys(), "callbackUrl clientId createdAt id nativeClientIds provider redirectUri scopes updatedAt useSharedKey"; got != want {
+	a := w.do("POST", "/api/auth/oauth/configs", body, admin).OK(200)
+	if got, want := a.Names(), "callbackUrl clientId createdAt id nativeClientIds provider redirectUri scopes updatedAt useSharedKey"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	got := a.body
+	got := a.Body.(map[string]any)
 	for _, name := range []string{"id", "createdAt", "updatedAt"} {
 		if got[name] == "mass" {
 			t.Errorf("%s was taken from the body", name)
@@ -46,34 +47,34 @@ func TestAdministratorsConfigureBuiltInProviders(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	w.do("POST", "/api/auth/oauth/configs", body, admin).refused(409, fault.AuthOAuthConfigAlreadyExists, "")
+	w.do("POST", "/api/auth/oauth/configs", body, admin).Refused(409, fault.AuthOAuthConfigAlreadyExists, "")
 
-	one := w.do("GET", "/api/auth/oauth/google/config", nil, admin).ok()
-	if one.text("clientSecret") != "secret-1" || one.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("got %s, want the secret, not to be stored", one.raw)
+	one := w.do("GET", "/api/auth/oauth/google/config", nil, admin).OK(200)
+	if one.String("clientSecret") != "secret-1" || one.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("got %s, want the secret, not to be stored", one.Text)
 	}
-	list := w.do("GET", "/api/auth/oauth/configs", nil, admin).ok()
-	if strings.Contains(list.raw, "secret-1") || list.body["count"] != 1.0 {
-		t.Errorf("got %s, want one without secret", list.raw)
+	list := w.do("GET", "/api/auth/oauth/configs", nil, admin).OK(200)
+	if strings.Contains(list.Text, "secret-1") || list.At("count") != 1.0 {
+		t.Errorf("got %s, want one without secret", list.Text)
 	}
-	if got := jsonOf(t, w.do("GET", "/api/auth/public-config", nil).ok().body["oAuthProviders"]); got != `["google"]` {
+	if got := resttest.JSON(w.do("GET", "/api/auth/public-config", nil).OK(200).At("oAuthProviders")); got != `["google"]` {
 		t.Errorf("public config: got %s", got)
 	}
 
 	changed := w.do("PUT", "/api/auth/oauth/google/config", map[string]any{
 		"clientSecret": "secret-2", "scopes": []string{"openid"}, "provider": "github", "secretId": "mass",
-	}, admin).ok()
-	if changed.text("provider") != "google" || jsonOf(t, changed.body["scopes"]) != `["openid"]` || changed.text("clientId") != "id-1" {
-		t.Errorf("got %s", changed.raw)
+	}, admin).OK(200)
+	if changed.String("provider") != "google" || resttest.JSON(changed.At("scopes")) != `["openid"]` || changed.String("clientId") != "id-1" {
+		t.Errorf("got %s", changed.Text)
 	}
-	if got := w.do("GET", "/api/auth/oauth/google/config", nil, admin).ok().text("clientSecret"); got != "secret-2" {
+	if got := w.do("GET", "/api/auth/oauth/google/config", nil, admin).OK(200).String("clientSecret"); got != "secret-2" {
 		t.Errorf("got secret %q, want the new one", got)
 	}
-	w.do("PUT", "/api/auth/oauth/google/config", map[string]any{}, admin).ok() // changes nothing, and is not audited
-	w.do("DELETE", "/api/auth/oauth/google/config", nil, admin).ok()
-	w.do("DELETE", "/api/auth/oauth/google/config", nil, admin).refused(404, fault.AuthOAuthConfigNotFound, "")
-	w.do("GET", "/api/auth/oauth/google/config", nil, admin).refused(404, fault.AuthOAuthConfigNotFound, "")
-	w.do("PUT", "/api/auth/oauth/google/config", body, admin).refused(404, fault.AuthOAuthConfigNotFound, "")
+	w.do("PUT", "/api/auth/oauth/google/config", map[string]any{}, admin).OK(200) // changes nothing, and is not audited
+	w.do("DELETE", "/api/auth/oauth/google/config", nil, admin).OK(200)
+	w.do("DELETE", "/api/auth/oauth/google/config", nil, admin).Refused(404, fault.AuthOAuthConfigNotFound, "")
+	w.do("GET", "/api/auth/oauth/google/config", nil, admin).Refused(404, fault.AuthOAuthConfigNotFound, "")
+	w.do("PUT", "/api/auth/oauth/google/config", body, admin).Refused(404, fault.AuthOAuthConfigNotFound, "")
 	if n := w.count(`SELECT count(*) FROM system.secrets WHERE key LIKE '%CLIENT_SECRET'`); n != 0 {
 		t.Errorf("got %d client secrets left, want none", n)
 	}
@@ -125,19 +126,19 @@ func TestConfigurationsOfBuiltInProvidersThatAreRefused(t *testing.T) {
 		{"no JSON", "", "{", fault.InvalidInput},
 	} {
 		t.Log(tt.name)
-		w.do("POST", "/api/auth/oauth/configs", tt.body, admin).refused(400, tt.code, tt.message)
+		w.do("POST", "/api/auth/oauth/configs", tt.body, admin).Refused(400, tt.code, tt.message)
 	}
 	apple := map[string]any{"provider": "apple", "clientId": "id", "clientSecret": "a plain secret", "useSharedKey": false}
-	a := w.do("POST", "/api/auth/oauth/configs", apple, admin).refused(400, fault.AuthOAuthConfigError, "clientSecret")
-	if strings.Contains(a.raw, "a plain secret") {
+	a := w.do("POST", "/api/auth/oauth/configs", apple, admin).Refused(400, fault.AuthOAuthConfigError, "clientSecret")
+	if strings.Contains(a.Text, "a plain secret") {
 		t.Error("the answer repeats the secret")
 	}
 	w.sql(`INSERT INTO system.secrets (key, value_ciphertext) VALUES ('GITHUB_CLIENT_SECRET', 'x')`)
 	w.vault.values["GITHUB_CLIENT_SECRET"] = "x"
-	w.do("POST", "/api/auth/oauth/configs", with("id", "x"), admin).refused(409, fault.SecretAlreadyExists, "")
+	w.do("POST", "/api/auth/oauth/configs", with("id", "x"), admin).Refused(409, fault.SecretAlreadyExists, "")
 	for _, path := range []string{"/api/auth/oauth/corp/config", "/api/auth/oauth/%2e%2e/config"} {
 		for _, method := range []string{"GET", "PUT", "DELETE"} {
-			w.do(method, path, nil, admin).refused(400, fault.InvalidInput, "provider")
+			w.do(method, path, nil, admin).Refused(400, fault.InvalidInput, "provider")
 		}
 	}
 	if n := w.count(`SELECT count(*) FROM auth.oauth_configs`); n != 0 {
@@ -156,36 +157,36 @@ func TestAdministratorsConfigureCustomProviders(t *testing.T) {
 		"key": "my-idp", "name": " My IdP ", "discoveryEndpoint": "https://idp.example.com/.well-known/openid-configuration",
 		"clientId": "id-1", "clientSecret": "secret-1", "id": "mass", "secretId": "mass",
 	}
-	a := w.do("POST", "/api/auth/oauth/custom/configs", body, admin).ok()
-	if got, want := a.keys(), "callbackUrl clientId createdAt discoveryEndpoint id key name updatedAt"; got != want || a.text("id") == "mass" {
-		t.Errorf("got %s, want %s", a.raw, want)
+	a := w.do("POST", "/api/auth/oauth/custom/configs", body, admin).OK(200)
+	if got, want := a.Names(), "callbackUrl clientId createdAt discoveryEndpoint id key name updatedAt"; got != want || a.String("id") == "mass" {
+		t.Errorf("got %s, want %s", a.Text, want)
 	}
-	if got, want := a.text("callbackUrl"), baseURL+"/api/auth/oauth/custom/my-idp/callback"; got != want {
+	if got, want := a.String("callbackUrl"), baseURL+"/api/auth/oauth/custom/my-idp/callback"; got != want {
 		t.Errorf("got callback %s, want %s", got, want)
 	}
 	if n := w.count(`SELECT count(*) FROM system.secrets WHERE key = 'CUSTOM_OAUTH_my-idp_CLIENT_SECRET'`); n != 1 {
 		t.Errorf("got %d secrets of the name in the contract, want 1", n)
 	}
-	w.do("POST", "/api/auth/oauth/custom/configs", body, admin).refused(409, fault.AuthOAuthConfigAlreadyExists, "")
-	if got := w.do("GET", "/api/auth/oauth/custom/my-idp/config", nil, admin).ok().text("clientSecret"); got != "secret-1" {
+	w.do("POST", "/api/auth/oauth/custom/configs", body, admin).Refused(409, fault.AuthOAuthConfigAlreadyExists, "")
+	if got := w.do("GET", "/api/auth/oauth/custom/my-idp/config", nil, admin).OK(200).String("clientSecret"); got != "secret-1" {
 		t.Errorf("got secret %q", got)
 	}
-	if list := w.do("GET", "/api/auth/oauth/custom/configs", nil, admin).ok(); strings.Contains(list.raw, "secret-1") || list.body["count"] != 1.0 {
-		t.Errorf("got %s, want one without secret", list.raw)
+	if list := w.do("GET", "/api/auth/oauth/custom/configs", nil, admin).OK(200); strings.Contains(list.Text, "secret-1") || list.At("count") != 1.0 {
+		t.Errorf("got %s, want one without secret", list.Text)
 	}
-	if got := jsonOf(t, w.do("GET", "/api/auth/public-config", nil).ok().body["customOAuthProviders"]); got != `["my-idp"]` {
+	if got := resttest.JSON(w.do("GET", "/api/auth/public-config", nil).OK(200).At("customOAuthProviders")); got != `["my-idp"]` {
 		t.Errorf("public config: got %s", got)
 	}
-	changed := w.do("PUT", "/api/auth/oauth/custom/my-idp/config", map[string]any{"clientId": "id-2", "clientSecret": "secret-2", "key": "other"}, admin).ok()
-	if changed.text("key") != "my-idp" || changed.text("clientId") != "id-2" {
-		t.Errorf("got %s", changed.raw)
+	changed := w.do("PUT", "/api/auth/oauth/custom/my-idp/config", map[string]any{"clientId": "id-2", "clientSecret": "secret-2", "key": "other"}, admin).OK(200)
+	if changed.String("key") != "my-idp" || changed.String("clientId") != "id-2" {
+		t.Errorf("got %s", changed.Text)
 	}
 	w.do("PUT", "/api/auth/oauth/custom/my-idp/config", map[string]any{"discoveryEndpoint": "https://169.254.169.254/"}, admin).
-		refused(400, fault.InvalidInput, "discoveryEndpoint")
-	w.do("DELETE", "/api/auth/oauth/custom/my-idp/config", nil, admin).ok()
+		Refused(400, fault.InvalidInput, "discoveryEndpoint")
+	w.do("DELETE", "/api/auth/oauth/custom/my-idp/config", nil, admin).OK(200)
 	for _, method := range []string{"GET", "PUT", "DELETE"} {
-		w.do(method, "/api/auth/oauth/custom/my-idp/config", nil, admin).refused(404, fault.AuthOAuthConfigNotFound, "")
-		w.do(method, "/api/auth/oauth/custom/My%20IdP/config", nil, admin).refused(400, fault.InvalidInput, "key")
+		w.do(method, "/api/auth/oauth/custom/my-idp/config", nil, admin).Refused(404, fault.AuthOAuthConfigNotFound, "")
+		w.do(method, "/api/auth/oauth/custom/My%20IdP/config", nil, admin).Refused(400, fault.InvalidInput, "key")
 	}
 	if n := w.count(`SELECT count(*) FROM system.secrets WHERE key LIKE 'CUSTOM_OAUTH%'`); n != 0 {
 		t.Errorf("got %d secrets left, want none", n)
@@ -214,17 +215,17 @@ func TestConfigurationsOfCustomProvidersThatAreRefused(t *testing.T) {
 	}
 	for _, name := range []string{"key", "name", "discoveryEndpoint", "clientId", "clientSecret"} {
 		for _, value := range []any{nil, "", 1, []any{}} {
-			w.do("POST", "/api/auth/oauth/custom/configs", with(name, value), bearer(apiKey)).refused(400, fault.InvalidInput, name)
+			w.do("POST", "/api/auth/oauth/custom/configs", with(name, value), bearer(apiKey)).Refused(400, fault.InvalidInput, name)
 		}
 	}
 	for _, key := range []string{"Corp", "a b", "a/b", "..", "é", strings.Repeat("a", 65), "google", "instagram", "email"} {
-		w.do("POST", "/api/auth/oauth/custom/configs", with("key", key), bearer(apiKey)).refused(400, fault.InvalidInput, "key")
+		w.do("POST", "/api/auth/oauth/custom/configs", with("key", key), bearer(apiKey)).Refused(400, fault.InvalidInput, "key")
 	}
 	for _, address := range []string{
 		"http://idp.example.com/x", "https://127.0.0.1/x", "https://localhost/x", "https://[::1]/", "https://10.1.2.3/", "ftp://idp.example.com/", "nowhere",
 		"https://user:pass@idp.example.com/",
 	} {
-		w.do("POST", "/api/auth/oauth/custom/configs", with("discoveryEndpoint", address), bearer(apiKey)).refused(400, fault.InvalidInput, "discoveryEndpoint")
+		w.do("POST", "/api/auth/oauth/custom/configs", with("discoveryEndpoint", address), bearer(apiKey)).Refused(400, fault.InvalidInput, "discoveryEndpoint")
 	}
 	if n := w.count(`SELECT count(*) FROM auth.custom_oauth_configs`) + w.count(`SELECT count(*) FROM system.secrets`); n != 0 {
 		t.Errorf("got %d rows, want none", n)
@@ -240,10 +241,10 @@ func TestOnlyAdministratorsSeeAndChangeConfigurations(t *testing.T) {
 		"GET /oauth/custom/configs", "POST /oauth/custom/configs", "GET /oauth/custom/corp/config", "PUT /oauth/custom/corp/config", "DELETE /oauth/custom/corp/config",
 	} {
 		method, path, _ := strings.Cut(route, " ")
-		w.do(method, "/api/auth"+path, nil).refused(401, fault.AuthInvalidCredentials, "No admin token")
-		w.do(method, "/api/auth"+path, nil, bearer(anonKey)).refused(401, fault.AuthUnauthorized, "")
-		w.do(method, "/api/auth"+path, nil, bearer(user.access)).refused(403, fault.AuthUnauthorized, "Admin access required")
-		w.do(method, "/api/auth"+path, nil, bearer("ik_wrong")).refused(401, fault.AuthInvalidAPIKey, "")
+		w.do(method, "/api/auth"+path, nil).Refused(401, fault.AuthInvalidCredentials, "No admin token")
+		w.do(method, "/api/auth"+path, nil, bearer(anonKey)).Refused(401, fault.AuthUnauthorized, "")
+		w.do(method, "/api/auth"+path, nil, bearer(user.access)).Refused(403, fault.AuthUnauthorized, "Admin access required")
+		w.do(method, "/api/auth"+path, nil, bearer("ik_wrong")).Refused(401, fault.AuthInvalidAPIKey, "")
 	}
 }
 
@@ -254,7 +255,7 @@ func TestConcurrentConfigurationsAreOne(t *testing.T) {
 	statuses := make([]int, 6)
 	var group sync.WaitGroup
 	for i := range statuses {
-		group.Go(func() { statuses[i] = w.do("POST", "/api/auth/oauth/configs", body, bearer(apiKey)).status })
+		group.Go(func() { statuses[i] = w.do("POST", "/api/auth/oauth/configs", body, bearer(apiKey)).Status })
 	}
 	group.Wait()
 	counts := map[int]int{}

@@ -17,6 +17,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/auth/oauth/optest"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 const (
@@ -53,7 +54,7 @@ func (w *oauthWorld) configure(names ...oauth.Name) {
 		}
 		w.do("POST", "/api/auth/oauth/configs", map[string]any{
 			"provider": name, "clientId": optest.ClientID, "clientSecret": secret, "useSharedKey": false,
-		}, bearer(apiKey)).ok()
+		}, bearer(apiKey)).OK(200)
 	}
 }
 
@@ -64,11 +65,11 @@ func startQuery(redirect, challenge string) string {
 // begin returns the address that a browser is sent to.
 func (w *oauthWorld) begin(name oauth.Name) string {
 	w.t.Helper()
-	return w.do("GET", "/api/auth/oauth/"+string(name)+startQuery(appPage, challengeOf(verifier)), nil).ok().text("authUrl")
+	return w.do("GET", "/api/auth/oauth/"+string(name)+startQuery(appPage, challengeOf(verifier)), nil).OK(200).String("authUrl")
 }
 
 // comeBack is the request of a browser that a provider sent back.
-func (w *oauthWorld) comeBack(name oauth.Name, params url.Values) answer {
+func (w *oauthWorld) comeBack(name oauth.Name, params url.Values) resttest.Answer {
 	w.t.Helper()
 	path := "/api/auth/oauth/" + string(name) + "/callback"
 	if name == oauth.Apple {
@@ -78,11 +79,11 @@ func (w *oauthWorld) comeBack(name oauth.Name, params url.Values) answer {
 }
 
 // location returns where a browser is sent, which must be the application.
-func (a answer) location() url.Values {
-	a.t.Helper()
-	to, err := url.Parse(a.header.Get("Location"))
-	if a.status != http.StatusFound || err != nil || to.Scheme+"://"+to.Host+to.Path != "https://app.example.com/welcome" || to.Query().Get("lang") != "en" {
-		a.t.Fatalf("%s: got %d %q %s, want a redirect to the application", a.what, a.status, a.header.Get("Location"), a.raw)
+func (w *world) location(a resttest.Answer) url.Values {
+	w.t.Helper()
+	to, err := url.Parse(a.Header.Get("Location"))
+	if a.Status != http.StatusFound || err != nil || to.Scheme+"://"+to.Host+to.Path != "https://app.example.com/welcome" || to.Query().Get("lang") != "en" {
+		w.t.Fatalf("got %d %q %s, want a redirect to the application", a.Status, a.Header.Get("Location"), a.Text)
 	}
 	return to.Query()
 }
@@ -90,10 +91,10 @@ func (a answer) location() url.Values {
 // signInAt goes through a sign-in up to the application.
 func (w *oauthWorld) signInAt(name oauth.Name, who optest.Person) url.Values {
 	w.t.Helper()
-	return w.comeBack(name, w.fakes.Authorize(name, w.begin(name), who)).location()
+	return w.location(w.comeBack(name, w.fakes.Authorize(name, w.begin(name), who)))
 }
 
-func (w *oauthWorld) exchange(code string) answer {
+func (w *oauthWorld) exchange(code string) resttest.Answer {
 	w.t.Helper()
 	return w.do("POST", "/api/auth/oauth/exchange", map[string]any{"code": code, "code_verifier": verifier})
 }
@@ -120,29 +121,29 @@ func TestSignInAtEveryProvider(t *testing.T) {
 			if got := len(sub.C()); got != 0 {
 				t.Errorf("got %d events before the exchange, want none", got)
 			}
-			a := w.exchange(code).ok()
-			if got, want := a.keys(), "accessToken csrfToken user"; got != want {
+			a := w.exchange(code).OK(200)
+			if got, want := a.Names(), "accessToken csrfToken user"; got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
-			if a.cookie(userCookie) == nil {
+			if a.Cookie(userCookie) == nil {
 				t.Error("got no session cookie")
 			}
 			email := "ada@example.com"
 			if name == oauth.X {
 				email = "ada@users.noreply.x.local"
 			}
-			user := a.body["user"].(map[string]any)
-			if user["email"] != email || user["emailVerified"] != true || jsonOf(t, user["providers"]) != `["`+string(name)+`"]` ||
-				jsonOf(t, user["metadata"]) != `{}` || a.text("user", "profile", "name") == "" {
+			user := a.At("user").(map[string]any)
+			if user["email"] != email || user["emailVerified"] != true || resttest.JSON(user["providers"]) != `["`+string(name)+`"]` ||
+				resttest.JSON(user["metadata"]) != `{}` || a.String("user", "profile", "name") == "" {
 				t.Errorf("got user %v", user)
 			}
-			w.do("GET", "/api/auth/sessions/current", nil, bearer(a.text("accessToken"))).ok()
+			w.do("GET", "/api/auth/sessions/current", nil, bearer(a.String("accessToken"))).OK(200)
 			if e, ok := (<-sub.C()).(events.DataUpdate); !ok || e.Resource != events.Users {
 				t.Errorf("got event %v, want one of users", e)
 			}
 
-			again := w.exchange(w.signInAt(name, ada).Get("insforge_code")).ok()
-			if again.text("user", "id") != a.text("user", "id") {
+			again := w.exchange(w.signInAt(name, ada).Get("insforge_code")).OK(200)
+			if again.String("user", "id") != a.String("user", "id") {
 				t.Error("the same account signed in as another user")
 			}
 			if n := w.count(`SELECT count(*) FROM auth.user_providers WHERE access_token IS NOT NULL OR refresh_token IS NOT NULL`); n != 0 {
@@ -157,8 +158,8 @@ func TestTheExchangeHandsOutSessionsByTypeOfClient(t *testing.T) {
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google)
 	code := w.signInAt(oauth.Google, ada).Get("insforge_code")
-	a := w.do("POST", "/api/auth/oauth/exchange?client_type=mobile", map[string]any{"code": code, "code_verifier": verifier}).ok()
-	if got, want := a.keys(), "accessToken refreshToken user"; got != want || a.cookie(userCookie) != nil {
+	a := w.do("POST", "/api/auth/oauth/exchange?client_type=mobile", map[string]any{"code": code, "code_verifier": verifier}).OK(200)
+	if got, want := a.Names(), "accessToken refreshToken user"; got != want || a.Cookie(userCookie) != nil {
 		t.Errorf("got %s, want %s and no cookie", got, want)
 	}
 }
@@ -168,31 +169,31 @@ func TestACodeIsGoodOnceAndForItsVerifier(t *testing.T) {
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google)
 	fresh := func() string { return w.signInAt(oauth.Google, ada).Get("insforge_code") }
-	spent := func(code string) { w.exchange(code).refused(400, fault.InvalidInput, "Invalid or expired code") }
+	spent := func(code string) { w.exchange(code).Refused(400, fault.InvalidInput, "Invalid or expired code") }
 
 	code := fresh()
-	w.exchange(code).ok()
+	w.exchange(code).OK(200)
 	spent(code)
 
 	code = fresh()
 	wrong := map[string]any{"code": code, "code_verifier": strings.Repeat("x", 43)}
-	w.do("POST", "/api/auth/oauth/exchange", wrong).refused(400, fault.AuthUnauthorized, "verifier")
+	w.do("POST", "/api/auth/oauth/exchange", wrong).Refused(400, fault.AuthUnauthorized, "verifier")
 	spent(code)
 
 	code = fresh()
-	w.clock.advance(5 * time.Minute)
+	w.clock.Advance(5 * time.Minute)
 	spent(code)
 
 	code = fresh()
 	w.sql(`DELETE FROM auth.users`)
-	w.exchange(code).refused(404, fault.AuthUserNotFound, "")
+	w.exchange(code).Refused(404, fault.AuthUserNotFound, "")
 
 	for name, body := range map[string]any{
 		"nothing": map[string]any{}, "no verifier": map[string]any{"code": "x"}, "a short verifier": map[string]any{"code": "x", "code_verifier": "x"},
 		"a list": []any{}, "no JSON": "{", "types": map[string]any{"code": 1, "code_verifier": 2},
 	} {
 		t.Log(name)
-		w.do("POST", "/api/auth/oauth/exchange", body).refused(400, fault.InvalidInput, "")
+		w.do("POST", "/api/auth/oauth/exchange", body).Refused(400, fault.InvalidInput, "")
 	}
 	spent(strings.Repeat("0", 64))
 	if n := w.count(`SELECT count(*) FROM auth.oauth_codes`); n != 0 {
@@ -208,7 +209,7 @@ func TestACodeThatIsPresentedTwiceAtOnceIsGoodOnce(t *testing.T) {
 	statuses := make([]int, 8)
 	var group sync.WaitGroup
 	for i := range statuses {
-		group.Go(func() { statuses[i] = w.exchange(code).status })
+		group.Go(func() { statuses[i] = w.exchange(code).Status })
 	}
 	group.Wait()
 	good := 0
@@ -226,16 +227,16 @@ func TestStatesAreForOneReturnToOneProvider(t *testing.T) {
 	t.Parallel()
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google, oauth.LinkedIn)
-	bad := func(what string, a answer) {
+	bad := func(what string, a resttest.Answer) {
 		t.Helper()
 		t.Log(what)
-		a.refused(400, fault.InvalidInput, "state")
-		if a.header.Get("Location") != "" {
-			t.Errorf("%s: got sent to %s, want nowhere", what, a.header.Get("Location"))
+		a.Refused(400, fault.InvalidInput, "state")
+		if a.Header.Get("Location") != "" {
+			t.Errorf("%s: got sent to %s, want nowhere", what, a.Header.Get("Location"))
 		}
 	}
 	back := w.fakes.Authorize(oauth.Google, w.begin(oauth.Google), ada)
-	w.comeBack(oauth.Google, back).location()
+	w.location(w.comeBack(oauth.Google, back))
 	bad("replayed", w.comeBack(oauth.Google, back))
 	fresh := w.fakes.Authorize(oauth.Google, w.begin(oauth.Google), ada)
 	bad("replayed with a new code", w.comeBack(oauth.Google, url.Values{"state": back["state"], "code": fresh["code"]}))
@@ -255,13 +256,13 @@ func TestStatesAreForOneReturnToOneProvider(t *testing.T) {
 	bad("given twice", w.comeBack(oauth.Google, url.Values{"state": {state, state}, "code": fresh["code"]}))
 	bad("huge", w.comeBack(oauth.Google, with(strings.Repeat("a", 9000))))
 
-	if a := w.do("HEAD", "/api/auth/oauth/google/callback?"+fresh.Encode(), nil); a.status != 405 {
-		t.Errorf("HEAD: got %d, want 405", a.status)
+	if a := w.do("HEAD", "/api/auth/oauth/google/callback?"+fresh.Encode(), nil); a.Status != 405 {
+		t.Errorf("HEAD: got %d, want 405", a.Status)
 	}
-	w.comeBack(oauth.Google, fresh).location() // none of these used it up
+	w.location(w.comeBack(oauth.Google, fresh)) // none of these used it up
 
 	late := w.fakes.Authorize(oauth.Google, w.begin(oauth.Google), ada)
-	w.clock.advance(time.Hour)
+	w.clock.Advance(time.Hour)
 	bad("expired", w.comeBack(oauth.Google, late))
 }
 
@@ -273,7 +274,7 @@ func TestOneReturnOfManyAtOnceCounts(t *testing.T) {
 	statuses := make([]int, 8)
 	var group sync.WaitGroup
 	for i := range statuses {
-		group.Go(func() { statuses[i] = w.comeBack(oauth.Google, back).status })
+		group.Go(func() { statuses[i] = w.comeBack(oauth.Google, back).Status })
 	}
 	group.Wait()
 	found := 0
@@ -311,13 +312,13 @@ func TestWhatAProviderRefusesIsToldToTheApplication(t *testing.T) {
 		{"a code of another issuer", oauth.Google, url.Values{"code": {"x"}, "iss": {"https://evil.example"}}, "Authentication failed"},
 	} {
 		tt.params["state"] = state(tt.at)
-		got := w.comeBack(tt.at, tt.params).location()
+		got := w.location(w.comeBack(tt.at, tt.params))
 		want := url.Values{"lang": {"en"}, "error": {tt.want}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: -want +got\n%s", tt.name, diff)
 		}
 	}
-	w.comeBack(oauth.Google, url.Values{"state": state(oauth.Google)}).refused(400, fault.InvalidInput, "code")
+	w.comeBack(oauth.Google, url.Values{"state": state(oauth.Google)}).Refused(400, fault.InvalidInput, "code")
 }
 
 func TestFormsOfAProviderThatAreRefused(t *testing.T) {
@@ -325,12 +326,12 @@ func TestFormsOfAProviderThatAreRefused(t *testing.T) {
 	w := newOAuthWorld(t)
 	form := with{"Content-Type", "application/x-www-form-urlencoded"}
 	const path = "/api/auth/oauth/apple/callback"
-	w.do("POST", path, "state=x&code=y", form).refused(400, fault.InvalidInput, "state")
-	w.do("POST", path+"?state=x&code=y", "", form).refused(400, fault.InvalidInput, "state")
-	w.do("POST", path, "state=%zz", form).refused(400, fault.InvalidInput, "form")
-	w.do("POST", path, map[string]any{"state": "x"}).refused(400, fault.InvalidInput, "form")
-	w.do("POST", path, "state="+strings.Repeat("x", 1<<20), form).refused(413, fault.InvalidInput, "")
-	w.do("POST", "/api/auth/oauth/unknown/callback", "state=x", form).refused(400, fault.InvalidInput, "provider")
+	w.do("POST", path, "state=x&code=y", form).Refused(400, fault.InvalidInput, "state")
+	w.do("POST", path+"?state=x&code=y", "", form).Refused(400, fault.InvalidInput, "state")
+	w.do("POST", path, "state=%zz", form).Refused(400, fault.InvalidInput, "form")
+	w.do("POST", path, map[string]any{"state": "x"}).Refused(400, fault.InvalidInput, "form")
+	w.do("POST", path, "state="+strings.Repeat("x", 1<<20), form).Refused(413, fault.InvalidInput, "")
+	w.do("POST", "/api/auth/oauth/unknown/callback", "state=x", form).Refused(400, fault.InvalidInput, "provider")
 }
 
 // The nonce ties the ID token to the attempt: a code of another attempt, which an
@@ -341,7 +342,7 @@ func TestACodeOfAnotherAttemptIsRefused(t *testing.T) {
 	w.configure(oauth.Apple) // which does not support PKCE: only the nonce ties them
 	attackers := w.fakes.Authorize(oauth.Apple, w.begin(oauth.Apple), ada)
 	victims := w.fakes.Authorize(oauth.Apple, w.begin(oauth.Apple), optest.Person{ID: "2", Email: "bob@example.com", Verified: true})
-	got := w.comeBack(oauth.Apple, url.Values{"state": victims["state"], "code": attackers["code"]}).location()
+	got := w.location(w.comeBack(oauth.Apple, url.Values{"state": victims["state"], "code": attackers["code"]}))
 	if got.Get("error") != "Authentication failed" || got.Get("insforge_code") != "" {
 		t.Errorf("got %v, want a refusal", got)
 	}
@@ -374,20 +375,22 @@ func TestStartsThatAreRefused(t *testing.T) {
 	w.configure(oauth.Google)
 	w.sql(`INSERT INTO auth.config (allowed_redirect_urls) VALUES ('{https://app.example.com/**,myapp://auth/callback}')`)
 	good := challengeOf(verifier)
-	start := func(provider, query string) answer { return w.do("GET", "/api/auth/oauth/"+provider+query, nil) }
+	start := func(provider, query string) resttest.Answer {
+		return w.do("GET", "/api/auth/oauth/"+provider+query, nil)
+	}
 
 	for _, provider := range []string{"unknown", "GOOGLE", "..", "google%00"} {
-		start(provider, startQuery(appPage, good)).refused(400, fault.InvalidInput, "provider")
+		start(provider, startQuery(appPage, good)).Refused(400, fault.InvalidInput, "provider")
 	}
 	for _, provider := range []string{"instagram", "tiktok", "spotify"} {
-		start(provider, startQuery(appPage, good)).refused(501, fault.AuthUnsupportedProvider, "")
+		start(provider, startQuery(appPage, good)).Refused(501, fault.AuthUnsupportedProvider, "")
 	}
-	start("github", startQuery(appPage, good)).refused(500, fault.AuthOAuthConfigError, "not configured")
+	start("github", startQuery(appPage, good)).Refused(500, fault.AuthOAuthConfigError, "not configured")
 	for name, challenge := range map[string]string{
 		"none": "", "short": good[:42], "long": strings.Repeat("a", 129), "other characters": good[:42] + "+", "a line": good + "\n",
 	} {
 		t.Log(name)
-		start("google", startQuery(appPage, challenge)).refused(400, fault.InvalidInput, "code_challenge")
+		start("google", startQuery(appPage, challenge)).Refused(400, fault.InvalidInput, "code_challenge")
 	}
 	for _, redirect := range []string{
 		"", "/relative", "not a url", "https://evil.example/welcome", "https://app.example.com.evil.example/", "https://app.example.com@evil.example/",
@@ -396,11 +399,11 @@ func TestStartsThatAreRefused(t *testing.T) {
 		"https://app.example.com/" + strings.Repeat("a", 3000),
 	} {
 		t.Log(redirect[:min(len(redirect), 60)])
-		start("google", startQuery(redirect, good)).refused(400, fault.InvalidInput, "")
+		start("google", startQuery(redirect, good)).Refused(400, fault.InvalidInput, "")
 	}
-	start("google", startQuery(appPage, good)+"&redirect_uri="+url.QueryEscape(appPage)).refused(400, fault.InvalidInput, "redirect_uri")
+	start("google", startQuery(appPage, good)+"&redirect_uri="+url.QueryEscape(appPage)).Refused(400, fault.InvalidInput, "redirect_uri")
 	for _, redirect := range []string{appPage, "https://app.example.com", "myapp://auth/callback"} {
-		start("google", startQuery(redirect, good)).ok()
+		start("google", startQuery(redirect, good)).OK(200)
 	}
 }
 
@@ -411,17 +414,17 @@ func TestAddressesComeFromTheConfiguration(t *testing.T) {
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google)
 	a := w.do("GET", "/api/auth/oauth/google"+startQuery(appPage, challengeOf(verifier)), nil,
-		with{"Host", "evil.example"}, with{"X-Forwarded-Host", "evil.example"}, with{"X-Forwarded-Proto", "http"}, with{"Forwarded", "host=evil.example"}).ok()
-	u, err := url.Parse(a.text("authUrl"))
+		with{"Host", "evil.example"}, with{"X-Forwarded-Host", "evil.example"}, with{"X-Forwarded-Proto", "http"}, with{"Forwarded", "host=evil.example"}).OK(200)
+	u, err := url.Parse(a.String("authUrl"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, want := u.Query().Get("redirect_uri"), baseURL+"/api/auth/oauth/google/callback"; got != want {
 		t.Errorf("got callback %s, want %s", got, want)
 	}
-	back := w.fakes.Authorize(oauth.Google, a.text("authUrl"), ada)
+	back := w.fakes.Authorize(oauth.Google, a.String("authUrl"), ada)
 	w.sql(`INSERT INTO auth.config (allowed_redirect_urls) VALUES ('{https://other.example.com}')`)
-	w.comeBack(oauth.Google, back).refused(400, fault.InvalidInput, "redirect")
+	w.comeBack(oauth.Google, back).Refused(400, fault.InvalidInput, "redirect")
 }
 
 func TestParametersForTheProviderArePassedOn(t *testing.T) {
@@ -429,8 +432,8 @@ func TestParametersForTheProviderArePassedOn(t *testing.T) {
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google)
 	a := w.do("GET", "/api/auth/oauth/google"+startQuery(appPage, challengeOf(verifier))+
-		"&prompt=select_account&client_id=evil&state=evil&request_uri=evil&twice=1&twice=2&empty=", nil).ok()
-	u, err := url.Parse(a.text("authUrl"))
+		"&prompt=select_account&client_id=evil&state=evil&request_uri=evil&twice=1&twice=2&empty=", nil).OK(200)
+	u, err := url.Parse(a.String("authUrl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -445,7 +448,7 @@ func TestWhatIsOverIsForgotten(t *testing.T) {
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google)
 	w.signInAt(oauth.Google, ada) // its code is never exchanged
-	w.clock.advance(2 * time.Hour)
+	w.clock.Advance(2 * time.Hour)
 	w.fakes.Change = func(c map[string]any) { c["exp"] = w.clock.Now().Add(time.Hour).Unix() }
 	w.signInAt(oauth.Google, ada)
 	for _, table := range []string{"auth.oauth_spent_states", "auth.oauth_codes"} {
@@ -473,10 +476,10 @@ func TestAnyProcessFinishesWhatAnotherStarted(t *testing.T) {
 	address := w.begin(oauth.Google)
 	restart()
 	back := w.fakes.Authorize(oauth.Google, address, ada)
-	code := w.comeBack(oauth.Google, back).location().Get("insforge_code")
+	code := w.location(w.comeBack(oauth.Google, back)).Get("insforge_code")
 	restart()
-	w.comeBack(oauth.Google, back).refused(400, fault.InvalidInput, "state")
-	w.exchange(code).ok()
+	w.comeBack(oauth.Google, back).Refused(400, fault.InvalidInput, "state")
+	w.exchange(code).OK(200)
 	restart()
-	w.exchange(code).refused(400, fault.InvalidInput, "")
+	w.exchange(code).Refused(400, fault.InvalidInput, "")
 }

@@ -15,7 +15,7 @@ import (
 // kids returns the ids of the published keys.
 func (w *world) kids() (ids []string) {
 	w.t.Helper()
-	for _, k := range w.do("GET", "/.well-known/jwks.json", nil).ok().body["keys"].([]any) {
+	for _, k := range w.do("GET", "/.well-known/jwks.json", nil).OK(200).At("keys").([]any) {
 		ids = append(ids, k.(map[string]any)["kid"].(string))
 	}
 	return ids
@@ -42,26 +42,26 @@ func TestRotationSignsNobodyOut(t *testing.T) {
 	before := w.kids()
 	s := w.signUp("a@b.co")
 	third := thirdParty(`{"sub":"` + s.id + `"}`)
-	a := w.do("POST", rotatePath, nil, bearer(apiKey)).ok()
-	if got, want := a.keys(), "keyId previousKeyId previousKeyValidUntil"; got != want || a.text("previousKeyId") != before[0] {
-		t.Errorf("got %s, want keys %s and the previous key %s", a.raw, want, before[0])
+	a := w.do("POST", rotatePath, nil, bearer(apiKey)).OK(200)
+	if got, want := a.Names(), "keyId previousKeyId previousKeyValidUntil"; got != want || a.String("previousKeyId") != before[0] {
+		t.Errorf("got %s, want keys %s and the previous key %s", a.Text, want, before[0])
 	}
-	if got, want := w.kids(), []string{a.text("keyId"), before[0]}; !slices.Equal(got, want) {
+	if got, want := w.kids(), []string{a.String("keyId"), before[0]}; !slices.Equal(got, want) {
 		t.Errorf("got published keys %v, want %v", got, want)
 	}
 	fresh := s.next(w.refresh(s))
 	for _, token := range []string{s.access, fresh.access, third} {
-		w.do("GET", "/api/auth/sessions/current", nil, bearer(token)).ok()
+		w.do("GET", "/api/auth/sessions/current", nil, bearer(token)).OK(200)
 	}
-	w.clock.advance(15 * time.Minute) // the last token of the old key has expired
+	w.clock.Advance(15 * time.Minute) // the last token of the old key has expired
 	fresh = fresh.next(w.refresh(fresh))
-	w.clock.advance(2 * time.Minute)
-	if got, want := w.kids(), []string{a.text("keyId")}; !slices.Equal(got, want) {
+	w.clock.Advance(2 * time.Minute)
+	if got, want := w.kids(), []string{a.String("keyId")}; !slices.Equal(got, want) {
 		t.Errorf("got published keys %v, want %v", got, want)
 	}
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(fresh.access)).ok()
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(fresh.access)).OK(200)
 	w.restart()
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(fresh.access)).ok()
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(fresh.access)).OK(200)
 	if n := w.count(`SELECT count(*) FROM system.audit_logs WHERE action = 'ROTATE_SIGNING_KEY' AND details ->> 'revoked' = 'false' AND details::text NOT LIKE '%PRIVATE%'`); n != 1 {
 		t.Errorf("got %d audit rows, want 1", n)
 	}
@@ -71,17 +71,17 @@ func TestRevokedKeyStopsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.signUp("a@b.co")
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).ok() // remembered as good
-	w.do("POST", rotatePath, nil, bearer(apiKey)).ok()
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).ok()
-	a := w.do("POST", rotatePath, `{"revokeOld":true}`, bearer(apiKey)).ok()
-	if a.body["previousKeyValidUntil"] != nil || len(w.kids()) != 1 {
-		t.Errorf("got %s and published keys %v, want the new one only", a.raw, w.kids())
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).OK(200) // remembered as good
+	w.do("POST", rotatePath, nil, bearer(apiKey)).OK(200)
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).OK(200)
+	a := w.do("POST", rotatePath, `{"revokeOld":true}`, bearer(apiKey)).OK(200)
+	if a.At("previousKeyValidUntil") != nil || len(w.kids()) != 1 {
+		t.Errorf("got %s and published keys %v, want the new one only", a.Text, w.kids())
 	}
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).refused(401, fault.AuthUnauthorized, "Invalid token")
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).Refused(401, fault.AuthUnauthorized, "Invalid token")
 	s = s.next(w.refresh(s)) // the session goes on
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).ok()
-	w.do("POST", rotatePath, `{"revokeOld":"yes"}`, bearer(apiKey)).refused(400, invalid, "revokeOld: Expected boolean, received string")
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).OK(200)
+	w.do("POST", rotatePath, `{"revokeOld":"yes"}`, bearer(apiKey)).Refused(400, invalid, "revokeOld: Expected boolean, received string")
 }
 
 func TestOtherProcessesFollowARotation(t *testing.T) {
@@ -89,7 +89,7 @@ func TestOtherProcessesFollowARotation(t *testing.T) {
 	w := newWorld(t)
 	other := w.process()
 	s := w.signUp("a@b.co")
-	w.do("POST", rotatePath, nil, bearer(apiKey)).ok()
+	w.do("POST", rotatePath, nil, bearer(apiKey)).OK(200)
 	s = s.next(w.refresh(s))
 	var group sync.WaitGroup
 	for range 10 { // all at once: one looks, the others wait for it
@@ -101,12 +101,12 @@ func TestOtherProcessesFollowARotation(t *testing.T) {
 	}
 	group.Wait()
 	// Made-up keys make it look, but not all the time.
-	w.do("POST", rotatePath, nil, bearer(apiKey)).ok()
+	w.do("POST", rotatePath, nil, bearer(apiKey)).OK(200)
 	s = s.next(w.refresh(s))
 	if _, err := other.AccessToken(t.Context(), s.access); !fault.Is(err, fault.AuthUnauthorized) {
 		t.Errorf("got %v right after the last look, want AUTH_UNAUTHORIZED", err)
 	}
-	w.clock.advance(5 * time.Second)
+	w.clock.Advance(5 * time.Second)
 	if _, err := other.AccessToken(t.Context(), s.access); err != nil {
 		t.Errorf("got %v for a token of the newest key, want none", err)
 	}
@@ -118,19 +118,19 @@ func TestRotationsAtOnceKeepEveryKey(t *testing.T) {
 	s := w.signUp("a@b.co")
 	var group sync.WaitGroup
 	for range 4 {
-		group.Go(func() { w.do("POST", rotatePath, nil, bearer(apiKey)).ok() })
+		group.Go(func() { w.do("POST", rotatePath, nil, bearer(apiKey)).OK(200) })
 	}
 	group.Wait()
 	if got := w.kids(); len(got) != 5 {
 		t.Errorf("got published keys %v, want all five", got)
 	}
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).ok()
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).OK(200)
 	for range 4 {
-		w.do("POST", rotatePath, nil, bearer(apiKey)).ok()
+		w.do("POST", rotatePath, nil, bearer(apiKey)).OK(200)
 	}
-	w.do("POST", rotatePath, nil, bearer(apiKey)).refused(429, fault.TooManyRequests, "rotated too often")
-	w.clock.advance(17 * time.Minute)
-	w.do("POST", rotatePath, nil, bearer(apiKey)).ok()
+	w.do("POST", rotatePath, nil, bearer(apiKey)).Refused(429, fault.TooManyRequests, "rotated too often")
+	w.clock.Advance(17 * time.Minute)
+	w.do("POST", rotatePath, nil, bearer(apiKey)).OK(200)
 	if got := w.kids(); len(got) != 2 {
 		t.Errorf("got published keys %v, want two", got)
 	}
@@ -144,6 +144,6 @@ func TestDamagedListOfRetiredKeysIsTold(t *testing.T) {
 	if text := fmt.Sprint(err); err == nil || !strings.Contains(text, "JWT_RETIRED_KEYS") || strings.Contains(text, "nonsense") {
 		t.Errorf("got %v, want the name of the secret and not its value", err)
 	}
-	w.do("POST", rotatePath, nil, bearer(apiKey)).refused(500, fault.InternalError, "")
+	w.do("POST", rotatePath, nil, bearer(apiKey)).Refused(500, fault.InternalError, "")
 	w.signUp("a@b.co") // what was loaded stays in force
 }

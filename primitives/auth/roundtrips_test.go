@@ -20,11 +20,11 @@ func TestRoundTrips(t *testing.T) {
 		want int
 	}{
 		{"sign-in: the account, the session", func() {
-			w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": password}).ok()
+			w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": password}).OK(200)
 		}, 2},
-		{"the current session", func() { w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).ok() }, 1},
-		{"the public settings", func() { w.do("GET", "/api/auth/public-config", nil).ok() }, 1},
-		{"the administrator's", func() { w.do("GET", "/api/auth/admin/sessions/current", nil, bearer(admin.access)).ok() }, 1},
+		{"the current session", func() { w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).OK(200) }, 1},
+		{"the public settings", func() { w.do("GET", "/api/auth/public-config", nil).OK(200) }, 1},
+		{"the administrator's", func() { w.do("GET", "/api/auth/admin/sessions/current", nil, bearer(admin.access)).OK(200) }, 1},
 		{"refresh: begin, lock, exchange, user, commit", func() { s = s.next(w.refresh(s)) }, 5},
 	} {
 		fewest := 1000

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 // Two refreshes with one token at the same time: the second must not look at
@@ -34,7 +36,7 @@ func TestRefreshHoldsTheSessionWhileItExchangesTheToken(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	answers := make(chan answer, 2)
+	answers := make(chan resttest.Answer, 2)
 	go func() { answers <- w.refresh(s) }()
 	const waits = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND `
 	w.await(waits+`wait_event = 'advisory'`, 1)

@@ -18,6 +18,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 // newService returns a Service that never reaches its database.
@@ -154,7 +155,7 @@ func TestSeedFailuresAreTold(t *testing.T) {
 
 func TestRotatedKeysAreGoodUntilTheyExpire(t *testing.T) {
 	t.Parallel()
-	c := &clock{now: time.Unix(1_800_000_000, 0)}
+	c := resttest.NewClock(time.Unix(1_800_000_000, 0))
 	vault := newVault(map[string]string{"API_KEY": "ik_one", "ANON_KEY": "anon_one"})
 	s := newService(t, vault, c.Now)
 	ctx := t.Context()
@@ -163,8 +164,8 @@ func TestRotatedKeysAreGoodUntilTheyExpire(t *testing.T) {
 	}
 	vault.values["API_KEY_OLD_1800000000000"], vault.values["API_KEY"] = "ik_one", "ik_two"
 	vault.values["ANON_KEY_OLD_1800000000000"], vault.values["ANON_KEY"] = "anon_one", "anon_two"
-	vault.expires["API_KEY_OLD_1800000000000"] = c.now.Add(time.Hour)
-	vault.expires["ANON_KEY_OLD_1800000000000"] = c.now.Add(time.Hour)
+	vault.expires["API_KEY_OLD_1800000000000"] = c.Now().Add(time.Hour)
+	vault.expires["ANON_KEY_OLD_1800000000000"] = c.Now().Add(time.Hour)
 	if err := s.Reload(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,7 @@ func TestRotatedKeysAreGoodUntilTheyExpire(t *testing.T) {
 			t.Errorf("anon_%s: got %v, %v", key, p, err)
 		}
 	}
-	c.advance(time.Hour)
+	c.Advance(time.Hour)
 	if _, err := s.APIKey(ctx, "ik_one"); !fault.Is(err, fault.AuthInvalidAPIKey) {
 		t.Errorf("got %v for an expired API key", err)
 	}

@@ -53,17 +53,17 @@ func TestSignIn(t *testing.T) {
 	w := newWorld(t)
 	s := w.signUp("a@b.co")
 	for _, method := range []string{"", `"method":null,`, `"method":"password",`} {
-		a := w.do("POST", "/api/auth/sessions", `{`+method+`"email":"A@b.co","password":"`+password+`"}`).ok()
-		if got, want := a.keys(), "accessToken csrfToken user"; got != want {
+		a := w.do("POST", "/api/auth/sessions", `{`+method+`"email":"A@b.co","password":"`+password+`"}`).OK(200)
+		if got, want := a.Names(), "accessToken csrfToken user"; got != want {
 			t.Errorf("got keys %s, want %s", got, want)
 		}
-		if a.text("user", "id") != s.id {
+		if a.String("user", "id") != s.id {
 			t.Error("got another user")
 		}
-		wantCookie(t, a.cookie(userCookie), "/api/auth")
+		wantCookie(t, a.Cookie(userCookie), "/api/auth")
 	}
-	a := w.do("POST", "/api/auth/sessions?client_type=server", map[string]any{"email": "a@b.co", "password": password}).ok()
-	if got, want := a.keys(), "accessToken refreshToken user"; got != want || a.cookie(userCookie) != nil {
+	a := w.do("POST", "/api/auth/sessions?client_type=server", map[string]any{"email": "a@b.co", "password": password}).OK(200)
+	if got, want := a.Names(), "accessToken refreshToken user"; got != want || a.Cookie(userCookie) != nil {
 		t.Errorf("got keys %s, want %s and no cookie", got, want)
 	}
 }
@@ -76,16 +76,16 @@ func TestSignInSaysTheSameToStrangersAndWrongPasswords(t *testing.T) {
 	var first string
 	for _, email := range []string{"a@b.co", "nobody@b.co", "oauth@b.co"} {
 		a := w.do("POST", "/api/auth/sessions", map[string]any{"email": email, "password": "wrong password"}).
-			refused(401, fault.AuthUnauthorized, "Invalid credentials")
+			Refused(401, fault.AuthUnauthorized, "Invalid credentials")
 		if first == "" {
-			first = a.raw
+			first = a.Text
 		}
-		if a.raw != first || a.cookie(userCookie) != nil {
-			t.Errorf("%s: got %s, want %s", email, a.raw, first)
+		if a.Text != first || a.Cookie(userCookie) != nil {
+			t.Errorf("%s: got %s, want %s", email, a.Text, first)
 		}
 	}
 	w.do("POST", "/api/auth/sessions", map[string]any{"email": "oauth@b.co", "password": ""}).
-		refused(401, fault.AuthUnauthorized, "Invalid credentials")
+		Refused(401, fault.AuthUnauthorized, "Invalid credentials")
 }
 
 func TestSignInValidation(t *testing.T) {
@@ -108,7 +108,7 @@ func TestSignInValidation(t *testing.T) {
 		`[{"email":"a@b.co"}]`:                                        "Expected object, received array",
 		`{{`:                                                          "Invalid JSON body",
 	} {
-		w.do("POST", "/api/auth/sessions", body).refused(400, invalid, message)
+		w.do("POST", "/api/auth/sessions", body).Refused(400, invalid, message)
 	}
 }
 
@@ -118,7 +118,7 @@ func TestImportedHashesWork(t *testing.T) {
 	w.signUp("a@b.co")
 	// bcryptjs writes $2b$; the rest of the hash is the same.
 	w.sql(`UPDATE auth.users SET password = '$2b$' || substr(password, 5), email = 'A@B.co'`)
-	w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": password}).ok()
+	w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": password}).OK(200)
 	// From the tests of Openwall's crypt_blowfish.
 	for _, known := range []struct{ hash, password string }{
 		{"$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"},
@@ -127,40 +127,40 @@ func TestImportedHashesWork(t *testing.T) {
 		{"$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored"},
 	} {
 		w.sql(`UPDATE auth.users SET password = $1`, known.hash)
-		w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": known.password}).ok()
+		w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": known.password}).OK(200)
 		w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": known.password[:2]}).
-			refused(401, fault.AuthUnauthorized, "Invalid credentials")
+			Refused(401, fault.AuthUnauthorized, "Invalid credentials")
 	}
 	w.sql(`UPDATE auth.users SET password = 'not a hash'`)
 	w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": "not a hash"}).
-		refused(401, fault.AuthUnauthorized, "Invalid credentials")
+		Refused(401, fault.AuthUnauthorized, "Invalid credentials")
 }
 
 func TestRefreshOfABrowserSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.signUp("a@b.co")
-	w.clock.advance(20 * time.Minute)
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).refused(401, fault.AuthUnauthorized, "Invalid token")
-	a := w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).ok()
-	if got, want := a.keys(), "accessToken csrfToken user"; got != want {
+	w.clock.Advance(20 * time.Minute)
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).Refused(401, fault.AuthUnauthorized, "Invalid token")
+	a := w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).OK(200)
+	if got, want := a.Names(), "accessToken csrfToken user"; got != want {
 		t.Errorf("got keys %s, want %s", got, want)
 	}
-	if a.text("csrfToken") != s.csrf {
+	if a.String("csrfToken") != s.csrf {
 		t.Error("the CSRF token changed with the refresh")
 	}
-	wantCookie(t, a.cookie(userCookie), "/api/auth")
-	if a.cookie(userCookie).Value == s.refresh {
+	wantCookie(t, a.Cookie(userCookie), "/api/auth")
+	if a.Cookie(userCookie).Value == s.refresh {
 		t.Error("the refresh token was not replaced")
 	}
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(a.text("accessToken"))).ok()
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(a.String("accessToken"))).OK(200)
 
 	// The old one gets the new one once more for a while (see families_test.go),
 	// and none lives longer than it says.
-	w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).ok()
-	w.clock.advance(7 * 24 * time.Hour)
-	gone := w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).refused(401, fault.AuthUnauthorized, "")
-	wantCleared(t, gone.cookie(userCookie), "/api/auth")
+	w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).OK(200)
+	w.clock.Advance(7 * 24 * time.Hour)
+	gone := w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).Refused(401, fault.AuthUnauthorized, "")
+	wantCleared(t, gone.Cookie(userCookie), "/api/auth")
 }
 
 func TestRefreshNeedsTheRightCSRFToken(t *testing.T) {
@@ -180,8 +180,8 @@ func TestRefreshNeedsTheRightCSRFToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, path := range []string{"/api/auth/refresh", "/api/auth/logout"} {
-				a := w.do("POST", path, nil, headers...).refused(403, fault.Forbidden, "Invalid CSRF token")
-				if a.cookie(userCookie) != nil {
+				a := w.do("POST", path, nil, headers...).Refused(403, fault.Forbidden, "Invalid CSRF token")
+				if a.Cookie(userCookie) != nil {
 					t.Errorf("%s touched the cookie of a live session", path)
 				}
 			}
@@ -209,10 +209,10 @@ func TestRefreshWithUselessCookiesClearsThem(t *testing.T) {
 				headers = append(headers, with{"Cookie", userCookie + "=" + token})
 			}
 			a := w.do("POST", "/api/auth/refresh", nil, headers...)
-			a.refused(401, fault.AuthUnauthorized, "")
-			wantCleared(t, a.cookie(userCookie), "/api/auth")
-			out := w.do("POST", "/api/auth/logout", nil, headers...).ok()
-			wantCleared(t, out.cookie(userCookie), "/api/auth")
+			a.Refused(401, fault.AuthUnauthorized, "")
+			wantCleared(t, a.Cookie(userCookie), "/api/auth")
+			out := w.do("POST", "/api/auth/logout", nil, headers...).OK(200)
+			wantCleared(t, out.Cookie(userCookie), "/api/auth")
 		})
 	}
 }
@@ -226,8 +226,8 @@ func TestRefreshWithoutACookieSaysSo(t *testing.T) {
 		"/api/auth/admin/refresh": {adminCookie, "/api/auth/admin"},
 	} {
 		for _, headers := range [][]with{nil, {{"Cookie", cookie.name + "="}}, {{"Cookie", "another=x"}}} {
-			a := w.do("POST", path, nil, headers...).refused(401, fault.AuthUnauthorized, "No refresh token provided")
-			wantCleared(t, a.cookie(cookie.name), cookie.path)
+			a := w.do("POST", path, nil, headers...).Refused(401, fault.AuthUnauthorized, "No refresh token provided")
+			wantCleared(t, a.Cookie(cookie.name), cookie.path)
 		}
 	}
 }
@@ -240,8 +240,8 @@ func TestRefreshOfASubjectThatIsNoUser(t *testing.T) {
 	a := w.do("POST", "/api/auth/refresh", nil,
 		with{"X-CSRF-Token", hex.EncodeToString(mac.Sum(nil))},
 		with{"Cookie", userCookie + "=" + thirdParty(`{"sub":"x","type":"refresh","iss":"insforge","csrfNonce":"n","sessionType":"user","exp":9000000000}`)})
-	a.refused(401, fault.AuthUnauthorized, "")
-	wantCleared(t, a.cookie(userCookie), "/api/auth")
+	a.Refused(401, fault.AuthUnauthorized, "")
+	wantCleared(t, a.Cookie(userCookie), "/api/auth")
 }
 
 func TestRefreshOfOtherClients(t *testing.T) {
@@ -250,19 +250,19 @@ func TestRefreshOfOtherClients(t *testing.T) {
 	s := w.signUp("a@b.co")
 	const path = "/api/auth/refresh?client_type=mobile"
 	for _, field := range []string{"refreshToken", "refresh_token"} {
-		a := w.do("POST", path, map[string]any{field: s.refresh}).ok()
-		if got, want := a.keys(), "accessToken refreshToken user"; got != want || a.cookie(userCookie) != nil {
+		a := w.do("POST", path, map[string]any{field: s.refresh}).OK(200)
+		if got, want := a.Names(), "accessToken refreshToken user"; got != want || a.Cookie(userCookie) != nil {
 			t.Errorf("got keys %s, want %s and no cookie", got, want)
 		}
-		w.do("POST", path, map[string]any{field: a.text("refreshToken")}).ok()
+		w.do("POST", path, map[string]any{field: a.String("refreshToken")}).OK(200)
 	}
-	w.do("POST", path, `{}`).refused(400, invalid, "refreshToken: Required")
-	w.do("POST", path, nil, s.cookie(), s.header()).refused(400, invalid, "refreshToken: Required")
-	w.do("POST", path, `{"refreshToken":""}`).refused(400, invalid, "refreshToken is required")
-	w.do("POST", path, `{"refresh_token":7}`).refused(400, invalid, "refresh_token: Expected string, received number")
+	w.do("POST", path, `{}`).Refused(400, invalid, "refreshToken: Required")
+	w.do("POST", path, nil, s.cookie(), s.header()).Refused(400, invalid, "refreshToken: Required")
+	w.do("POST", path, `{"refreshToken":""}`).Refused(400, invalid, "refreshToken is required")
+	w.do("POST", path, `{"refresh_token":7}`).Refused(400, invalid, "refresh_token: Expected string, received number")
 	for _, token := range []string{"x", s.access, w.signInAdmin().refresh, "\x00"} {
-		a := w.do("POST", path, map[string]any{"refreshToken": token}).refused(401, fault.AuthUnauthorized, "")
-		if a.cookie(userCookie) != nil {
+		a := w.do("POST", path, map[string]any{"refreshToken": token}).Refused(401, fault.AuthUnauthorized, "")
+		if a.Cookie(userCookie) != nil {
 			t.Error("a client without cookies got one")
 		}
 	}
@@ -272,11 +272,11 @@ func TestRefreshEndsWithTheUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.signUp("a@b.co")
-	w.do("DELETE", "/api/auth/users", map[string]any{"userIds": []string{s.id}}, bearer(apiKey)).ok()
-	a := w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).refused(401, fault.AuthUnauthorized, "")
-	wantCleared(t, a.cookie(userCookie), "/api/auth")
-	w.do("POST", "/api/auth/refresh?client_type=server", map[string]any{"refreshToken": s.refresh}).refused(401, fault.AuthUnauthorized, "")
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).refused(401, fault.AuthInvalidCredentials, "")
+	w.do("DELETE", "/api/auth/users", map[string]any{"userIds": []string{s.id}}, bearer(apiKey)).OK(200)
+	a := w.do("POST", "/api/auth/refresh", nil, s.cookie(), s.header()).Refused(401, fault.AuthUnauthorized, "")
+	wantCleared(t, a.Cookie(userCookie), "/api/auth")
+	w.do("POST", "/api/auth/refresh?client_type=server", map[string]any{"refreshToken": s.refresh}).Refused(401, fault.AuthUnauthorized, "")
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).Refused(401, fault.AuthInvalidCredentials, "")
 }
 
 func TestLogout(t *testing.T) {
@@ -284,15 +284,15 @@ func TestLogout(t *testing.T) {
 	w := newWorld(t)
 	s := w.signUp("a@b.co")
 	want := map[string]any{"success": true, "message": "Logged out successfully"}
-	a := w.do("POST", "/api/auth/logout", nil, s.cookie(), s.header()).ok()
-	if diff := cmp.Diff(want, a.body); diff != "" {
+	a := w.do("POST", "/api/auth/logout", nil, s.cookie(), s.header()).OK(200)
+	if diff := cmp.Diff(want, a.Body); diff != "" {
 		t.Error(diff)
 	}
-	wantCleared(t, a.cookie(userCookie), "/api/auth")
-	wantCleared(t, w.do("POST", "/api/auth/logout", nil).ok().cookie(userCookie), "/api/auth")
-	mobile := w.do("POST", "/api/auth/logout?client_type=mobile", nil, s.cookie()).ok()
-	if mobile.cookie(userCookie) != nil || !cmp.Equal(want, mobile.body) {
-		t.Errorf("got %s and cookies %v for a mobile client", mobile.raw, mobile.header.Values("Set-Cookie"))
+	wantCleared(t, a.Cookie(userCookie), "/api/auth")
+	wantCleared(t, w.do("POST", "/api/auth/logout", nil).OK(200).Cookie(userCookie), "/api/auth")
+	mobile := w.do("POST", "/api/auth/logout?client_type=mobile", nil, s.cookie()).OK(200)
+	if mobile.Cookie(userCookie) != nil || !cmp.Equal(want, mobile.Body) {
+		t.Errorf("got %s and cookies %v for a mobile client", mobile.Text, mobile.Header.Values("Set-Cookie"))
 	}
 }
 
@@ -300,18 +300,18 @@ func TestCurrentSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.signUp("a@b.co")
-	a := w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).ok()
-	if got := a.text("user", "id"); a.keys() != "user" || got != s.id {
-		t.Errorf("got %s, want the user %s", a.raw, s.id)
+	a := w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).OK(200)
+	if got := a.String("user", "id"); a.Names() != "user" || got != s.id {
+		t.Errorf("got %s, want the user %s", a.Text, s.id)
 	}
 	const path = "/api/auth/sessions/current"
-	w.do("GET", path, nil).refused(401, fault.AuthInvalidCredentials, "No token provided")
-	w.do("GET", path, nil, with{"x-api-key", apiKey}).refused(401, fault.AuthInvalidCredentials, "No token provided")
+	w.do("GET", path, nil).Refused(401, fault.AuthInvalidCredentials, "No token provided")
+	w.do("GET", path, nil, with{"x-api-key", apiKey}).Refused(401, fault.AuthInvalidCredentials, "No token provided")
 	for _, token := range []string{anonKey, apiKey, "x", s.refresh, thirdParty(`{"sub":"x","exp":1}`), s.access + "x"} {
-		w.do("GET", path, nil, bearer(token)).refused(401, fault.AuthUnauthorized, "Invalid token")
+		w.do("GET", path, nil, bearer(token)).Refused(401, fault.AuthUnauthorized, "Invalid token")
 	}
-	w.do("GET", path, nil, bearer(thirdParty(`{"role":"authenticated"}`))).refused(401, fault.AuthUnauthorized, "Invalid token subject")
-	w.do("GET", path, nil, bearer(thirdParty(`{"sub":"x","role":"postgres"}`))).refused(403, fault.AuthUnauthorized, "")
+	w.do("GET", path, nil, bearer(thirdParty(`{"role":"authenticated"}`))).Refused(401, fault.AuthUnauthorized, "Invalid token subject")
+	w.do("GET", path, nil, bearer(thirdParty(`{"sub":"x","role":"postgres"}`))).Refused(403, fault.AuthUnauthorized, "")
 	for _, claims := range []string{
 		`{"sub":"user_2abc"}`,
 		`{"sub":"` + strings.ReplaceAll(s.id, "-", "") + `"}`,
@@ -319,7 +319,7 @@ func TestCurrentSession(t *testing.T) {
 		`{"sub":"` + s.id + `","role":"anon"}`,
 		`{"sub":"` + s.id + `","role":"project_admin"}`,
 	} {
-		w.do("GET", path, nil, bearer(thirdParty(claims))).refused(401, fault.AuthInvalidCredentials, "")
+		w.do("GET", path, nil, bearer(thirdParty(claims))).Refused(401, fault.AuthInvalidCredentials, "")
 	}
-	w.do("GET", path, nil, bearer(thirdParty(`{"sub":"`+s.id+`"}`))).ok()
+	w.do("GET", path, nil, bearer(thirdParty(`{"sub":"`+s.id+`"}`))).OK(200)
 }

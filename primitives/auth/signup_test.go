@@ -27,12 +27,12 @@ func TestSignUpOpensASessionForABrowser(t *testing.T) {
 		"email": "Ada@Example.co", "password": password, "name": "  Ada  ",
 		"id": "11111111-1111-1111-1111-111111111111", "role": "project_admin", "emailVerified": true,
 		"email_verified": true, "is_project_admin": true, "metadata": map[string]any{"a": 1}, "autoConfirm": true,
-	}, bearer(anonKey)).ok()
+	}, bearer(anonKey)).OK(200)
 
-	if got, want := a.keys(), "accessToken csrfToken requireEmailVerification user"; got != want {
+	if got, want := a.Names(), "accessToken csrfToken requireEmailVerification user"; got != want {
 		t.Errorf("got keys %s, want %s", got, want)
 	}
-	user := a.body["user"].(map[string]any)
+	user := a.At("user").(map[string]any)
 	for _, at := range []string{"createdAt", "updatedAt"} {
 		if _, err := time.Parse("2006-01-02T15:04:05.000Z", user[at].(string)); err != nil {
 			t.Errorf("%s: %v", at, err)
@@ -56,7 +56,7 @@ func TestSignUpOpensASessionForABrowser(t *testing.T) {
 	if n := w.count(`SELECT count(*) FROM auth.users WHERE password LIKE '$2a$10$%' AND NOT is_project_admin`); n != 1 {
 		t.Errorf("got %d users with a bcrypt hash of cost 10, want 1", n)
 	}
-	if strings.Contains(a.raw, "$2a$") {
+	if strings.Contains(a.Text, "$2a$") {
 		t.Error("the answer shows the password hash")
 	}
 }
@@ -73,11 +73,11 @@ func TestSignUpByClientType(t *testing.T) {
 		"server":  "accessToken refreshToken requireEmailVerification user",
 	} {
 		a := w.do("POST", "/api/auth/users?client_type="+clientType,
-			map[string]any{"email": "c" + clientType + "@b.co", "password": password}, bearer(anonKey)).ok()
-		if got := a.keys(); got != want {
+			map[string]any{"email": "c" + clientType + "@b.co", "password": password}, bearer(anonKey)).OK(200)
+		if got := a.Names(); got != want {
 			t.Errorf("%q: got keys %s, want %s", clientType, got, want)
 		}
-		if hasCookie, inBody := a.cookie(userCookie) != nil, strings.Contains(want, "refreshToken"); hasCookie == inBody {
+		if hasCookie, inBody := a.Cookie(userCookie) != nil, strings.Contains(want, "refreshToken"); hasCookie == inBody {
 			t.Errorf("%q: got cookie %t and token in the body %t, want exactly one", clientType, hasCookie, inBody)
 		}
 	}
@@ -87,12 +87,12 @@ func TestSignUpNeedsACredential(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	body := map[string]any{"email": "a@b.co", "password": password}
-	w.do("POST", "/api/auth/users", body).refused(401, fault.AuthInvalidCredentials, "No token provided")
-	w.do("POST", "/api/auth/users", body, bearer("anon_wrong")).refused(401, fault.AuthInvalidCredentials, "Invalid anon key")
-	w.do("POST", "/api/auth/users", body, bearer("ik_wrong")).refused(401, fault.AuthInvalidAPIKey, "Invalid API key")
-	w.do("POST", "/api/auth/users", body, with{"x-api-key", "wrong"}, bearer(anonKey)).refused(401, fault.AuthInvalidAPIKey, "Invalid API key")
-	w.do("POST", "/api/auth/users", body, bearer("a.b.c")).refused(401, fault.AuthUnauthorized, "Invalid token")
-	w.do("POST", "/api/auth/users", body, with{"Authorization", "bearer " + anonKey}).refused(401, fault.AuthInvalidCredentials, "No token provided")
+	w.do("POST", "/api/auth/users", body).Refused(401, fault.AuthInvalidCredentials, "No token provided")
+	w.do("POST", "/api/auth/users", body, bearer("anon_wrong")).Refused(401, fault.AuthInvalidCredentials, "Invalid anon key")
+	w.do("POST", "/api/auth/users", body, bearer("ik_wrong")).Refused(401, fault.AuthInvalidAPIKey, "Invalid API key")
+	w.do("POST", "/api/auth/users", body, with{"x-api-key", "wrong"}, bearer(anonKey)).Refused(401, fault.AuthInvalidAPIKey, "Invalid API key")
+	w.do("POST", "/api/auth/users", body, bearer("a.b.c")).Refused(401, fault.AuthUnauthorized, "Invalid token")
+	w.do("POST", "/api/auth/users", body, with{"Authorization", "bearer " + anonKey}).Refused(401, fault.AuthInvalidCredentials, "No token provided")
 	if n := w.count(`SELECT count(*) FROM auth.users`); n != 0 {
 		t.Errorf("got %d users, want 0", n)
 	}
@@ -101,17 +101,17 @@ func TestSignUpNeedsACredential(t *testing.T) {
 func TestSignUpByAnAdministratorOpensNoSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a := w.do("POST", "/api/auth/users", map[string]any{"email": "a@b.co", "password": password, "autoConfirm": true}, with{"x-api-key", apiKey}).ok()
-	if got, want := a.keys(), "accessToken requireEmailVerification user"; got != want {
+	a := w.do("POST", "/api/auth/users", map[string]any{"email": "a@b.co", "password": password, "autoConfirm": true}, with{"x-api-key", apiKey}).OK(200)
+	if got, want := a.Names(), "accessToken requireEmailVerification user"; got != want {
 		t.Errorf("got keys %s, want %s", got, want)
 	}
-	if a.cookie(userCookie) != nil {
+	if a.Cookie(userCookie) != nil {
 		t.Error("the administrator got the user's cookie")
 	}
-	if a.body["user"].(map[string]any)["emailVerified"] != true {
+	if a.At("user", "emailVerified") != true {
 		t.Error("autoConfirm of an administrator did not verify the address")
 	}
-	w.do("GET", "/api/auth/sessions/current", nil, bearer(a.text("accessToken"))).ok()
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(a.String("accessToken"))).OK(200)
 }
 
 func TestSignUpValidation(t *testing.T) {
@@ -145,11 +145,11 @@ func TestSignUpValidation(t *testing.T) {
 		{"autoConfirm is text", `{"email":"a@b.co","password":"hunter22","autoConfirm":"yes"}`, "autoConfirm: Expected boolean, received string"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w.do("POST", "/api/auth/users", tc.body, bearer(anonKey), with{"Content-Type", "application/json"}).refused(400, invalid, tc.message)
+			w.do("POST", "/api/auth/users", tc.body, bearer(anonKey), with{"Content-Type", "application/json"}).Refused(400, invalid, tc.message)
 		})
 	}
 	huge := `{"email":"a@b.co","password":"` + strings.Repeat("x", 2<<20) + `"}`
-	w.do("POST", "/api/auth/users", huge, bearer(anonKey)).refused(413, invalid, "too large")
+	w.do("POST", "/api/auth/users", huge, bearer(anonKey)).Refused(413, invalid, "too large")
 	if n := w.count(`SELECT count(*) FROM auth.users`); n != 0 {
 		t.Errorf("got %d users, want 0", n)
 	}
@@ -165,10 +165,10 @@ func TestSignUpAcceptsOddButGoodInput(t *testing.T) {
 		"d@b.co":                             `"'; DROP TABLE auth.users; --`,
 	} {
 		body := map[string]any{"email": email, "password": pw, "name": "Ω🙂'\"", "redirectTo": "myapp://auth/callback"}
-		w.do("POST", "/api/auth/users", body, bearer(anonKey)).ok()
-		w.do("POST", "/api/auth/sessions", map[string]any{"email": strings.ToUpper(email), "password": pw}).ok()
+		w.do("POST", "/api/auth/users", body, bearer(anonKey)).OK(200)
+		w.do("POST", "/api/auth/sessions", map[string]any{"email": strings.ToUpper(email), "password": pw}).OK(200)
 		w.do("POST", "/api/auth/sessions", map[string]any{"email": email, "password": "x" + pw}).
-			refused(401, fault.AuthUnauthorized, "Invalid credentials")
+			Refused(401, fault.AuthUnauthorized, "Invalid credentials")
 	}
 }
 
@@ -189,11 +189,11 @@ func TestPasswordPolicyNamesAllRequirements(t *testing.T) {
 	} {
 		a := w.do("POST", "/api/auth/users", map[string]any{"email": "a@b.co", "password": pw}, bearer(apiKey))
 		if ok {
-			a.ok()
+			a.OK(200)
 			w.sql(`DELETE FROM auth.users`)
 			continue
 		}
-		a.refused(400, invalid, "Password must contain at least 8 characters long, at least one number, at least one lowercase letter, at least one uppercase letter, at least one special character")
+		a.Refused(400, invalid, "Password must contain at least 8 characters long, at least one number, at least one lowercase letter, at least one uppercase letter, at least one special character")
 	}
 }
 
@@ -204,7 +204,7 @@ func TestDuplicateAddressesAreRefusedWhateverTheirCase(t *testing.T) {
 	w.sql(`INSERT INTO auth.users (email) VALUES ('Imported@B.co')`)
 	for _, email := range []string{"a@b.co", "A@B.CO", "imported@b.co"} {
 		w.do("POST", "/api/auth/users", map[string]any{"email": email, "password": password}, bearer(anonKey)).
-			refused(409, fault.AuthEmailExists, "User already exists")
+			Refused(409, fault.AuthEmailExists, "User already exists")
 	}
 }
 
@@ -216,7 +216,7 @@ func TestConcurrentSignUpsWithOneAddressMakeOneUser(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range callers {
 		group.Go(func() {
-			statuses[i] = w.do("POST", "/api/auth/users", map[string]any{"email": "a@b.co", "password": password}, bearer(anonKey)).status
+			statuses[i] = w.do("POST", "/api/auth/users", map[string]any{"email": "a@b.co", "password": password}, bearer(anonKey)).Status
 		})
 	}
 	group.Wait()
@@ -236,9 +236,9 @@ func TestDisabledSignUpIsForAdministratorsOnly(t *testing.T) {
 	w.sql(`INSERT INTO auth.config (disable_signup) VALUES (true)`)
 	body := map[string]any{"email": "b@b.co", "password": password}
 	for _, credential := range []string{anonKey, user.access} {
-		w.do("POST", "/api/auth/users", body, bearer(credential)).refused(403, fault.AuthSignupDisabled, "")
+		w.do("POST", "/api/auth/users", body, bearer(credential)).Refused(403, fault.AuthSignupDisabled, "")
 	}
-	w.do("POST", "/api/auth/users", body, bearer(w.signInAdmin().access)).ok()
+	w.do("POST", "/api/auth/users", body, bearer(w.signInAdmin().access)).OK(200)
 }
 
 func TestSignUpWhileAddressesMustBeVerified(t *testing.T) {
@@ -250,8 +250,8 @@ func TestSignUpWhileAddressesMustBeVerified(t *testing.T) {
 
 	body := map[string]any{"email": "a@b.co", "password": password, "autoConfirm": true}
 	a := w.do("POST", "/api/auth/users", body, bearer(anonKey)).
-		refused(500, fault.AuthVerificationEmailDeliveryFailed, "")
-	if a.cookie(userCookie) != nil || strings.Contains(a.raw, "accessToken") {
+		Refused(500, fault.AuthVerificationEmailDeliveryFailed, "")
+	if a.Cookie(userCookie) != nil || strings.Contains(a.Text, "accessToken") {
 		t.Error("a session was opened before the address was verified")
 	}
 	if n := w.count(`SELECT count(*) FROM auth.users WHERE email = 'a@b.co' AND NOT email_verified`); n != 1 {
@@ -263,18 +263,18 @@ func TestSignUpWhileAddressesMustBeVerified(t *testing.T) {
 	default:
 	}
 	w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": password}).
-		refused(403, fault.Forbidden, "Email verification required")
+		Refused(403, fault.Forbidden, "Email verification required")
 	w.do("POST", "/api/auth/sessions", map[string]any{"email": "a@b.co", "password": "wrong"}).
-		refused(401, fault.AuthUnauthorized, "Invalid credentials")
+		Refused(401, fault.AuthUnauthorized, "Invalid credentials")
 
 	for confirm, email := range map[bool]string{true: "yes@b.co", false: "no@b.co"} {
-		a := w.do("POST", "/api/auth/users", map[string]any{"email": email, "password": password, "autoConfirm": confirm}, bearer(apiKey)).ok()
+		a := w.do("POST", "/api/auth/users", map[string]any{"email": email, "password": password, "autoConfirm": confirm}, bearer(apiKey)).OK(200)
 		want := map[string]any{"accessToken": nil, "requireEmailVerification": !confirm}
-		if diff := cmp.Diff(want, a.body); diff != "" {
+		if diff := cmp.Diff(want, a.Body); diff != "" {
 			t.Error(diff)
 		}
 	}
-	w.do("POST", "/api/auth/sessions", map[string]any{"email": "yes@b.co", "password": password}).ok()
+	w.do("POST", "/api/auth/sessions", map[string]any{"email": "yes@b.co", "password": password}).OK(200)
 }
 
 func TestVerificationByLinkNeedsAnAllowedRedirect(t *testing.T) {
@@ -290,14 +290,14 @@ func TestVerificationByLinkNeedsAnAllowedRedirect(t *testing.T) {
 		if redirect != "" {
 			body["redirectTo"] = redirect
 		}
-		w.do("POST", "/api/auth/users", body, bearer(anonKey)).refused(400, invalid, message)
+		w.do("POST", "/api/auth/users", body, bearer(anonKey)).Refused(400, invalid, message)
 	}
 	if n := w.count(`SELECT count(*) FROM auth.users`); n != 0 {
 		t.Fatalf("got %d users, want 0", n)
 	}
 	w.do("POST", "/api/auth/users", map[string]any{"email": "a@b.co", "password": password, "redirectTo": "https://app.example.com/welcome"}, bearer(anonKey)).
-		refused(500, fault.AuthVerificationEmailDeliveryFailed, "")
-	w.do("POST", "/api/auth/users", map[string]any{"email": "b@b.co", "password": password}, bearer(apiKey)).ok()
+		Refused(500, fault.AuthVerificationEmailDeliveryFailed, "")
+	w.do("POST", "/api/auth/users", map[string]any{"email": "b@b.co", "password": password}, bearer(apiKey)).OK(200)
 }
 
 func TestTriggersOnUsersDoNotRunAsTheOwner(t *testing.T) {
@@ -317,7 +317,7 @@ func TestTriggersOnUsersDoNotRunAsTheOwner(t *testing.T) {
 	       CREATE TRIGGER spy AFTER INSERT OR UPDATE OR DELETE ON auth.users
 	         FOR EACH ROW EXECUTE FUNCTION public.spy()`)
 	s := w.signUp("a@b.co")
-	w.do("PATCH", "/api/auth/profiles/current", `{"profile":{"a":1}}`, bearer(s.access)).ok()
+	w.do("PATCH", "/api/auth/profiles/current", `{"profile":{"a":1}}`, bearer(s.access)).OK(200)
 	const mine = `SELECT count(*) FROM public.seen WHERE login = 'insforge_authenticator' AND who IN (login, 'project_admin')`
 	if n, all := w.count(mine), w.count(`SELECT count(*) FROM public.seen`); n != 4 || all != 4 {
 		t.Errorf("got %d of %d runs of the trigger without the owner's rights, want 4 of 4", n, all)
@@ -329,11 +329,11 @@ func TestAnswersAreJSONObjectsThatDecode(t *testing.T) {
 	w := newWorld(t)
 	s := w.signUp("a@b.co")
 	w.sql(`UPDATE auth.users SET profile = NULL, metadata = NULL`)
-	a := w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).ok()
+	a := w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).OK(200)
 	var got struct {
 		User struct{ Profile, Metadata json.RawMessage }
 	}
-	if err := json.Unmarshal([]byte(a.raw), &got); err != nil {
+	if err := json.Unmarshal([]byte(a.Text), &got); err != nil {
 		t.Fatal(err)
 	}
 	if string(got.User.Profile) != "null" || string(got.User.Metadata) != "{}" {

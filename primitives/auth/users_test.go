@@ -10,19 +10,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestProfileIsPublic(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.signUp("a@b.co")
-	a := w.do("GET", "/api/auth/profiles/"+strings.ToUpper(s.id), nil, bearer("garbage")).ok()
-	if diff := cmp.Diff(map[string]any{"id": s.id, "profile": map[string]any{}}, a.body); diff != "" {
+	a := w.do("GET", "/api/auth/profiles/"+strings.ToUpper(s.id), nil, bearer("garbage")).OK(200)
+	if diff := cmp.Diff(map[string]any{"id": s.id, "profile": map[string]any{}}, a.Body); diff != "" {
 		t.Error(diff)
 	}
-	w.do("GET", "/api/auth/profiles/00000000-0000-0000-0000-000000000000", nil).refused(404, fault.AuthUserNotFound, "")
+	w.do("GET", "/api/auth/profiles/00000000-0000-0000-0000-000000000000", nil).Refused(404, fault.AuthUserNotFound, "")
 	for _, id := range []string{"current", "x", "%00", "%ff", strings.Repeat("0", 5000), "{" + s.id[:34] + "}", strings.ReplaceAll(s.id, "-", ""), "%27%3B--"} {
-		w.do("GET", "/api/auth/profiles/"+id, nil).refused(400, invalid, "userId: Invalid uuid")
+		w.do("GET", "/api/auth/profiles/"+id, nil).Refused(400, invalid, "userId: Invalid uuid")
 	}
 }
 
@@ -31,16 +32,16 @@ func TestProfileUpdateMergesShallowly(t *testing.T) {
 	w := newWorld(t)
 	s, other := w.signUp("a@b.co"), w.signUp("c@b.co")
 	const path = "/api/auth/profiles/current"
-	w.do("PATCH", path, `{"profile":{"name":"A","deep":{"x":1},"n":12345678901234567890.5}}`, bearer(s.access)).ok()
-	a := w.do("PATCH", path, `{"profile":{"name":null,"deep":{"y":2}},"id":"`+other.id+`","email":"x@y.zz"}`, bearer(s.access)).ok()
+	w.do("PATCH", path, `{"profile":{"name":"A","deep":{"x":1},"n":12345678901234567890.5}}`, bearer(s.access)).OK(200)
+	a := w.do("PATCH", path, `{"profile":{"name":null,"deep":{"y":2}},"id":"`+other.id+`","email":"x@y.zz"}`, bearer(s.access)).OK(200)
 	want := map[string]any{"id": s.id, "profile": map[string]any{"name": nil, "deep": map[string]any{"y": 2.0}, "n": 12345678901234567890.5}}
-	if diff := cmp.Diff(want, a.body); diff != "" {
+	if diff := cmp.Diff(want, a.Body); diff != "" {
 		t.Error(diff)
 	}
-	if !strings.Contains(a.raw, "12345678901234567890.5") {
-		t.Errorf("got %s, want the number with all its digits", a.raw)
+	if !strings.Contains(a.Text, "12345678901234567890.5") {
+		t.Errorf("got %s, want the number with all its digits", a.Text)
 	}
-	if diff := cmp.Diff(map[string]any{}, w.do("GET", "/api/auth/profiles/"+other.id, nil).ok().body["profile"]); diff != "" {
+	if diff := cmp.Diff(map[string]any{}, w.do("GET", "/api/auth/profiles/"+other.id, nil).OK(200).At("profile")); diff != "" {
 		t.Errorf("another user's profile changed: %s", diff)
 	}
 	if n := w.count(`SELECT count(*) FROM auth.users WHERE email = 'a@b.co' AND updated_at > created_at`); n != 1 {
@@ -54,16 +55,16 @@ func TestProfileUpdateRefusals(t *testing.T) {
 	s := w.signUp("a@b.co")
 	const path = "/api/auth/profiles/current"
 	good := `{"profile":{"a":1}}`
-	w.do("PATCH", path, good).refused(401, fault.AuthInvalidCredentials, "No token provided")
-	w.do("PATCH", path, good, bearer(anonKey)).refused(401, fault.AuthUnauthorized, "Invalid token")
-	w.do("PATCH", path, good, bearer(s.refresh)).refused(401, fault.AuthUnauthorized, "Invalid token")
+	w.do("PATCH", path, good).Refused(401, fault.AuthInvalidCredentials, "No token provided")
+	w.do("PATCH", path, good, bearer(anonKey)).Refused(401, fault.AuthUnauthorized, "Invalid token")
+	w.do("PATCH", path, good, bearer(s.refresh)).Refused(401, fault.AuthUnauthorized, "Invalid token")
 	for _, token := range []string{
 		w.signInAdmin().access,
 		thirdParty(`{"sub":"user_2abc"}`),
 		thirdParty(`{"sub":"` + s.id + `","role":"anon"}`),
 		thirdParty(`{"sub":"00000000-0000-0000-0000-000000000000"}`),
 	} {
-		w.do("PATCH", path, good, bearer(token)).refused(404, fault.AuthUserNotFound, "")
+		w.do("PATCH", path, good, bearer(token)).Refused(404, fault.AuthUserNotFound, "")
 	}
 	for body, message := range map[string]string{
 		`{}`:                             "profile: Required",
@@ -76,16 +77,16 @@ func TestProfileUpdateRefusals(t *testing.T) {
 		`{"profile":{"a":1e999999}}`:     "profile: Invalid JSON",
 		"{\"profile\":{\"a\":\"\xff\"}}": "UTF-8",
 	} {
-		w.do("PATCH", path, body, bearer(s.access)).refused(400, invalid, message)
+		w.do("PATCH", path, body, bearer(s.access)).Refused(400, invalid, message)
 	}
 	for i := range 3 {
 		body := fmt.Sprintf(`{"profile":{"k%d":"%s"}}`, i, strings.Repeat("x", 100<<10))
 		a := w.do("PATCH", path, body, bearer(s.access))
 		if i < 2 {
-			a.ok()
+			a.OK(200)
 			continue
 		}
-		a.refused(400, invalid, "profile: must not be larger than 256 KiB")
+		a.Refused(400, invalid, "profile: must not be larger than 256 KiB")
 	}
 	if n := w.count(`SELECT count(*) FROM auth.users WHERE profile ? 'k2'`); n != 0 {
 		t.Error("a refused change was stored")
@@ -104,11 +105,11 @@ func TestListOfUsers(t *testing.T) {
 	w.sql(`UPDATE auth.users SET password = 'set' WHERE email = 'u12@b.co'`)
 	list := func(query string) (emails []string, page map[string]any) {
 		t.Helper()
-		a := w.do("GET", "/api/auth/users"+query, nil, bearer(apiKey)).ok()
-		for _, u := range a.body["data"].([]any) {
+		a := w.do("GET", "/api/auth/users"+query, nil, bearer(apiKey)).OK(200)
+		for _, u := range a.At("data").([]any) {
 			emails = append(emails, u.(map[string]any)["email"].(string))
 		}
-		return emails, a.body["pagination"].(map[string]any)
+		return emails, a.At("pagination").(map[string]any)
 	}
 	for _, tc := range []struct {
 		query                string
@@ -138,27 +139,27 @@ func TestListOfUsers(t *testing.T) {
 			t.Errorf("%s: %s", tc.query, diff)
 		}
 	}
-	a := w.do("GET", "/api/auth/users?limit=1", nil, bearer(apiKey)).ok()
-	if got, _ := json.Marshal(a.body["data"].([]any)[0].(map[string]any)["providers"]); string(got) != `["google","email"]` {
+	a := w.do("GET", "/api/auth/users?limit=1", nil, bearer(apiKey)).OK(200)
+	if got, _ := json.Marshal(a.At("data").([]any)[0].(map[string]any)["providers"]); string(got) != `["google","email"]` {
 		t.Errorf("got providers %s, want google and email once each", got)
 	}
-	if empty := w.do("GET", "/api/auth/users?search=nobody", nil, bearer(apiKey)).ok(); !strings.Contains(empty.raw, `"data":[]`) {
-		t.Errorf("got %s, want an empty list", empty.raw)
+	if empty := w.do("GET", "/api/auth/users?search=nobody", nil, bearer(apiKey)).OK(200); !strings.Contains(empty.Text, `"data":[]`) {
+		t.Errorf("got %s, want an empty list", empty.Text)
 	}
-	w.do("GET", "/api/auth/users?search=%00", nil, bearer(apiKey)).refused(400, invalid, "search:")
-	w.do("GET", "/api/auth/users?search=%ff", nil, bearer(apiKey)).refused(400, invalid, "search:")
+	w.do("GET", "/api/auth/users?search=%00", nil, bearer(apiKey)).Refused(400, invalid, "search:")
+	w.do("GET", "/api/auth/users?search=%ff", nil, bearer(apiKey)).Refused(400, invalid, "search:")
 }
 
 func TestUserByID(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.signUp("a@b.co")
-	a := w.do("GET", "/api/auth/users/"+s.id, nil, bearer(apiKey)).ok()
-	if got, want := a.keys(), "createdAt email emailVerified id metadata profile providers updatedAt"; got != want {
+	a := w.do("GET", "/api/auth/users/"+s.id, nil, bearer(apiKey)).OK(200)
+	if got, want := a.Names(), "createdAt email emailVerified id metadata profile providers updatedAt"; got != want {
 		t.Errorf("got keys %s, want %s", got, want)
 	}
-	w.do("GET", "/api/auth/users/x", nil, bearer(apiKey)).refused(400, invalid, "userId: Invalid uuid")
-	w.do("GET", "/api/auth/users/00000000-0000-0000-0000-000000000000", nil, bearer(apiKey)).refused(404, fault.AuthUserNotFound, "")
+	w.do("GET", "/api/auth/users/x", nil, bearer(apiKey)).Refused(400, invalid, "userId: Invalid uuid")
+	w.do("GET", "/api/auth/users/00000000-0000-0000-0000-000000000000", nil, bearer(apiKey)).Refused(404, fault.AuthUserNotFound, "")
 }
 
 func TestDeletingUsersIsAudited(t *testing.T) {
@@ -167,8 +168,8 @@ func TestDeletingUsersIsAudited(t *testing.T) {
 	s, kept := w.signUp("a@b.co"), w.signUp("c@b.co")
 	const absent = "00000000-0000-0000-0000-000000000000"
 	a := w.do("DELETE", "/api/auth/users", map[string]any{"userIds": []string{s.id, absent, s.id}},
-		bearer(w.signInAdmin().access), with{"Test-Client-IP", "192.0.2.9"}).ok()
-	if diff := cmp.Diff(map[string]any{"message": "Users deleted successfully", "deletedCount": 1.0}, a.body); diff != "" {
+		bearer(w.signInAdmin().access), with{resttest.ClientIPHeader, "192.0.2.9"}).OK(200)
+	if diff := cmp.Diff(map[string]any{"message": "Users deleted successfully", "deletedCount": 1.0}, a.Body); diff != "" {
 		t.Error(diff)
 	}
 	if n := w.count(`SELECT count(*) FROM auth.users WHERE id = $1`, kept.id); n != 1 {
@@ -187,7 +188,7 @@ func TestDeletingUsersIsAudited(t *testing.T) {
 		`{"userIds":["x"]}`:  "userIds.0: Invalid uuid",
 		`{"userIds":[null]}`: "userIds.0: Expected string, received null",
 	} {
-		w.do("DELETE", "/api/auth/users", body, bearer(apiKey)).refused(400, invalid, message)
+		w.do("DELETE", "/api/auth/users", body, bearer(apiKey)).Refused(400, invalid, message)
 	}
 }
 
@@ -203,17 +204,17 @@ func TestAdministrationIsForAdministrators(t *testing.T) {
 		{"POST", "/api/auth/tokens/anon"},
 	} {
 		body := map[string]any{"userIds": []string{s.id}}
-		w.do(route.method, route.path, body).refused(401, fault.AuthInvalidCredentials, "No admin token provided")
-		w.do(route.method, route.path, body, bearer(s.access)).refused(403, fault.AuthUnauthorized, "Admin access required")
-		w.do(route.method, route.path, body, bearer(anonKey)).refused(401, fault.AuthUnauthorized, "Invalid token")
-		w.do(route.method, route.path, body, with{"x-api-key", anonKey}).refused(401, fault.AuthInvalidAPIKey, "Invalid API key")
-		w.do(route.method, route.path, body, bearer(refresh)).refused(401, fault.AuthUnauthorized, "Invalid token")
-		w.do(route.method, route.path, body, bearer(thirdParty(`{"sub":"x","role":"project_admin","exp":1}`))).refused(401, fault.AuthUnauthorized, "Invalid token")
+		w.do(route.method, route.path, body).Refused(401, fault.AuthInvalidCredentials, "No admin token provided")
+		w.do(route.method, route.path, body, bearer(s.access)).Refused(403, fault.AuthUnauthorized, "Admin access required")
+		w.do(route.method, route.path, body, bearer(anonKey)).Refused(401, fault.AuthUnauthorized, "Invalid token")
+		w.do(route.method, route.path, body, with{"x-api-key", anonKey}).Refused(401, fault.AuthInvalidAPIKey, "Invalid API key")
+		w.do(route.method, route.path, body, bearer(refresh)).Refused(401, fault.AuthUnauthorized, "Invalid token")
+		w.do(route.method, route.path, body, bearer(thirdParty(`{"sub":"x","role":"project_admin","exp":1}`))).Refused(401, fault.AuthUnauthorized, "Invalid token")
 	}
 	if n := w.count(`SELECT count(*) FROM auth.users`); n != 1 {
 		t.Error("a refused caller deleted users")
 	}
-	w.do("GET", "/api/auth/users", nil, bearer(thirdParty(`{"sub":"x","role":"project_admin"}`))).ok()
+	w.do("GET", "/api/auth/users", nil, bearer(thirdParty(`{"sub":"x","role":"project_admin"}`))).OK(200)
 }
 
 func TestPublicConfig(t *testing.T) {
@@ -224,7 +225,7 @@ func TestPublicConfig(t *testing.T) {
 		"requireNumber": false, "requireLowercase": false, "requireUppercase": false, "requireSpecialChar": false,
 		"verifyEmailMethod": "code", "resetPasswordMethod": "code", "disableSignup": false,
 	}
-	if diff := cmp.Diff(want, w.do("GET", "/api/auth/public-config", nil, bearer("garbage")).ok().body); diff != "" {
+	if diff := cmp.Diff(want, w.do("GET", "/api/auth/public-config", nil, bearer("garbage")).OK(200).Body); diff != "" {
 		t.Error(diff)
 	}
 	w.sql(`INSERT INTO auth.config (require_number, verify_email_method, password_min_length, allowed_redirect_urls) VALUES (true, 'link', 9, NULL)`)
@@ -233,7 +234,7 @@ func TestPublicConfig(t *testing.T) {
 	       INSERT INTO auth.custom_oauth_configs (key, name, discovery_endpoint, client_id, secret_id) SELECT 'my-idp', 'n', 'https://x', 'c', id FROM s`)
 	want["requireNumber"], want["verifyEmailMethod"], want["passwordMinLength"] = true, "link", 9.0
 	want["oAuthProviders"], want["customOAuthProviders"] = []any{"apple", "google"}, []any{"my-idp"}
-	if diff := cmp.Diff(want, w.do("GET", "/api/auth/public-config", nil).ok().body); diff != "" {
+	if diff := cmp.Diff(want, w.do("GET", "/api/auth/public-config", nil).OK(200).Body); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -241,12 +242,12 @@ func TestPublicConfig(t *testing.T) {
 func TestAnonTokenIsTheStoredAnonKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a := w.do("POST", "/api/auth/tokens/anon", nil, bearer(apiKey)).ok()
-	if got := a.text("accessToken"); got != anonKey || a.text("message") == "" {
-		t.Errorf("got %s, want the anon key and a message", a.raw)
+	a := w.do("POST", "/api/auth/tokens/anon", nil, bearer(apiKey)).OK(200)
+	if got := a.String("accessToken"); got != anonKey || a.String("message") == "" {
+		t.Errorf("got %s, want the anon key and a message", a.Text)
 	}
 	delete(w.vault.values, "ANON_KEY")
-	w.do("POST", "/api/auth/tokens/anon", nil, bearer(apiKey)).refused(404, fault.SecretNotFound, "")
+	w.do("POST", "/api/auth/tokens/anon", nil, bearer(apiKey)).Refused(404, fault.SecretNotFound, "")
 }
 
 func TestJWKSIsPublicAtBothPlaces(t *testing.T) {
@@ -257,10 +258,10 @@ func TestJWKSIsPublicAtBothPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/.well-known/jwks.json", "/api/.well-known/jwks.json"} {
-		a := w.do("GET", path, nil).ok()
-		keys := a.body["keys"].([]any)
-		if len(keys) != 1 || keys[0].(map[string]any)["kid"] != pair.ID || strings.Contains(a.raw, `"d"`) {
-			t.Errorf("%s: got %s, want the public key %s", path, a.raw, pair.ID)
+		a := w.do("GET", path, nil).OK(200)
+		keys := a.At("keys").([]any)
+		if len(keys) != 1 || keys[0].(map[string]any)["kid"] != pair.ID || strings.Contains(a.Text, `"d"`) {
+			t.Errorf("%s: got %s, want the public key %s", path, a.Text, pair.ID)
 		}
 	}
 }

@@ -4,13 +4,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -19,7 +16,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/labstack/echo/v4"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/insforge/insforge-go/primitives/auth"
@@ -28,10 +24,10 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
-	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/pg/pgtest"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -47,24 +43,6 @@ const (
 
 // signingKey is made once: generating an RSA key is slow.
 var signingKey = sync.OnceValues(tokens.GenerateKey)
-
-// clock is moved by hand.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // memoryVault keeps secrets as the secrets primitive does, but in memory.
 type memoryVault struct {
@@ -150,7 +128,7 @@ type world struct {
 	t      testing.TB
 	db     *pg.DB
 	vault  *memoryVault
-	clock  *clock
+	clock  *resttest.Clock
 	bus    *events.Bus
 	auth   *auth.Service
 	server *httptest.Server
@@ -171,7 +149,7 @@ func newWorldOn(t *testing.T, db *pg.DB) *world {
 		t:     t,
 		db:    db,
 		vault: newVault(nil),
-		clock: &clock{now: time.Now().Truncate(time.Second)},
+		clock: resttest.NewClock(time.Now().Truncate(time.Second)),
 		bus:   &events.Bus{},
 	}
 	w.mail = newMailbox(w.db)
@@ -227,48 +205,12 @@ func (w *world) deps() auth.Deps {
 	}
 }
 
-// handler routes as app/server does, with a minimal envelope.
+// handler serves the routes of auth.
 func (w *world) handler() http.Handler {
-	e := echo.New()
-	e.HTTPErrorHandler = func(err error, c echo.Context) {
-		var f *fault.Error
-		var framework *echo.HTTPError
-		switch {
-		case errors.As(err, &f):
-		case errors.As(err, &framework):
-			f = fault.New(http.StatusNotFound, fault.NotFound, "not found")
-		default:
-			if f = pg.Fault(err); f == nil {
-				f = fault.Internal(err)
-			}
-		}
-		if f.Status >= 500 {
-			w.t.Logf("%s %s: %v", c.Request().Method, c.Request().URL.Path, err)
-		}
-		_ = c.JSON(f.Status, map[string]any{"error": f.Code, "message": f.Message, "nextActions": f.NextActions})
-	}
-	e.Pre(func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			addr, _ := netip.ParseAddr(c.Request().Header.Get("Test-Client-IP"))
-			ctx := identity.WithCall(c.Request().Context(), identity.Call{ClientIP: addr})
-			c.SetRequest(c.Request().WithContext(ctx))
-			return next(c)
-		}
+	return resttest.Handler(w.t, w.auth, func(root rest.Router) {
+		w.auth.Mount(root.Group("/api/auth"))
+		w.auth.MountJWKS(root)
 	})
-	root := rest.NewRouter(e.Group(""), w.auth)
-	w.auth.Mount(root.Group("/api/auth"))
-	w.auth.MountJWKS(root)
-	return e
-}
-
-// answer is what a request got.
-type answer struct {
-	t      testing.TB
-	what   string
-	status int
-	header http.Header
-	raw    string
-	body   map[string]any
 }
 
 // with is a header of a request.
@@ -277,7 +219,7 @@ type with struct{ name, value string }
 func bearer(token string) with { return with{"Authorization", "Bearer " + token} }
 
 // do sends a request; body is text as it is, or what JSON is made of.
-func (w *world) do(method, path string, body any, headers ...with) answer {
+func (w *world) do(method, path string, body any, headers ...with) resttest.Answer {
 	w.t.Helper()
 	var reader io.Reader
 	switch b := body.(type) {
@@ -311,60 +253,7 @@ func (w *world) do(method, path string, body any, headers ...with) answer {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	a := answer{t: w.t, what: method + " " + path, status: resp.StatusCode, header: resp.Header, raw: string(raw)}
-	_ = json.Unmarshal(raw, &a.body) // lists and empty bodies stay nil
-	return a
-}
-
-// ok stops the test unless the status is 200.
-func (a answer) ok() answer {
-	a.t.Helper()
-	if a.status != http.StatusOK {
-		a.t.Fatalf("%s: got %d %s, want 200", a.what, a.status, a.raw)
-	}
-	return a
-}
-
-// refused fails the test unless the answer is this refusal.
-func (a answer) refused(status int, code fault.Code, message string) answer {
-	a.t.Helper()
-	if a.status != status || a.body["error"] != string(code) || !strings.Contains(fmt.Sprint(a.body["message"]), message) {
-		a.t.Errorf("%s: got %d %s, want %d %s %q", a.what, a.status, a.raw, status, code, message)
-	}
-	return a
-}
-
-// text returns a string of the body by its path.
-func (a answer) text(path ...string) string {
-	a.t.Helper()
-	var v any = a.body
-	for _, key := range path {
-		m, _ := v.(map[string]any)
-		v = m[key]
-	}
-	s, ok := v.(string)
-	if !ok {
-		a.t.Fatalf("%s: no text at %v in %s", a.what, path, a.raw)
-	}
-	return s
-}
-
-// keys returns the names in the body, sorted.
-func (a answer) keys() string { return strings.Join(slices.Sorted(maps.Keys(a.body)), " ") }
-
-// cookie returns the Set-Cookie header of a name, or nil.
-func (a answer) cookie(name string) *http.Cookie {
-	for _, line := range a.header.Values("Set-Cookie") {
-		if c, err := http.ParseSetCookie(line); err == nil && c.Name == name {
-			return c
-		}
-	}
-	return nil
+	return resttest.Read(w.t, resp)
 }
 
 // session is a user's session as a browser holds it.
@@ -380,12 +269,12 @@ const (
 
 func (w *world) signUp(email string) session {
 	w.t.Helper()
-	a := w.do("POST", "/api/auth/users", map[string]any{"email": email, "password": password}, bearer(anonKey)).ok()
+	a := w.do("POST", "/api/auth/users", map[string]any{"email": email, "password": password}, bearer(anonKey)).OK(200)
 	return session{
-		id:      a.text("user", "id"),
-		access:  a.text("accessToken"),
-		csrf:    a.text("csrfToken"),
-		refresh: a.cookie(userCookie).Value,
+		id:      a.String("user", "id"),
+		access:  a.String("accessToken"),
+		csrf:    a.String("csrfToken"),
+		refresh: a.Cookie(userCookie).Value,
 	}
 }
 
@@ -446,13 +335,4 @@ func claimsOf(t testing.TB, token string) map[string]any {
 		t.Fatal(err)
 	}
 	return claims
-}
-
-func jsonOf(t testing.TB, v any) string {
-	t.Helper()
-	raw, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(raw)
 }
