@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
+	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
@@ -24,11 +25,16 @@ func (s *Server) writeError(err error, c echo.Context) {
 		return // nobody is there to read an answer
 	}
 	f := rest.FaultOf(c, err)
-	if f.Status >= http.StatusInternalServerError {
-		s.deps.Log.Error().Err(err).
-			Str("request_id", identity.CallFrom(c.Request().Context()).RequestID).
+	id := identity.CallFrom(c.Request().Context()).RequestID
+	state := pg.State(err)
+	switch {
+	case f.Status >= http.StatusInternalServerError:
+		s.deps.Log.Error().Err(err).Str("request_id", id).
 			Str("method", c.Request().Method).Str("path", c.Request().URL.Path).
 			Msg("request failed")
+	case state != "": // not the message, which may hold values
+		s.deps.Log.Info().Str("request_id", id).Int("status", f.Status).Str("sqlstate", state).
+			Msg("request refused by Postgres")
 	}
 	if c.Response().Committed {
 		return

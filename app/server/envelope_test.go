@@ -70,6 +70,11 @@ func TestFailuresBecomeTheAnswerOfTheContract(t *testing.T) {
 			if logged := len(lines) == 1 && lines[0]["request_id"] == "my-id-1"; logged != tt.logged {
 				t.Errorf("logged: got %v, want %v\n%s", logged, tt.logged, s.log)
 			}
+			var refusal *pgconn.PgError
+			refused := s.log.lines("request refused by Postgres")
+			if want := errors.As(tt.err, &refusal) && !tt.logged; len(refused) > 0 != want || want && (refused[0]["level"] != "info" || refused[0]["sqlstate"] != refusal.Code) {
+				t.Errorf("got %v, want a line at info with the SQLSTATE: %v", refused, want)
+			}
 			if strings.Contains(s.log.String(), "hunter2") {
 				t.Errorf("the log holds the query string: %s", s.log)
 			}

@@ -123,7 +123,7 @@ func (r *Report) execution(err error) error {
 	if !errors.As(err, &failed) || !errors.As(err, &e) || pg.Gone(err) {
 		return err
 	}
-	description := failed.where()
+	description := failed.where(int(e.Position))
 	var known *fault.Error
 	if errors.As(err, &known) && known.NextActions != "" {
 		description = known.NextActions

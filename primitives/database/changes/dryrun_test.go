@@ -76,7 +76,7 @@ func TestReports(t *testing.T) {
 		"riskFactors":[{"code":"DESTRUCTIVE_DATA_LOSS","description":"Dropping a table deletes its rows.","level":"DANGER","statement":"DROP TABLE t"}]}`)
 	p.Equal(p.OK(p.dryRun("\nSELECT nothing"), 200).Body, `{"valid":false,"statementCount":1,"statements":["SELECT nothing"],"riskLevel":"DANGER",
 		"error":"column \"nothing\" does not exist","riskFactors":[{"code":"SYNTAX_OR_EXECUTION_ERROR","level":"DANGER","statement":"SELECT nothing",
-		"description":"Statement 1 of 1 failed, in line 2. Nothing was changed."}]}`)
+		"description":"Statement 1 of 1 failed, in line 2 of the SQL (character 8 of the statement). Nothing was changed. SQLSTATE 42703."}]}`)
 }
 
 func TestADryRunOfNoText(t *testing.T) {

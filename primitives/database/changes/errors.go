@@ -35,41 +35,42 @@ func atEnd(err error) error {
 	return err
 }
 
-// where says which statement failed, for people.
-func (f *failure) where() string {
+// where says which statement failed, for people. position is where in it, in
+// characters from 1; 0 where that is unknown.
+func (f *failure) where(position int) string {
 	if f.number == 0 {
-		return "A constraint that is checked at the end was violated."
+		return "A constraint or trigger that was deferred to the end failed."
 	}
-	return fmt.Sprintf("Statement %d of %d failed, in line %d.", f.number, f.of, f.statement.Line)
+	return fmt.Sprintf("Statement %d of %d failed, in %s.", f.number, f.of, f.statement.Place(position))
 }
 
-// answer turns an error of the project's SQL into the answer: by the general
-// map, but 403 for text that does not parse, as the guards answer, and 503
-// where another transaction is in the way.
+// answer turns an error of the project's SQL into the answer: that of refusal,
+// but 403 for text that does not parse, as the guards answer.
 func answer(err error) error {
 	var failed *failure
 	var e *pgconn.PgError
 	if !errors.As(err, &failed) || !errors.As(err, &e) || pg.Gone(err) {
 		return err
 	}
+	f := refusal.OfSQL(e)
 	switch {
-	case e.Code == pgerrcode.LockNotAvailable, e.Code == pgerrcode.DeadlockDetected:
-		return refusal.Of(e)
+	case f.Status == http.StatusServiceUnavailable:
+		return f
 	case isSyntax(e):
-		return failed.explain(fault.New(http.StatusForbidden, fault.Forbidden, e.Message).Next(e.Hint).Because(err))
+		f = fault.New(http.StatusForbidden, fault.Forbidden, e.Message).Next(f.NextActions).Because(err)
 	}
-	return failed.explain(pg.Fault(err))
+	return failed.explain(f.Because(err), int(e.Position))
 }
 
-// isSyntax reports that the statement itself does not parse, rather than code
-// that it runs.
+// isSyntax reports whether the statement itself does not parse, rather than
+// code that it runs.
 func isSyntax(e *pgconn.PgError) bool {
 	return e.Code == pgerrcode.SyntaxError && e.InternalQuery == "" && e.Where == ""
 }
 
 // explain adds where it happened to what can be done.
-func (f *failure) explain(a *fault.Error) *fault.Error {
-	next := f.where() + " Nothing was changed."
+func (f *failure) explain(a *fault.Error, position int) *fault.Error {
+	next := f.where(position) + " Nothing was changed."
 	if a.NextActions != "" {
 		next += " " + a.NextActions
 	}
@@ -101,7 +102,7 @@ func (s *Service) busy() *fault.Error {
 var errTooSlow = errors.New("time limit")
 
 func tookTooLong(limit time.Duration, cause error) *fault.Error {
-	return fault.New(http.StatusInternalServerError, fault.InternalError,
+	return fault.New(http.StatusBadRequest, fault.DatabaseValidationError,
 		fmt.Sprintf("The SQL took longer than %s and was rolled back", limit)).
 		Next("Divide it into several migrations, or change large tables in smaller steps.").Because(errors.Join(errTooSlow, cause))
 }

@@ -107,7 +107,7 @@ func TestTimeIsLimited(t *testing.T) {
 		`CREATE TABLE half (n int); DO $$ BEGIN EXECUTE 'SET LOCAL statement_' || 'timeout = 0'; END $$; SELECT pg_sleep(600)`,
 		`DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$`,
 	} {
-		p.Refused(p.apply("1", sql), http.StatusInternalServerError, fault.InternalError, "")
+		p.Refused(p.apply("1", sql), http.StatusBadRequest, fault.DatabaseValidationError, "took longer")
 		p.WaitFor(`SELECT NOT ` + asleep)
 		report := p.OK(p.dryRun(sql), http.StatusOK).Body
 		if resttest.Member(report, "valid") != false || resttest.Member(report, "riskLevel") != "DANGER" || resttest.Member(report, "error") == nil {

@@ -68,7 +68,7 @@ func TestLargeResultsWaitOnDiskAndLeaveNothingThere(t *testing.T) {
 		t.Errorf("left on disk: %v (%v)", left, err)
 	}
 	// A failure in the last row is still an error.
-	p.Refused(p.run(`SELECT repeat('x', 1000), 1 / (20000 - g) FROM generate_series(1, 20000) g`), 500, fault.InternalError, "division by zero")
+	p.Refused(p.run(`SELECT repeat('x', 1000), 1 / (20000 - g) FROM generate_series(1, 20000) g`), 400, fault.DatabaseValidationError, "division by zero")
 }
 
 func TestStatementsAreEnded(t *testing.T) {
@@ -78,15 +78,15 @@ func TestStatementsAreEnded(t *testing.T) {
 		t.Parallel()
 		p := start(t, rawsql.Limits{Statement: 200 * time.Millisecond})
 		for _, path := range []string{restricted, unrestricted} {
-			p.Refused(p.Call(http.MethodPost, path, body(`SELECT pg_sleep(60)`)), 500, fault.InternalError, "statement timeout")
-			p.Refused(p.Call(http.MethodPost, path, body(`SELECT 1; SELECT pg_sleep(60)`)), 500, fault.InternalError, "statement timeout")
+			p.Refused(p.Call(http.MethodPost, path, body(`SELECT pg_sleep(60)`)), 400, fault.DatabaseValidationError, "statement timeout")
+			p.Refused(p.Call(http.MethodPost, path, body(`SELECT 1; SELECT pg_sleep(60)`)), 400, fault.DatabaseValidationError, "statement timeout")
 		}
 	})
 	t.Run("by the timeout of the request, though they resist", func(t *testing.T) {
 		t.Parallel()
 		p := start(t, rawsql.Limits{Request: time.Second})
 		for _, sql := range []string{stubborn, `DO $$ BEGIN EXECUTE 'SET statement_timeout = 0'; END $$; SELECT pg_sleep(60)`} {
-			p.Refused(p.run(sql), 500, fault.InternalError, "took longer than 1s")
+			p.Refused(p.run(sql), 400, fault.DatabaseValidationError, "took longer than 1s")
 			waitFor(t, "the session has ended", func() bool { return p.running("pg_sleep") == 0 })
 		}
 	})

@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
+	"github.com/insforge/insforge-go/primitives/database/refusal"
+	"github.com/insforge/insforge-go/primitives/database/session"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
@@ -15,38 +16,26 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// locate turns an error of Postgres about a statement into the answer: the
-// general map, but 403 for text that does not parse, and with the line. prefix
-// is the length of what was put before the statement.
+// locate turns an error of Postgres about a statement into the answer, with
+// where in the text it is: that of refusal, but 403 for text that does not
+// parse. prefix is the length of what was put before the statement.
 func locate(err error, s sqltext.Statement, prefix int) error {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) || pg.Gone(err) {
 		return err
 	}
-	f := pg.Fault(err)
+	f := refusal.OfSQL(e)
 	if e.Code == pgerrcode.SyntaxError && e.InternalQuery == "" && e.Where == "" { // not of code that the statement runs
-		f = fault.New(http.StatusForbidden, fault.Forbidden, e.Message).Because(err)
+		f = fault.New(http.StatusForbidden, fault.Forbidden, e.Message).Next(f.NextActions).Because(err)
 	}
-	if f.NextActions != "" {
-		return f
-	}
-	line := s.Line
-	if at := int(e.Position) - 1 - prefix; at >= 0 {
-		for i, n := range strings.Split(s.Text, "\n") {
-			if at -= len([]rune(n)) + 1; at < 0 {
-				line += i
-				break
-			}
-		}
-	}
-	next := fmt.Sprintf("Look at line %d of the SQL.", line)
+	next := fmt.Sprintf("Look at %s. %s", s.Place(int(e.Position)-prefix), f.NextActions)
 	switch e.Code {
 	case pgerrcode.QueryCanceled:
 		next += " Make the statement faster, with an index or in smaller steps."
 	case pgerrcode.InvalidTransactionTermination:
 		next += " Code that commits runs alone, on POST /api/database/advance/rawsql/unrestricted."
 	}
-	return f.Next(next)
+	return f.Next(next).Because(err)
 }
 
 // without says in the answer that all the other statements were undone.
@@ -77,7 +66,19 @@ func (s *Service) textTooLong() *fault.Error {
 		Next("Send it in parts, or upload it with POST /api/database/advance/import.")
 }
 
+// atEnd is the answer when what was deferred to the end of the transaction
+// failed.
+func atEnd(err error) error {
+	var deferred *session.Deferred
+	var e *pgconn.PgError
+	if !errors.As(err, &deferred) || !errors.As(err, &e) || pg.Gone(err) {
+		return err
+	}
+	f := refusal.OfSQL(e)
+	return f.Because(err).Next("A constraint or trigger that was deferred to the end failed. Nothing was changed. " + f.NextActions)
+}
+
 func (s *Service) tookTooLong(cause error) *fault.Error {
-	return fault.New(http.StatusInternalServerError, fault.InternalError, fmt.Sprintf("The request took longer than %s and was ended", s.limits.Request)).
+	return fault.New(http.StatusBadRequest, fault.DatabaseValidationError, fmt.Sprintf("The request took longer than %s and was ended", s.limits.Request)).
 		Next("Send the statements in several requests.").Because(cause)
 }

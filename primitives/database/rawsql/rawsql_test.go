@@ -108,9 +108,9 @@ func TestRequestsThatAreMalformed(t *testing.T) {
 		{"the word", body("SELECT 1 -- set_config"), "set_config", 403, fault.Forbidden},
 		{"a guard", body("COMMIT"), "Transaction control", 403, fault.Forbidden},
 		{"a table that is not there", body("SELECT * FROM nowhere"), `relation "nowhere" does not exist`, 400, fault.DatabaseValidationError},
-		{"a division by zero in the last row", body("SELECT 1 / (3 - a) FROM generate_series(1, 3) a"), "division by zero", 500, fault.InternalError},
-		{"a syntax error inside a function", body("DO $$ BEGIN EXECUTE 'SELEC'; END $$"), "syntax error", 500, fault.InternalError},
-		{"a missing parameter", body("SELECT $2::int", 1), "data type of parameter $1", 500, fault.InternalError},
+		{"a division by zero in the last row", body("SELECT 1 / (3 - a) FROM generate_series(1, 3) a"), "division by zero", 400, fault.DatabaseValidationError},
+		{"a syntax error inside a function", body("DO $$ BEGIN EXECUTE 'SELEC'; END $$"), "syntax error", 400, fault.DatabaseValidationError},
+		{"a missing parameter", body("SELECT $2::int", 1), "data type of parameter $1", 400, fault.DatabaseValidationError},
 	} {
 		for _, path := range []string{restricted, unrestricted} {
 			q := p
@@ -124,7 +124,7 @@ func TestRequestsThatAreMalformed(t *testing.T) {
 		}
 	}
 	a := p.run("SELECT 1;\n\nSELECT\n  é, nothing")
-	if next := resttest.Member(a.Body, "nextActions"); next != "Look at line 4 of the SQL. None of the statements had any effect." {
+	if next := resttest.Member(a.Body, "nextActions"); next != "Look at line 4 of the SQL (character 10 of the statement). SQLSTATE 42703. None of the statements had any effect." {
 		t.Errorf("got %q, want the line", next)
 	}
 	if got := dbtest.Value[int](p.Product, `SELECT count(*) FROM system.audit_logs`); got != 0 {

@@ -52,7 +52,7 @@ func (s *Service) run(ctx context.Context, x *connection, j job) (result *Result
 	}
 	if err != nil {
 		discard()
-		return nil, err
+		return nil, atEnd(err)
 	}
 	return result, nil
 }

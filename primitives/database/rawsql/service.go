@@ -92,12 +92,12 @@ type Query struct {
 
 // Run runs q for the administrator in ctx; its result must be closed.
 //
-// It returns 403 FORBIDDEN for whoever is no administrator, for SQL that does
+// It returns 403 FORBIDDEN to callers who are not administrators, for SQL that does
 // not parse and SQL that the guards refuse; 400 INVALID_INPUT for parameters
 // with several statements, for anything but one SELECT to explain and for a
 // result over the limits; 429 when too many requests run; 503 when the
-// connection broke. Errors of Postgres are translated by the general map, with
-// the line where they are.
+// connection broke. Errors of Postgres are those of refusal.OfSQL, with where
+// in the text they are.
 func (s *Service) Run(ctx context.Context, q Query) (*Result, error) {
 	if !identity.From(ctx).IsAdmin() {
 		return nil, fault.New(http.StatusForbidden, fault.Forbidden, "Raw SQL is for administrators")

@@ -114,11 +114,11 @@ func TestWhatCannotRunInATransactionRunsAlone(t *testing.T) {
 	}
 	p.Equal(p.rows(p.run(`SELECT array_agg(a ORDER BY a) AS a FROM t`)), `[{"a":[1,2,3,5,10,11]}]`)
 	a := p.run(`CALL halves()`)
-	p.Refused(a, 500, fault.InternalError, "invalid transaction termination")
+	p.Refused(a, 400, fault.DatabaseValidationError, "invalid transaction termination")
 	if next, _ := resttest.Member(a.Body, "nextActions").(string); !strings.Contains(next, "/unrestricted") {
 		t.Errorf("got %s, want it to say where that runs", a.Text)
 	}
-	p.Refused(p.run(`VACUUM t; SELECT 1`), 500, fault.InternalError, "transaction block")
+	p.Refused(p.run(`VACUUM t; SELECT 1`), 400, fault.DatabaseValidationError, "transaction block")
 	p.Refused(p.run(`CREATE UNIQUE INDEX CONCURRENTLY j ON nowhere (a)`), 400, fault.DatabaseValidationError, "nowhere")
 	p.OK(p.root(`ALTER SYSTEM RESET log_statement`), 200)
 }

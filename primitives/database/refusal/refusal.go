@@ -1,15 +1,17 @@
-// Package refusal turns what Postgres says about statements that the product
-// builds out of a request into the answer to that request.
+// Package refusal turns what Postgres says into the answer to a request: of
+// statements that the product builds out of the request (Of), and of SQL that
+// the caller wrote (OfSQL).
 //
-// The general map (kernel/pg) makes most of it a 500, which is right for SQL
-// that a client wrote and wrong where a client sent values: here what the
-// caller asked for and Postgres cannot do is a 400, and what another
-// transaction is in the way of is a 503.
+// The general map (kernel/pg) is for statements that are the product's own
+// alone: what it does not know is a fault of ours, a 500. Here, what the caller
+// asked for and Postgres cannot do is a 400, and what another transaction is in
+// the way of is a 503.
 package refusal
 
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
@@ -30,10 +32,8 @@ func Of(err error) error {
 		return err
 	}
 	switch {
-	case e.Code == pgerrcode.LockNotAvailable, e.Code == pgerrcode.DeadlockDetected:
-		return fault.New(http.StatusServiceUnavailable, fault.DatabaseInternalError,
-			"Another transaction is using the table; nothing was changed").
-			Next("Try again once long-running queries and transactions on the table have ended.").Because(err)
+	case inTheWay(e.Code):
+		return busy(err)
 	case e.Code == pgerrcode.QueryCanceled:
 		return fault.New(http.StatusServiceUnavailable, fault.DatabaseInternalError,
 			"The operation took too long and was cancelled; nothing was changed").
@@ -48,8 +48,73 @@ func Of(err error) error {
 	return err
 }
 
-// callersFault tells the SQLSTATEs that our own SQL meets only because of what
-// a request asked for: bad values, unsupported features, unknown schemas,
+// OfSQL translates what Postgres says about SQL that the caller wrote. It keeps
+// Postgres's message; its hint, its detail and the SQLSTATE are what to do next.
+//
+// It returns what the general map says of the SQLSTATEs that it knows; 503
+// DATABASE_INTERNAL_ERROR where another transaction is in the way; 500
+// INTERNAL_ERROR for what the server itself failed at; and for everything else
+// 400: it follows from the SQL, or from code that the SQL runs. That goes for
+// a limit of time, too. The code is DATABASE_CONSTRAINT_VIOLATION for integrity
+// constraints, otherwise DATABASE_VALIDATION_ERROR.
+func OfSQL(e *pgconn.PgError) *fault.Error {
+	if inTheWay(e.Code) {
+		return busy(e)
+	}
+	f := pg.Fault(e)
+	switch {
+	case f.Status != http.StatusInternalServerError || serversFault(e.Code):
+	case strings.HasPrefix(e.Code, "23"):
+		f = Because(fault.DatabaseConstraintViolation, e)
+	default:
+		f = Because(fault.DatabaseValidationError, e)
+	}
+	return f.Next(advice(e))
+}
+
+// advice joins what Postgres says beside its message.
+func advice(e *pgconn.PgError) string {
+	var all []string
+	for _, text := range []string{e.Hint, e.Detail, "SQLSTATE " + e.Code} {
+		if text = strings.TrimSpace(text); text != "" {
+			all = append(all, strings.TrimSuffix(text, ".")+".")
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// inTheWay reports the SQLSTATEs of a statement that would have succeeded
+// without other transactions.
+func inTheWay(state string) bool {
+	switch state {
+	case pgerrcode.LockNotAvailable, pgerrcode.DeadlockDetected, pgerrcode.SerializationFailure:
+		return true
+	}
+	return false
+}
+
+func busy(cause error) *fault.Error {
+	return fault.New(http.StatusServiceUnavailable, fault.DatabaseInternalError,
+		"Another transaction is using the table; nothing was changed").
+		Next("Try again once long-running queries and transactions on the table have ended.").Because(cause)
+}
+
+// serversFault reports the SQLSTATEs that no SQL is to blame for: connections,
+// resources, an operator's intervention, the system, configuration files,
+// internal errors. Limits that are meant for statements are not among them: on
+// time and on temporary files.
+func serversFault(state string) bool {
+	switch state {
+	case pgerrcode.QueryCanceled, pgerrcode.ConfigurationLimitExceeded:
+		return false
+	}
+	return slices.ContainsFunc([]string{"08", "53", "57", "58", "F0", "XX"}, func(class string) bool {
+		return strings.HasPrefix(state, class)
+	})
+}
+
+// callersFault reports the SQLSTATEs that our own SQL meets only because of
+// what a request asked for: bad values, unsupported features, unknown schemas,
 // rules of DDL, limits, what a trigger raises. A syntax error is ours.
 func callersFault(state string) bool {
 	if state == pgerrcode.SyntaxError {

@@ -25,6 +25,22 @@ type Statement struct {
 	setConfig bool
 }
 
+// Place says for people where a position in the statement is: in which line of
+// the whole text. Postgres counts positions in characters, from 1. Where the
+// position is not in the statement, it is the line where the statement begins.
+func (s Statement) Place(position int) string {
+	if position < 1 {
+		return fmt.Sprintf("line %d of the SQL", s.Line)
+	}
+	left := position - 1
+	for i, line := range strings.Split(s.Text, "\n") {
+		if left -= utf8.RuneCountInString(line) + 1; left < 0 {
+			return fmt.Sprintf("line %d of the SQL (character %d of the statement)", s.Line+i, position)
+		}
+	}
+	return fmt.Sprintf("line %d of the SQL", s.Line)
+}
+
 // Split splits a text into its statements. Empty statements are left out, so
 // the answer is empty when there is nothing to run.
 //

@@ -231,3 +231,19 @@ func TestChangesAreWhatTheDashboardShows(t *testing.T) {
 		}
 	}
 }
+
+func TestPlacesAreLinesOfTheWholeText(t *testing.T) {
+	t.Parallel()
+	statements, err := sqltext.Split("SELECT 1;\n\nSELECT\n  é, nothing\n;")
+	if err != nil || len(statements) != 2 {
+		t.Fatal(statements, err)
+	}
+	for position, want := range map[int]string{
+		0: "line 3 of the SQL", 1: "line 3 of the SQL (character 1 of the statement)", 13: "line 4 of the SQL (character 13 of the statement)",
+		20: "line 4 of the SQL (character 20 of the statement)", 21: "line 3 of the SQL",
+	} {
+		if got := statements[1].Place(position); got != want {
+			t.Errorf("%d: got %s, want %s", position, got, want)
+		}
+	}
+}
