@@ -53,14 +53,14 @@ func Fault(err error) *fault.Error {
 // errLost marks the failure of a transaction whose connection broke.
 var errLost = errors.New("connection to the database lost")
 
-// Gone reports that Postgres could not be reached, went away during a
-// transaction, or is starting, stopping or out of connections (SQLSTATE
-// 57P01 to 57P03, 53300).
+// Gone reports whether Postgres could not be reached, went away during a
+// transaction or between two statements, or is starting, stopping or out of
+// connections (SQLSTATE 57P01 to 57P03, 53300).
 func Gone(err error) bool {
 	switch State(err) {
 	case pgerrcode.AdminShutdown, pgerrcode.CrashShutdown, pgerrcode.CannotConnectNow, pgerrcode.TooManyConnections:
 		return true
 	}
 	var connect *pgconn.ConnectError
-	return errors.As(err, &connect) || errors.Is(err, errLost)
+	return errors.As(err, &connect) || errors.Is(err, errLost) || errors.Is(err, pgconn.ErrConnClosed)
 }

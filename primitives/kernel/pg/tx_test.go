@@ -228,6 +228,17 @@ func TestABrokenConnectionIsTold(t *testing.T) {
 	if got := count(t, db, "public.log"); got != 0 {
 		t.Errorf("got %d rows, want 0", got)
 	}
+	conn, err := db.AcquireCaller(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kill(t, db, conn.Conn().PgConn().PID())
+	for n := range 2 { // the second finds the connection closed already
+		if _, err := conn.Exec(t.Context(), `SELECT 1`); !pg.Gone(err) && n == 1 {
+			t.Errorf("on a closed connection: got %v, want a lost database", err)
+		}
+	}
+	conn.Release()
 
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
