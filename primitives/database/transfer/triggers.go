@@ -39,8 +39,19 @@ type quiet struct {
 	restore  []string // statements that enable its triggers, once off is false
 }
 
-// foreignKeyCheck is a deferred foreign key; was is what it was before.
-type foreignKeyCheck struct{ table, constraint, name, was string }
+// foreignKeyCheck is a foreign key and when it is checked.
+type foreignKeyCheck struct {
+	table, constraint, name string // quoted; name is without the schema
+	was                     string // DEFERRABLE or NOT DEFERRABLE
+	deferred                bool   // as the key was found
+	onUpdate, onDelete      string // as in pg_constraint
+}
+
+// What pg_constraint says of foreign keys that change no other rows.
+const (
+	noAction = "a"
+	restrict = "r"
+)
 
 // task is what must happen before a statement runs; done reports whether that
 // takes the place of the statement.
@@ -70,10 +81,7 @@ func (t *triggers) before(st step) task {
 	case filled:
 		return func(ctx context.Context) (bool, error) { return false, t.fill(ctx, table) }
 	case t.changes(st.Statement):
-		return func(context.Context) (bool, error) {
-			return true, fault.Invalid(fmt.Sprintf("Line %d: %s of rows whose triggers are switched off is not supported", st.Line, command)).
-				Next("Only plain INSERT and COPY may stand between switching triggers off and on. Move the statement. Nothing was imported.")
-		}
+		return func(ctx context.Context) (bool, error) { return false, t.change(ctx, st) }
 	}
 	return func(ctx context.Context) (bool, error) { return false, t.settle(ctx) }
 }
@@ -95,6 +103,45 @@ func (t *triggers) changes(s sqltext.Statement) bool {
 		}
 	}
 	return false
+}
+
+// change prepares for a statement that changes or deletes rows. A foreign key
+// that would change others in turn cannot be switched off.
+func (t *triggers) change(ctx context.Context, st step) error {
+	command := st.Command()
+	table, ok := changed(st.Statement)
+	if !ok {
+		return fault.Invalid(fmt.Sprintf("Line %d: %s is not supported while triggers are switched off", st.Line, command)).
+			Next("Only INSERT, COPY, and plain UPDATE and DELETE may stand between switching triggers off and on. Move the statement. Nothing was imported.")
+	}
+	if err := t.fill(ctx, table); err != nil {
+		return err
+	}
+	if q := t.tables[table]; q == nil || !q.off { // another of the same name is
+		return nil
+	}
+	keys, err := t.keysOf(ctx, table, "confrelid")
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if action := map[string]string{"UPDATE": k.onUpdate, "DELETE": k.onDelete}[command]; action != noAction && action != restrict {
+			return fault.Invalid(fmt.Sprintf("Line %d: %s would change rows of %s by foreign key %s, which it does not in psql while triggers are switched off", st.Line, command, k.table, k.name)).
+				Next("Move the statement to before the triggers are switched off, or drop the foreign key first. Nothing was imported.")
+		}
+	}
+	return t.deferKeys(ctx, keys)
+}
+
+// changed returns the table that UPDATE or DELETE is about; ok is false for
+// statements that begin otherwise.
+func changed(s sqltext.Statement) (table naming.Table, ok bool) {
+	c := firstOf(s, headTokens)
+	if !c.pass("update") && !c.pass("delete", "from") {
+		return table, false
+	}
+	c.pass("only")
+	return c.table()
 }
 
 // ready reports whether fill would do nothing.
@@ -197,34 +244,48 @@ func (t *triggers) silence(ctx context.Context, table naming.Table) error {
 	return t.postpone(ctx, table, t.note(table, &quiet{off: true, restore: on}))
 }
 
-// postpone defers the foreign keys of a table; inherited ones are altered on
-// the partitioned table that they come from.
+// postpone defers the foreign keys of a table.
 func (t *triggers) postpone(ctx context.Context, table naming.Table, q *quiet) error {
 	if q.deferred {
 		return nil
 	}
-	rows, err := t.tx.Query(ctx, partsOf+`, key AS (
-		  SELECT k.oid, k.conparentid FROM part JOIN pg_catalog.pg_constraint k ON k.conrelid = part.oid WHERE k.contype = 'f'
-		  UNION
-		  SELECT p.oid, p.conparentid FROM key JOIN pg_catalog.pg_constraint p ON p.oid = key.conparentid
-		)
-		SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.format('%I.%I', n.nspname, k.conname), pg_catalog.quote_ident(k.conname),
-		       CASE WHEN k.condeferrable THEN 'DEFERRABLE' ELSE 'NOT DEFERRABLE' END
-		  FROM key JOIN pg_catalog.pg_constraint k USING (oid)
-		  JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
-		  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		 WHERE k.conparentid = 0 AND NOT k.condeferred`, pgx.QueryExecModeExec, table.SQL())
-	if err != nil {
-		return err
-	}
-	keys, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k foreignKeyCheck, err error) {
-		return k, row.Scan(&k.table, &k.constraint, &k.name, &k.was)
-	})
+	keys, err := t.keysOf(ctx, table, "conrelid")
 	if err != nil {
 		return err
 	}
 	q.deferred = true
+	return t.deferKeys(ctx, keys)
+}
+
+// keysOf returns the foreign keys of a table and its partitions (end conrelid)
+// or those that refer to them (confrelid). In place of inherited ones it
+// returns those of the partitioned table that they come from.
+func (t *triggers) keysOf(ctx context.Context, table naming.Table, end string) ([]foreignKeyCheck, error) {
+	rows, err := t.tx.Query(ctx, partsOf+`, key AS (
+		  SELECT k.oid, k.conparentid FROM part JOIN pg_catalog.pg_constraint k ON k.`+end+` = part.oid WHERE k.contype = 'f'
+		  UNION
+		  SELECT p.oid, p.conparentid FROM key JOIN pg_catalog.pg_constraint p ON p.oid = key.conparentid
+		)
+		SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.format('%I.%I', n.nspname, k.conname), pg_catalog.quote_ident(k.conname),
+		       CASE WHEN k.condeferrable THEN 'DEFERRABLE' ELSE 'NOT DEFERRABLE' END, k.condeferred, k.confupdtype::text, k.confdeltype::text
+		  FROM key JOIN pg_catalog.pg_constraint k USING (oid)
+		  JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+		  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		 WHERE k.conparentid = 0`, pgx.QueryExecModeExec, table.SQL())
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (k foreignKeyCheck, err error) {
+		return k, row.Scan(&k.table, &k.constraint, &k.name, &k.was, &k.deferred, &k.onUpdate, &k.onDelete)
+	})
+}
+
+// deferKeys defers those foreign keys that are not deferred yet.
+func (t *triggers) deferKeys(ctx context.Context, keys []foreignKeyCheck) error {
 	for _, k := range keys {
+		if k.deferred {
+			continue
+		}
 		sql := "ALTER TABLE " + k.table + " ALTER CONSTRAINT " + k.name + " DEFERRABLE INITIALLY DEFERRED"
 		if _, err := t.tx.Exec(ctx, sql, pgx.QueryExecModeExec); err != nil {
 			return err
