@@ -201,6 +201,8 @@ func TestRESTStandsInForPostgREST(t *testing.T) {
 	p.wants(t, "/films?select=title&order=id", "", 200, `[{"title":"one"}, `+"\n"+` {"title":"two"}]`)
 	p.wants(t, "/rpc/setting?name=role", person, 200, `"person"`)
 	p.wants(t, "/rpc/setting?name=app.settings.color", "", 200, `"red"`)
+	long := restToken(t, restSecret, map[string]any{"role": "person", "aud": "films", "groups": strings.Repeat("x", 500<<10)})
+	p.wants(t, "/rpc/setting?name=role", long, 200, `"person"`)
 	p.wants(t, "/nope", "", 404, "")
 	if code, _, body := p.get(t, "/", ""); code != 200 || !strings.Contains(body, `"swagger":"2.0"`) || !strings.Contains(body, `"/films"`) {
 		t.Errorf("the root: got %d %.200s", code, body)
@@ -209,6 +211,7 @@ func TestRESTStandsInForPostgREST(t *testing.T) {
 		{"a bad signature", restToken(t, otherRESTSecret, nil), "JWSError JWSInvalidSignature"},
 		{"an expired token", restToken(t, restSecret, map[string]any{"exp": 1, "role": "person"}), "JWT expired"},
 		{"another audience", restToken(t, restSecret, map[string]any{"aud": "books"}), "JWTNotInAudience"},
+		{"an expiry that is a string", restToken(t, restSecret, map[string]any{"exp": "later", "aud": "films"}), "The JWT 'exp' claim must be a number"},
 		{"no token at all", "x", "JWSError (CompactDecodeError Invalid number of parts: Expected 3 parts; got 1)"},
 	} {
 		code, header, body := p.get(t, "/films", c.token)

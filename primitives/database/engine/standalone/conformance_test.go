@@ -107,7 +107,7 @@ func conform(t *testing.T, release string) {
 		t.Run(g.name, func(t *testing.T) {
 			results := filepath.Join(t.TempDir(), "results.json")
 			base := serve(t, super, g)
-			args := []string{"--suite", release, "--no-load", "--db-url", super, "--base-url", base, "--rpc-url", base + "/rpc", "--results", results}
+			args := []string{"--suite", release, "--no-load", "--timeout", "300", "--db-url", super, "--base-url", base, "--rpc-url", base + "/rpc", "--results", results}
 			if g.args == nil {
 				g.args = []string{"--group", g.name}
 			}
