@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 
 	"github.com/insforge/insforge-go/primitives/auth/oauth"
 	"github.com/insforge/insforge-go/primitives/auth/oauth/optest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
 func TestIDTokensThatAreNotGoodAreRefused(t *testing.T) {
@@ -114,28 +114,10 @@ func TestATokenOfAnAccessTokenIsForThatAccessToken(t *testing.T) {
 	}
 }
 
-// clock is a time that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 func TestKeysAreFetchedAgainWhenTheIssuerRotatesThem(t *testing.T) {
 	t.Parallel()
 	f := optest.NewFakes(t)
-	c := &clock{now: time.Now()}
+	c := resttest.NewClock(time.Now())
 	rp, err := oauth.New(oauth.Config{Now: c.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -156,15 +138,15 @@ func TestKeysAreFetchedAgainWhenTheIssuerRotatesThem(t *testing.T) {
 		}
 	}
 	step("first", true, 1)
-	c.advance(30 * time.Minute)
+	c.Advance(30 * time.Minute)
 	step("within the hour", true, 1)
 	f.Rotate()
 	step("a new key, and the old ones are not fresh", true, 2)
 	f.Rotate()
 	step("a new key, asked a moment ago", false, 2)
-	c.advance(time.Minute)
+	c.Advance(time.Minute)
 	step("a new key, asked a minute ago", true, 3)
-	c.advance(time.Hour)
+	c.Advance(time.Hour)
 	step("after an hour", true, 4)
 }
 
