@@ -34,9 +34,9 @@ type riskFactor struct {
 func newMigrationsDryRun() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dry-run [file | -]",
-		Short: "Try migrations and say what they would do",
+		Short: "Try migrations and report what they would do",
 		Long: "Runs a file, or all pending migrations together, in a transaction that is rolled\n" +
-			"back, and prints whether that works and what deletes data or may break clients.\n\n" +
+			"back, and reports whether that works and what would delete data or may break clients.\n\n" +
 			"Exit codes: 0 it would work, 1 it would not, or the project was not reached,\n" +
 			"2 wrong usage.",
 		Args: cobra.MaximumNArgs(1),

@@ -19,7 +19,7 @@ const migrationsPath = "/api/database/migrations"
 func newDBMigrations() *cobra.Command {
 	c := newGroup("migrations", "Create and apply changes of the schema, kept as files beside the code",
 		"A migration is a file <version>_<name>.sql in the folder migrations, or in the\n"+
-			"one that --dir names. The project applies each once, in the order of the versions.",
+			"one that --dir names. The project applies each once, in the order of their versions.",
 		newMigrationsList(), newMigrationsNew(), newMigrationsUp(), newMigrationsDryRun())
 	c.SuggestFor = []string{"migrate"}
 	return c
@@ -85,10 +85,10 @@ func newMigrationsList() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "Compare the files with what the project applied",
-		Long: "Lists every migration: applied, pending, \"without file\" where it was applied from\n" +
-			"elsewhere, changed where its file no longer holds the statements that were applied\n" +
-			"(comments and spacing do not count), or overtaken where a newer one was applied before it, so that the\n" +
-			"project refuses it until it gets a newer version.\n\n" +
+		Long: "Lists every migration with its state: applied, pending, \"without file\" if it was\n" +
+			"applied from elsewhere, changed if its file no longer holds the statements that\n" +
+			"were applied (comments and spacing do not count), or overtaken if a newer one was\n" +
+			"applied before it: the project refuses it until it gets a newer version.\n\n" +
 			"Exit codes: 0 listed, 1 refused or not reached, 2 wrong usage.",
 		Args: cobra.NoArgs,
 	}
@@ -157,11 +157,11 @@ func printMigrations(w io.Writer, all []listedMigration, asJSON bool) error {
 func newMigrationsNew() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "new <name>",
-		Short: "Make an empty migration",
-		Long: "Makes an empty file whose version is the time in UTC, newer than every file in the\n" +
-			"folder, and prints its path. The name consists of a-z, 0-9, - and _. The project\n" +
-			"need not run.\n\n" +
-			"Exit codes: 0 made, 1 it could not be written, 2 wrong usage or name.",
+		Short: "Create an empty migration",
+		Long: "Creates an empty file whose version is the time in UTC, newer than every file in\n" +
+			"the folder, and prints its path. The name consists of a-z, 0-9, - and _. The\n" +
+			"project need not be running.\n\n" +
+			"Exit codes: 0 created, 1 it could not be written, 2 wrong usage or name.",
 		Example: "  insforge db migrations new add-todos",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -186,18 +186,18 @@ func newMigrationsUp() *cobra.Command {
 		Short: "Apply the files that the project has not applied yet",
 		Long: "Applies every file that is newer than the newest applied migration, in order, each\n" +
 			"in a transaction, and stops at the first that fails. Files that were overtaken are\n" +
-			"named and left out. Where a file was changed after it was applied, nothing is.\n\n" +
-			"Before the first, all are tried together and rolled back, so that nothing is\n" +
-			"applied when one of them would delete data; that needs --allow-destructive.\n" +
-			"Where they do not run in one transaction, each is tried before it is applied.\n\n" +
+			"named and left out. If a file was changed after it was applied, nothing is applied.\n\n" +
+			"First all are tried together and rolled back, so that nothing is applied if one of\n" +
+			"them would delete data; deleting data needs --allow-destructive. Migrations that\n" +
+			"cannot run in one transaction are tried one by one, each before it is applied.\n\n" +
 			"Exit codes: 0 all are applied, or with --dry-run would be, 1 one was refused or\n" +
 			"failed, 2 wrong usage.",
 		Args: cobra.NoArgs,
 	}
 	find := projectFlags(c)
 	dir := migrationsDirFlag(c)
-	destructive := c.Flags().Bool("allow-destructive", false, "apply what deletes data, too")
-	dryRun := c.Flags().Bool("dry-run", false, "only try, as dry-run does")
+	destructive := c.Flags().Bool("allow-destructive", false, "apply migrations that delete data, too")
+	dryRun := c.Flags().Bool("dry-run", false, "only try them, as dry-run does")
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		p, err := find()

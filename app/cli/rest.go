@@ -33,7 +33,7 @@ func newREST() *cobra.Command {
 			"Settings that PostgREST does not have, all off by default: with\n" +
 			"client-error-table-not-found an unknown table is the PGRST205 of newer releases, with\n" +
 			"the name that was probably meant; with db-pre-config-required it is an error if the\n" +
-			"function db-pre-config fails, which else is logged and passed over.\n\n" +
+			"function db-pre-config fails, which otherwise is logged and ignored.\n\n" +
 			"Unless db-config is off, the database may hold settings that override all others:\n" +
 			"ALTER ROLE <login> SET pgrst.<name>, and what the function db-pre-config sets.\n" +
 			"Until they have been read, requests are refused with 503.\n\n" +
