@@ -276,7 +276,7 @@ func TestModulesHaveOneOwner(t *testing.T) {
 					continue
 				}
 				used[name] = true
-				if f.test && (name != echo || within(f.pkg, "primitives/auth")) {
+				if f.test && name != echo {
 					continue
 				}
 				if !slices.ContainsFunc(allowed, func(dir string) bool { return within(f.pkg, dir) }) {

@@ -3,8 +3,10 @@ package auth_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -14,10 +16,22 @@ import (
 
 const baseURL = "https://api.example.com"
 
+// worth is how long what a template mails works (contract 01 §6.1).
+func worth(template string) time.Duration {
+	switch {
+	case template == "request-otp":
+		return 5 * time.Minute
+	case strings.HasSuffix(template, "-code"):
+		return 15 * time.Minute
+	}
+	return 24 * time.Hour
+}
+
 // sentMail is a mail as the Mailer got it.
 type sentMail struct {
 	template, to, name string
 	variables          map[string]string
+	lifetime           time.Duration
 }
 
 // mailbox is a Mailer that keeps the mails. It is not set up until on.
@@ -44,7 +58,7 @@ func (m *mailbox) Configured(ctx context.Context) (bool, error) {
 	return m.on, err
 }
 
-func (m *mailbox) SendTemplate(_ context.Context, template, to, name string, variables map[string]string) error {
+func (m *mailbox) SendTemplate(_ context.Context, template, to, name string, variables map[string]string, lifetime time.Duration) error {
 	m.mu.Lock()
 	hold, err := m.hold, m.err
 	m.mu.Unlock()
@@ -54,7 +68,7 @@ func (m *mailbox) SendTemplate(_ context.Context, template, to, name string, var
 	if err != nil {
 		return err
 	}
-	mail := sentMail{template, to, name, variables}
+	mail := sentMail{template, to, name, variables, lifetime}
 	m.mu.Lock()
 	m.all = append(m.all, mail)
 	m.mu.Unlock()
@@ -76,6 +90,9 @@ func (m *mailbox) next(t testing.TB, template, to string) sentMail {
 	mail := <-m.got
 	if mail.template != template || mail.to != to {
 		t.Fatalf("got %s to %s, want %s to %s", mail.template, mail.to, template, to)
+	}
+	if want := worth(template); mail.lifetime != want {
+		t.Errorf("%s: got a mail that is worth sending for %v, want %v, as long as what is in it works", template, mail.lifetime, want)
 	}
 	return mail
 }

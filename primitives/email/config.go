@@ -16,10 +16,6 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// configLock is held by whoever changes a setting that others rely on: here,
-// that mails can be sent; in auth, that they must be.
-const configLock = 1869573991
-
 // lookupTimeout bounds the question where a host is.
 const lookupTimeout = 5 * time.Second
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -237,7 +238,7 @@ func TestAPasswordOfAnotherEncryptionKeyIsNoPassword(t *testing.T) {
 	if ok, err := other.Configured(t.Context()); ok || err != nil {
 		t.Errorf("got %t, %v, want not configured, and the mailbox no stand-in", ok, err)
 	}
-	err := other.SendTemplate(t.Context(), "request-otp", "a@example.com", "", map[string]string{"token": "123456"})
+	err := other.SendTemplate(t.Context(), "request-otp", "a@example.com", "", map[string]string{"token": "123456"}, 5*time.Minute)
 	if !fault.Is(err, fault.EmailProviderNotConfigured) || !strings.Contains(err.Error(), "sealed value") {
 		t.Errorf("got %v, want EMAIL_PROVIDER_NOT_CONFIGURED", err)
 	}

@@ -109,13 +109,15 @@ func (s *Service) Delivery(ctx context.Context) (Delivery, error) {
 
 // SendTemplate sends the mail that a template makes with variables to one
 // address. name and to are variables as well, called name and email, whatever
-// variables holds; an empty name reads "User".
+// variables holds; an empty name reads "User". lifetime is how long the mail is
+// worth sending, such as for as long as the code in it works: when it cannot be
+// delivered now, it is tried again for that long.
 //
 // It returns 503 EMAIL_PROVIDER_NOT_CONFIGURED, 404 EMAIL_TEMPLATE_NOT_FOUND,
 // 429 RATE_LIMITED when the address got a mail too recently, or 500
 // EMAIL_SMTP_SEND_FAILED. nil means that the mail was taken by the server, the
 // mailbox, or the outbox for another try.
-func (s *Service) SendTemplate(ctx context.Context, template, to, name string, variables map[string]string) error {
+func (s *Service) SendTemplate(ctx context.Context, template, to, name string, variables map[string]string, lifetime time.Duration) error {
 	p, err := s.provider(ctx)
 	if err != nil {
 		return err
@@ -126,7 +128,7 @@ func (s *Service) SendTemplate(ctx context.Context, template, to, name string, v
 	}
 	values := allVariables(to, name, variables)
 	m := Mail{To: []string{to}, Subject: smtp.OneLine(render(found.Subject, values)), HTML: render(found.BodyHTML, values)}
-	return s.send(ctx, p, template, m)
+	return s.send(ctx, p, template, m, lifetime)
 }
 
 // SendRaw sends a mail that the caller wrote. The errors are those of
@@ -136,10 +138,10 @@ func (s *Service) SendRaw(ctx context.Context, m Mail) error {
 	if err != nil {
 		return err
 	}
-	return s.send(ctx, p, raw, m)
+	return s.send(ctx, p, raw, m, rawLifetime)
 }
 
-// Receipt tells where a test mail went.
+// Receipt says where a test mail went.
 type Receipt struct {
 	Provider Delivery `json:"provider"`
 	// ID is the mail's Message-ID or its id in the mailbox.
@@ -147,8 +149,8 @@ type Receipt struct {
 }
 
 // SendTest sends a short mail to one address, past the outbox and the interval
-// between mails, and tells an administrator what the server said to it. It is
-// audited.
+// between mails, and reports to an administrator what the server said to it. It
+// is audited.
 //
 // It returns 503 EMAIL_PROVIDER_NOT_CONFIGURED, or 500 EMAIL_SMTP_SEND_FAILED
 // with the server's words.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/email/smtp"
@@ -38,18 +37,6 @@ const (
 	rawLifetime = 24 * time.Hour
 )
 
-// lifetime is how long a mail of a kind is worth sending: as long as its code
-// or link works (contract 01 §6.1).
-func lifetime(kind string) time.Duration {
-	switch {
-	case kind == "request-otp":
-		return 5 * time.Minute
-	case strings.HasSuffix(kind, "-code"):
-		return 15 * time.Minute
-	}
-	return rawLifetime
-}
-
 // entry is a row of the outbox that this process is trying to send.
 type entry struct {
 	id       string
@@ -70,7 +57,7 @@ const (
 )
 
 // send hands m to where p leads: see SendTemplate for the errors.
-func (s *Service) send(ctx context.Context, p provider, kind string, m Mail) error {
+func (s *Service) send(ctx context.Context, p provider, kind string, m Mail, lifetime time.Duration) error {
 	if p.mailbox {
 		_, err := s.keep(ctx, kind, m)
 		return err
@@ -82,7 +69,7 @@ func (s *Service) send(ctx context.Context, p provider, kind string, m Mail) err
 	// A client that goes away must not leave it open whether the mail was sent.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
 	defer cancel()
-	e, err := s.enqueue(ctx, kind, m)
+	e, err := s.enqueue(ctx, kind, m, lifetime)
 	if err != nil {
 		giveBack()
 		return err
@@ -98,13 +85,13 @@ func (s *Service) send(ctx context.Context, p provider, kind string, m Mail) err
 }
 
 // enqueue writes m into the outbox, as being tried by this process.
-func (s *Service) enqueue(ctx context.Context, kind string, m Mail) (entry, error) {
+func (s *Service) enqueue(ctx context.Context, kind string, m Mail, lifetime time.Duration) (entry, error) {
 	sealed, err := s.sealMail(m)
 	if err != nil {
 		return entry{}, err
 	}
 	now := s.now()
-	e := entry{id: newID(), kind: kind, mail: m, attempts: 1, created: now, expires: now.Add(lifetime(kind))}
+	e := entry{id: newID(), kind: kind, mail: m, attempts: 1, created: now, expires: now.Add(lifetime)}
 	err = s.db.AsOwner(ctx, func(tx pg.Tx) error { return insertEntry(ctx, tx, e, sealed, now.Add(lease)) })
 	return e, err
 }

@@ -44,7 +44,7 @@ const secretCode = "907341"
 
 // sendCode sends a mail with a code, and returns what the caller would learn.
 func (w *world) sendCode(to string) error {
-	return w.email.SendTemplate(context.Background(), "email-verification-code", to, "", map[string]string{"token": secretCode})
+	return w.email.SendTemplate(context.Background(), "email-verification-code", to, "", map[string]string{"token": secretCode}, 15*time.Minute)
 }
 
 // outbox returns GET /outbox as id, status, attempts and last error.
@@ -176,7 +176,7 @@ func TestRetriesEndWhenTheCodeHasExpired(t *testing.T) {
 			server.set("MAIL", "421 4.3.2 going down")
 			w := newWorld(t, smtptest.Options{Reply: server.answer})
 			w.enable(nil)
-			if err := w.email.SendTemplate(t.Context(), kind, "a@example.com", "", nil); err != nil {
+			if err := w.email.SendTemplate(t.Context(), kind, "a@example.com", "", nil, c.lifetime); err != nil {
 				t.Fatal(err)
 			}
 			began := w.clock.Now()
@@ -416,7 +416,7 @@ func sendInChild() {
 		VerificationRequired: verificationRequired,
 	})
 	fail(err)
-	fail(s.SendTemplate(context.Background(), "email-verification-code", "a@example.com", "", map[string]string{"token": secretCode}))
+	fail(s.SendTemplate(context.Background(), "email-verification-code", "a@example.com", "", map[string]string{"token": secretCode}, 15*time.Minute))
 }
 
 func TestAMailSurvivesTheDeathOfItsProcess(t *testing.T) {

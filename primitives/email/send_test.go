@@ -59,7 +59,7 @@ func TestSendRawRefusals(t *testing.T) {
 	w.as(resttest.AnonKey, "POST", path, good).Refused(401, fault.AuthInvalidCredentials, "Sending emails requires an authenticated user")
 	w.as(resttest.UserToken, "POST", path, good).Refused(503, fault.EmailProviderNotConfigured, "No email provider")
 	w.do("POST", "/api/auth/smtp-config/test", `{"to":"a@example.com"}`).Refused(503, fault.EmailProviderNotConfigured, "No email provider")
-	if err := w.email.SendTemplate(t.Context(), "request-otp", "a@example.com", "", nil); !fault.Is(err, fault.EmailProviderNotConfigured) {
+	if err := w.email.SendTemplate(t.Context(), "request-otp", "a@example.com", "", nil, 5*time.Minute); !fault.Is(err, fault.EmailProviderNotConfigured) {
 		t.Errorf("got %v, want EMAIL_PROVIDER_NOT_CONFIGURED", err)
 	}
 	if ok, err := w.email.Configured(t.Context()); ok || err != nil {
@@ -140,7 +140,7 @@ func TestMailsAtOnceToOneAddressAreOne(t *testing.T) {
 	var group sync.WaitGroup
 	for range 24 {
 		group.Go(func() {
-			err := w.email.SendTemplate(t.Context(), "request-otp", "a@example.com", "", map[string]string{"token": "123456"})
+			err := w.email.SendTemplate(t.Context(), "request-otp", "a@example.com", "", map[string]string{"token": "123456"}, 5*time.Minute)
 			switch {
 			case err == nil:
 				sent.Add(1)

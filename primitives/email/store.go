@@ -25,10 +25,10 @@ func readSettings(ctx context.Context, tx pg.Tx) (settings, error) {
 	return found, err
 }
 
-// lockSettings is readSettings before a change. Who changes related settings
-// waits until the transaction ends.
+// lockSettings is readSettings before a change. Other changes of related
+// settings wait until the transaction ends.
 func lockSettings(ctx context.Context, tx pg.Tx) (settings, error) {
-	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, configLock); err != nil {
+	if err := pg.MailSettings.Take(ctx, tx); err != nil {
 		return settings{}, err
 	}
 	return readSettings(ctx, tx)

@@ -8,6 +8,7 @@ import (
 	"net/mail"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -67,7 +68,7 @@ func TestUpdateOfATemplate(t *testing.T) {
 	w.do("PUT", path, `{"subject":"a","bodyHtml":"b"}`).Refused(404, fault.EmailTemplateNotFound, "request-otp")
 	w.do("POST", path+"/preview", `{}`).Refused(404, fault.EmailTemplateNotFound, "request-otp")
 	w.enable(nil)
-	if err := w.email.SendTemplate(t.Context(), "request-otp", "a@example.com", "", nil); !fault.Is(err, fault.EmailTemplateNotFound) {
+	if err := w.email.SendTemplate(t.Context(), "request-otp", "a@example.com", "", nil, 5*time.Minute); !fault.Is(err, fault.EmailTemplateNotFound) {
 		t.Errorf("got %v, want EMAIL_TEMPLATE_NOT_FOUND", err)
 	}
 }
@@ -103,7 +104,7 @@ func TestVariablesAreEscapedAndNothingElse(t *testing.T) {
 		`{"subject":"{{ name }}|{{token}}|{{unknown}}","bodyHtml":"<p>{{name}}|{{   email\t}}|{{link}}|{{ token }}|{{missing}}|{{ name</p>"}`).OK(200)
 	send := func(name string, variables map[string]string) (subject, body string) {
 		t.Helper()
-		if err := w.email.SendTemplate(t.Context(), "email-verification-link", "a@example.com", name, variables); err != nil {
+		if err := w.email.SendTemplate(t.Context(), "email-verification-link", "a@example.com", name, variables, 5*time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		m, err := mail.ReadMessage(strings.NewReader(w.server.Next().Data))

@@ -13,11 +13,6 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
-// settingsLock is the advisory lock of changes that must agree with each
-// other: verification needs a mail service, and one that verification needs
-// cannot be switched off. The routes of the mail service take it too.
-const settingsLock = 1869573991
-
 // configuredPatience bounds how long to ask whether mails can be sent.
 const configuredPatience = 5 * time.Second
 
@@ -99,7 +94,7 @@ func (s *Service) Configure(ctx context.Context, change Change) (config Config, 
 	defer s.configuring.Unlock()
 	// The project's administrator may read auth.config, and no more.
 	err = s.db.AsOwner(ctx, func(tx pg.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, settingsLock); err != nil {
+		if err := pg.MailSettings.Take(ctx, tx); err != nil {
 			return err
 		}
 		if config, err = loadConfig(ctx, tx); err != nil {
@@ -144,7 +139,7 @@ func (s *Service) checkVerifiable(ctx context.Context, change Change) error {
 
 // VerificationRequired reports whether users must verify their address before
 // they may sign in. A caller that is about to change something that depends on
-// it holds the advisory lock of the settings.
+// it holds pg.MailSettings.
 func (s *Service) VerificationRequired(ctx context.Context, tx pg.Tx) (bool, error) {
 	settings, err := LoadSettings(ctx, tx)
 	return settings.RequireEmailVerification, err

@@ -17,10 +17,10 @@ type Mailer interface {
 	// Configured reports whether mails can be sent at all.
 	Configured(ctx context.Context) (bool, error)
 	// SendTemplate sends a mail to one address, or takes charge of sending it.
-	// name is the receiver's; variables fill the template. It returns 503
-	// EMAIL_PROVIDER_NOT_CONFIGURED, 429 RATE_LIMITED and 500
-	// EMAIL_SMTP_SEND_FAILED, which the caller may see.
-	SendTemplate(ctx context.Context, template, to, name string, variables map[string]string) error
+	// name is the receiver's; variables fill the template; lifetime is how long
+	// the mail is worth sending. It returns 503 EMAIL_PROVIDER_NOT_CONFIGURED,
+	// 429 RATE_LIMITED and 500 EMAIL_SMTP_SEND_FAILED, which the caller may see.
+	SendTemplate(ctx context.Context, template, to, name string, variables map[string]string, lifetime time.Duration) error
 }
 
 // The templates that this package fills.
@@ -60,7 +60,7 @@ type letter struct {
 func (s *Service) send(ctx context.Context, l letter) error {
 	patient, cancel := context.WithTimeout(ctx, sendPatience)
 	defer cancel()
-	err := s.mail.SendTemplate(patient, l.template, l.to, l.name, l.variables)
+	err := s.mail.SendTemplate(patient, l.template, l.to, l.name, l.variables, l.holds.life)
 	if err == nil {
 		return nil
 	}
