@@ -29,13 +29,13 @@ type token struct {
 
 func (t token) end() int { return t.start + len(t.text) }
 
-// is tells keywords and symbols. Postgres prints keywords in upper case and
+// is reports whether the token is this keyword or symbol. Postgres prints keywords in upper case and
 // unquoted names in lower case.
 func (t token) is(text string) bool {
 	return (t.kind == word || t.kind == symbol) && t.text == text
 }
 
-// isName tells whether the token may be, or be part of, a name.
+// isName reports whether the token may be, or be part of, a name.
 func (t token) isName() bool {
 	return t.kind == quotedName || t.kind == word && t.text == strings.ToLower(t.text)
 }
@@ -92,7 +92,7 @@ func tokenize(s string) []token {
 	return all
 }
 
-// next tells the kind and end of the token at i.
+// next returns the kind and end of the token at i.
 func next(s string, i int) (tokenKind, int) {
 	span := func(in func(byte) bool) int {
 		end := i
@@ -162,7 +162,7 @@ func split(t []token, at string) [][]token {
 	return append(parts, t[start:])
 }
 
-// alwaysTrue tells whether an expression lets every row pass: TRUE, something
+// alwaysTrue reports whether an expression lets every row pass: TRUE, something
 // that equals itself, or a disjunction or conjunction of such. What it does
 // not understand is not.
 func alwaysTrue(expression string) bool { return holds(tokenize(expression)) }
@@ -197,10 +197,10 @@ func sameText(a, b []token) bool {
 // call is a range of tokens, from included to to excluded.
 type call struct{ from, to int }
 
-// callerFunctions are those of schema auth that tell who is calling.
+// callerFunctions are those of schema auth that return who is calling.
 var callerFunctions = []string{"uid", "jwt", "role", "email"}
 
-// callerCalls finds the calls that tell who is calling: those of schema auth
+// callerCalls finds the calls that ask who is calling: those of schema auth
 // and of current_setting.
 func callerCalls(t []token) (calls []call) {
 	for i := range t {
@@ -214,7 +214,7 @@ func callerCalls(t []token) (calls []call) {
 	return calls
 }
 
-// wrapCalls puts each call that tells who is calling into a sub-select, so
+// wrapCalls puts each call that asks who is calling into a sub-select, so
 // that it is made once instead of for every row. changed is false when all
 // were.
 func wrapCalls(expression string) (wrapped string, changed bool) {
@@ -233,7 +233,7 @@ func wrapCalls(expression string) (wrapped string, changed bool) {
 	return b.String(), changed
 }
 
-// madeOnce tells whether the innermost SELECT around a call is one without
+// madeOnce reports whether the innermost SELECT around a call is one without
 // FROM and without a column of the queries around it: Postgres then evaluates
 // it before it looks at any row.
 func madeOnce(t []token, c call) bool {
@@ -248,7 +248,7 @@ func madeOnce(t []token, c call) bool {
 	return false
 }
 
-// readsRows tells whether a SELECT has a FROM or names a column.
+// readsRows reports whether a SELECT has a FROM or names a column.
 func readsRows(t []token) bool {
 	for i, k := range t {
 		switch {
@@ -265,10 +265,10 @@ func readsRows(t []token) bool {
 	return false
 }
 
-// isType tells whether the qualified name that ends at i follows a cast.
+// isType reports whether the qualified name that ends at i follows a cast.
 func isType(t []token, i int) bool { return i >= 3 && t[i-3].is("::") }
 
-// column is a column as an expression names it. cast tells that the column is
+// column is a column as an expression names it. cast reports whether the column is
 // cast to text.
 type column struct {
 	qualifier, name string

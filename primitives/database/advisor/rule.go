@@ -137,7 +137,7 @@ const (
 	// administrators, partitions and children among them: each can be read under
 	// its own name, where the policies of its parent do not count. own_rows is
 	// the condition of a policy by which users have their own rows; NULL for
-	// a table without a column that tells whose a row is.
+	// a table without a column that says whose a row is.
 	apiTables = `(
 	  SELECT c.oid,
 	         format('%I.%I', n.nspname, c.relname) AS name,

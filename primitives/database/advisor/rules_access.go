@@ -116,7 +116,7 @@ func accessRules() []rule {
 			find: rows(`
 				SELECT NULL, f.name,
 				       CASE WHEN f.in_policy
-				            THEN format('Function %s, which a policy calls, runs with the rights of its owner, and whoever calls it decides in which schemas it looks for tables and functions.', f.name)
+				            THEN format('Function %s, which a policy calls, runs with the rights of its owner, and its caller decides in which schemas it looks for tables and functions.', f.name)
 				            ELSE format('Function %s runs with the rights of its owner, past row-level security, and %s can call it.', f.name, f.who)
 				       END,
 				       CASE WHEN f.in_policy

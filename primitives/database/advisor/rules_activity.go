@@ -15,10 +15,10 @@ func activityRules() []rule {
 	return []rule{
 		{
 			id: "connection-usage", severity: Warning, category: Performance,
-			title: "Connections run out",
+			title: "Connections are running out",
 			find: rows(`
 				SELECT CASE WHEN n.used >= 0.95 * n.most THEN 'critical' END, 'connections',
-				       format('%s of %s connections are in use; when none is left, requests fail.', n.used, n.most),
+				       format('%s of %s connections are in use; when they are all taken, requests fail.', n.used, n.most),
 				       E'-- Who holds them; close idle ones, use a pool, or raise max_connections and restart.\nSELECT usename, application_name, state, count(*) FROM pg_stat_activity GROUP BY 1, 2, 3 ORDER BY 4 DESC;'
 				  FROM (SELECT count(*) AS used,
 				               current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most
@@ -40,10 +40,10 @@ func activityRules() []rule {
 		},
 		{
 			id: "low-cache-hit-ratio", severity: Warning, category: Performance,
-			title: "Much is read from outside the cache",
+			title: "Many reads miss the cache",
 			find: rows(`
 				SELECT CASE WHEN r.ratio < 0.9 THEN 'critical' END, quote_ident(current_database()),
-				       format('%s %% of block reads were served from the cache of Postgres. Queries that read whole tables, or a cache that is too small, are the usual reasons.', round(100 * r.ratio, 1)),
+				       format('%s %% of block reads were served from the cache of Postgres. Queries that read whole tables, or a cache that is too small, are the usual causes.', round(100 * r.ratio, 1)),
 				       E'-- The tables that were read most; add indexes, or raise shared_buffers and restart.\nSELECT relid::regclass, heap_blks_read, idx_blks_read FROM pg_statio_user_tables ORDER BY heap_blks_read + coalesce(idx_blks_read, 0) DESC LIMIT 10;'
 				  FROM (SELECT blks_hit::numeric / nullif(blks_hit + blks_read, 0) AS ratio, blks_hit + blks_read AS reads
 				          FROM pg_stat_database WHERE datname = current_database()) r
@@ -51,7 +51,7 @@ func activityRules() []rule {
 		},
 		{
 			id: "long-running-query", severity: Warning, category: Performance,
-			title: "A statement has been running for long",
+			title: "A statement has been running for a long time",
 			find: rows(`
 				SELECT CASE WHEN a.query_start < clock_timestamp() - interval '30 minutes' THEN 'critical' END, ` + session + `,
 				       format('A statement of session %s of %s (%s) has been running for %s.', ` + who3 + `, ` + since(`a.query_start`) + `),

@@ -27,9 +27,9 @@ func grantRules() []rule {
 	}
 }
 
-// What nobody who comes with the anon key or a user's token has a use for.
-// TRUNCATE is not subject to row-level security, TRIGGER and CREATE let run
-// code of one's own in the transactions of others.
+// Rights that no client with the anon key or a user's token needs. TRUNCATE is
+// not subject to row-level security; TRIGGER and CREATE let a user's code run in
+// the transactions of others.
 const (
 	// callers are the roles of the API, PUBLIC included, as oid and as name.
 	callers = `(SELECT 0::oid AS oid, 'PUBLIC' AS name

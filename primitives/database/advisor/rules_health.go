@@ -8,7 +8,7 @@ func healthRules() []rule {
 			title: "Many dead rows",
 			find: rows(`
 				SELECT CASE WHEN s.n_dead_tup > s.n_live_tup THEN 'warning' END, ` + statName + `,
-				       format('%s %% of the rows of table %s are dead (%s): queries read past them, and the space is not used again.',
+				       format('%s %% of the rows of table %s are dead (%s): queries read past them, and their space is not reused.',
 				              round(100.0 * s.n_dead_tup / (s.n_live_tup + s.n_dead_tup)), ` + statName + `, s.n_dead_tup),
 				       format('VACUUM (ANALYZE) %s;', ` + statName + `)
 				  FROM ` + statTables + `
@@ -17,12 +17,12 @@ func healthRules() []rule {
 		},
 		{
 			id: "stale-statistics", severity: Info, category: Health,
-			title: "The planner knows too little about a table",
+			title: "The planner's statistics of a table are missing or outdated",
 			find: rows(`
 				SELECT CASE WHEN a.never THEN 'warning' END, ` + statName + `,
 				       CASE WHEN a.never
-				            THEN format('Table %s has about %s rows and was never analyzed: the planner guesses.', ` + statName + `, s.n_live_tup)
-				            ELSE format('%s rows of table %s were changed since it was last analyzed: the planner works with old figures.', s.n_mod_since_analyze, ` + statName + `)
+				            THEN format('Table %s has about %s rows and was never analyzed: the planner has to guess.', ` + statName + `, s.n_live_tup)
+				            ELSE format('%s rows of table %s were changed since it was last analyzed: the planner works with outdated statistics.', s.n_mod_since_analyze, ` + statName + `)
 				       END,
 				       format('ANALYZE %s;', ` + statName + `)
 				  FROM ` + statTables + `
@@ -32,12 +32,12 @@ func healthRules() []rule {
 		},
 		{
 			id: "sequence-exhaustion", severity: Warning, category: Health,
-			title: "A sequence runs out of numbers",
+			title: "A sequence is running out of numbers",
 			// The type of the column that owns the sequence may end before it does.
 			find: rows(`
 				SELECT CASE WHEN q.used >= 0.9 THEN 'critical' END, q.name,
 				       format('%s %% of the numbers of sequence %s are used up; after %s, inserts fail.', trunc(100 * q.used, 1), q.name, q.most)
-				         || coalesce(format(' Columns that refer to %s want the larger type too.', q.column_name), ''),
+				         || coalesce(format(' Columns that refer to %s need the larger type too.', q.column_name), ''),
 				       concat_ws(E'\n', q.widen, format('ALTER SEQUENCE %s AS bigint NO MAXVALUE;', q.name))
 				  FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name, m.most, o.column_name, o.widen,
 				               (l.last - s.seqmin)::numeric / nullif(m.most::numeric - s.seqmin, 0) AS used
@@ -67,11 +67,11 @@ func healthRules() []rule {
 		},
 		{
 			id: "autovacuum-blocked", severity: Warning, category: Health,
-			title: "A lock keeps autovacuum away",
+			title: "A lock blocks autovacuum",
 			// Maintenance takes such locks too, and says so by its progress.
 			find: rows(`
 				SELECT CASE WHEN bool_or(l.mode = 'AccessExclusiveLock') THEN 'critical' END, format('%I.%I', n.nspname, c.relname),
-				       format('Session %s of %s (%s) holds %s on table %I.%I for %s already: autovacuum cannot work on it.', ` + who3 + `, string_agg(DISTINCT l.mode, ', '), n.nspname, c.relname, ` + since(`a.xact_start`) + `)
+				       format('Session %s of %s (%s) has held %s on table %I.%I for %s: autovacuum cannot work on it.', ` + who3 + `, string_agg(DISTINCT l.mode, ', '), n.nspname, c.relname, ` + since(`a.xact_start`) + `)
 				         || CASE WHEN bool_or(l.mode = 'AccessExclusiveLock') THEN ' Readers wait as well.' ELSE '' END,
 				       ` + end(`pg_terminate_backend`) + `
 				  FROM pg_locks l

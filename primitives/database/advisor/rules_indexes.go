@@ -2,7 +2,7 @@ package advisor
 
 import "fmt"
 
-// indexRules are about indexes that are missing or of no use.
+// indexRules are about indexes that are missing or useless.
 func indexRules() []rule {
 	return []rule{
 		{

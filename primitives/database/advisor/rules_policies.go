@@ -100,10 +100,10 @@ func findPermissive(ctx context.Context, e examination) (found []finding, err er
 	return found, nil
 }
 
-// lets tells whether one of the policy's expressions is always true.
+// lets reports whether one of the policy's expressions is always true.
 func (p *policy) lets() bool { return alwaysTrue(p.using) || alwaysTrue(p.check) }
 
-// restricted tells whether a restrictive policy narrows what p lets pass.
+// restricted reports whether a restrictive policy narrows what p lets pass.
 func restricted(p *policy, all []policy) bool {
 	return slices.ContainsFunc(all, func(r policy) bool {
 		return r.table == p.table && !r.permissive && !r.lets() &&
@@ -115,7 +115,7 @@ func restricted(p *policy, all []policy) bool {
 // replacement is the SQL that closes a policy that is always true.
 func (p *policy) replacement() string {
 	if p.ownRows == nil {
-		return fmt.Sprintf("-- Or ALTER it to a condition that tells which rows are the caller's.\nDROP POLICY %s ON %s;", p.name, p.tableName)
+		return fmt.Sprintf("-- Or ALTER it to a condition that selects the caller's rows.\nDROP POLICY %s ON %s;", p.name, p.tableName)
 	}
 	return p.alter(*p.ownRows, *p.ownRows)
 }
@@ -157,15 +157,15 @@ func findRepeatedCalls(ctx context.Context, e examination) (found []finding, err
 		}
 		found = append(found, finding{
 			object: p.object(),
-			description: fmt.Sprintf("Policy %s of table %s calls a function that tells who is calling for every row it looks at. "+
-				"In a sub-select, as in (SELECT auth.uid()), it is called once a statement.", p.name, p.tableName),
+			description: fmt.Sprintf("Policy %s of table %s asks who is calling for every row that it checks. "+
+				"In a sub-select, as in (SELECT auth.uid()), the function is called once per statement.", p.name, p.tableName),
 			fix: p.alter(using, check),
 		})
 	}
 	return found, nil
 }
 
-// indexed tells whether an index helps to find rows of the table by these
+// indexed reports whether an index helps to find rows of the table by these
 // columns: its first columns are these, in any order, and it holds all rows
 // that have them. Its parameters are the oid of the table and an array of
 // attribute numbers.

@@ -15,19 +15,19 @@ import (
 )
 
 const (
-	// lockSpace and lockKey name the advisory lock that whoever scans holds.
+	// lockSpace and lockKey name the advisory lock that a running scan holds.
 	lockSpace = 14589230
 	lockKey   = 1
 	// defaultRuleTimeout bounds each rule.
 	defaultRuleTimeout = 15 * time.Second
-	// settleLimit bounds the last words about a scan, which are written even
-	// when the process is about to stop.
+	// settleLimit bounds recording the end of a scan, which is done even while
+	// the process stops.
 	settleLimit = 5 * time.Second
 	// maxFindings bounds what one rule may report.
 	maxFindings = 1000
 )
 
-// interrupted is the error message of a scan that nobody finished.
+// interrupted is the error message of a scan that was cut short.
 const interrupted = "The server stopped before the scan was finished. Start a new scan."
 
 // scan is a scan that was entered in the database. Its connection holds the
@@ -101,8 +101,8 @@ func (s *Service) Scan(ctx context.Context) (id string, err error) {
 	return "", err
 }
 
-// connect opens the connection of a scan. Names in the rules' queries mean
-// the catalog's whatever the project has defined.
+// connect opens the connection of a scan. Names in the rules' queries resolve to
+// the catalog, whatever the project has defined.
 func (s *Service) connect(ctx context.Context) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(s.db.OwnerDSN())
 	if err != nil { // the message may repeat the connection string
@@ -159,7 +159,7 @@ func (s *Service) perform(ctx context.Context, sc *scan) {
 		if err := complete(ctx, tx, sc.id, strings.Join(trouble, " "), found); err != nil {
 			return err
 		}
-		// Freed before the outcome is seen: whoever sees it may start another.
+		// Freed before the outcome can be seen: its readers may start another.
 		_, err := tx.Exec(ctx, `SELECT pg_advisory_unlock($1, $2)`, lockSpace, lockKey)
 		return err
 	})
@@ -171,7 +171,7 @@ func (s *Service) perform(ctx context.Context, sc *scan) {
 		s.fail(ctx, sc, "The connection to the database was lost during the scan. Start a new scan.")
 	default:
 		s.log.Error().Err(err).Str("scan_id", sc.id).Msg("what a scan found could not be recorded")
-		s.fail(ctx, sc, "What the scan found could not be recorded, see the log.")
+		s.fail(ctx, sc, "The findings of the scan could not be recorded; see the log.")
 	}
 }
 
@@ -228,6 +228,6 @@ func (s *Service) apply(ctx context.Context, conn *pgx.Conn, r *rule) ([]finding
 	for i := range found {
 		found[i].fill(r)
 	}
-	// There is nothing to commit, and a rule may go on after an error.
+	// There is nothing to commit, and the next rule runs after an error, too.
 	return found, errors.Join(err, tx.Rollback(ctx))
 }

@@ -139,8 +139,8 @@ func list(ctx context.Context, tx pg.Tx, f Filter) (issues []Issue, total int64,
 	return issues, total, err
 }
 
-// beginScan settles scans that nobody is making any more, since the caller
-// holds the lock of scans, and enters a new one.
+// beginScan enters a new scan. Since the caller holds the lock of scans, those
+// still marked as running were cut short, and are settled.
 func beginScan(ctx context.Context, tx pgx.Tx) (id string, err error) {
 	if err := settle(ctx, tx); err != nil {
 		return "", err
@@ -158,8 +158,8 @@ func settle(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// complete writes down what a scan found and drops old scans. note tells what
-// the scan could not do; empty when nothing.
+// complete records what a scan found and deletes old scans. note says what the
+// scan could not do; empty when nothing.
 func complete(ctx context.Context, tx pgx.Tx, id, note string, found []finding) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE system.advisor_scans
@@ -184,8 +184,7 @@ func complete(ctx context.Context, tx pgx.Tx, id, note string, found []finding) 
 	return err
 }
 
-// fail marks a scan as failed, unless its completion was committed although
-// nobody heard of it.
+// fail marks a scan as failed, unless its completion was committed after all.
 func fail(ctx context.Context, tx pg.Tx, id, why string) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE system.advisor_scans

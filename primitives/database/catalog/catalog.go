@@ -23,7 +23,8 @@ func New(d Deps) *Service { return &Service{db: d.DB} }
 // Schema is a schema of the project or of the product.
 type Schema struct {
 	Name naming.Name `json:"name"`
-	// Protected reports that the project's admin may not create objects in it.
+	// Protected reports whether the project's admin is kept from creating
+	// objects in it.
 	Protected bool `json:"isProtected"`
 }
 

@@ -24,8 +24,8 @@ type Limits struct {
 	// 30 seconds.
 	Migration, DryRun time.Duration
 	// Lock is how long a statement waits for the locks of other
-	// transactions, 5 seconds. Whoever queues for a table's exclusive lock
-	// blocks all readers behind it.
+	// transactions, 5 seconds. While a statement waits for a table's
+	// exclusive lock, all later readers wait behind it.
 	Lock time.Duration
 	// Turn is how long a request waits for other migrations, 30 seconds.
 	Turn time.Duration
@@ -55,7 +55,7 @@ type Deps struct {
 }
 
 // Service applies migrations. Its methods run as the caller in the context;
-// whoever is not an administrator is refused by the database.
+// the database refuses callers who are not administrators.
 type Service struct {
 	db      *pg.DB
 	audit   audit.Recorder
@@ -63,7 +63,7 @@ type Service struct {
 	token   []byte
 	limits  Limits
 	dryRuns *rest.Limiter
-	turn    chan struct{} // holds one element while nobody has the turn
+	turn    chan struct{} // holds one element while no migration runs
 }
 
 // New returns a Service.
@@ -100,8 +100,8 @@ type Page struct {
 	Offset int64
 }
 
-// List hands the applied migrations of a page to each, one by one: all of them
-// together may be larger than the memory. It ends with the first error of each.
+// List passes the applied migrations of a page to each, one by one, since all
+// of them may not fit into memory. It stops at the first error of each.
 func (s *Service) List(ctx context.Context, page Page, each func(Migration) error) error {
 	return s.db.As(ctx, func(tx pg.Tx) error {
 		rows, err := tx.Query(ctx, `
@@ -127,7 +127,7 @@ func (s *Service) List(ctx context.Context, page Page, each func(Migration) erro
 	})
 }
 
-// Apply runs the migration's SQL and records it. All of it happens or nothing.
+// Apply runs the migration's SQL and records it, all of it or nothing.
 //
 // It returns 403 FORBIDDEN for SQL that does not parse or that the guards
 // refuse, 400 INVALID_INPUT for SQL without a statement, 413 INVALID_INPUT for
@@ -197,7 +197,7 @@ func (s *Service) record(ctx context.Context, tx pg.Tx, m *Migration) error {
 	return err
 }
 
-// notNewer is the refusal of a version that came too late.
+// notNewer returns the refusal of a version that is not newer than the newest.
 func notNewer(ctx context.Context, tx pg.Tx, version string) error {
 	var newest string
 	err := tx.QueryRow(ctx, `

@@ -24,7 +24,7 @@ const (
 
 // Report is what a dry run found out.
 type Report struct {
-	// Valid says that the SQL would be applied, as the database is.
+	// Valid reports whether the SQL could be applied to the database as it is.
 	Valid          bool     `json:"valid"`
 	StatementCount int      `json:"statementCount"`
 	Statements     []string `json:"statements"`
@@ -35,7 +35,7 @@ type Report struct {
 	Error string `json:"error,omitempty"`
 }
 
-// RiskFactor is one reason to look twice.
+// RiskFactor is one reason to be careful.
 type RiskFactor struct {
 	Code        string `json:"code"`
 	Description string `json:"description"`
@@ -94,7 +94,7 @@ func (r *Report) refuse(f RiskFactor, reason string) {
 	r.add(f)
 }
 
-// guard reports text that is no SQL, or that the guards refuse. It returns
+// guard reports text that is not SQL, or that the guards refuse. It returns
 // any other error.
 func (r *Report) guard(err error) error {
 	var syntax *sqltext.SyntaxError
@@ -117,7 +117,7 @@ func (r *Report) execution(err error) error {
 	var e *pgconn.PgError
 	if errors.Is(err, errTooSlow) {
 		reason := "The SQL took longer than a dry run may"
-		r.refuse(RiskFactor{Code: failedToRun, Description: "A migration may take longer, but locks the tables that it changes meanwhile.", Level: Danger}, reason)
+		r.refuse(RiskFactor{Code: failedToRun, Description: "A migration may take longer, but it locks the tables that it changes until it ends.", Level: Danger}, reason)
 		return nil
 	}
 	if !errors.As(err, &failed) || !errors.As(err, &e) || pg.Gone(err) {

@@ -68,7 +68,7 @@ func isSyntax(e *pgconn.PgError) bool {
 	return e.Code == pgerrcode.SyntaxError && e.InternalQuery == "" && e.Where == ""
 }
 
-// explain adds where it happened to what can be done.
+// explain adds where it happened to the answer's next actions.
 func (f *failure) explain(a *fault.Error, position int) *fault.Error {
 	next := f.where(position) + " Nothing was changed."
 	if a.NextActions != "" {

@@ -25,7 +25,7 @@ func risks(statements []sqltext.Statement) (found []RiskFactor) {
 // destructive is DDL in the body of a DO block, which is a string.
 var destructive = regexp.MustCompile(`(?i)\b(drop\s+(table|schema|owned)|truncate)\b`)
 
-// losesData says how a statement destroys rows, "" when it does not.
+// losesData returns how a statement destroys rows, or "".
 func losesData(s sqltext.Statement) string {
 	switch s.Command() {
 	case "DROP TABLE":
@@ -59,7 +59,7 @@ func mentions(s sqltext.Statement, keyword string) bool {
 	return false
 }
 
-// breaks lists the changes in an ALTER that whoever uses the object notices.
+// breaks lists the changes in an ALTER that may break clients of the object.
 func breaks(s sqltext.Statement) (found []string) {
 	kind := s.Command()
 	if !slices.Contains([]string{"ALTER TABLE", "ALTER FOREIGN TABLE", "ALTER TYPE", "ALTER DOMAIN"}, kind) {

@@ -21,8 +21,8 @@ func (s *Service) Mount(r rest.Router) {
 	r.POST("/migrations/dry-run", rest.Admin, s.dryRuns.Middleware(s.handleDryRun))
 }
 
-// handleList serves "GET /api/database/migrations". Clients count on all
-// migrations where they do not ask for a page.
+// handleList serves "GET /api/database/migrations". Clients that do
+// not ask for a page expect all migrations.
 func (s *Service) handleList(c rest.Context) error {
 	var page Page
 	var err error
@@ -108,7 +108,7 @@ func validName(s string) string {
 	return ""
 }
 
-// notEmpty does not count: the text may be long.
+// notEmpty is rest.MinLength(1) without counting: the text may be long.
 func notEmpty(s string) string {
 	if s == "" {
 		return "String must contain at least 1 character(s)"
@@ -157,9 +157,9 @@ func (s *Service) handleDryRun(c rest.Context) error {
 	return c.JSON(http.StatusOK, report)
 }
 
-// withoutLonePath takes the path off a complaint that stands alone, which is
-// how clients of these routes know it. No complaint holds the name of a member
-// with a colon itself.
+// withoutLonePath removes the path from a complaint that is the only one, as
+// clients of these routes expect. No complaint contains a member's name with a
+// colon itself.
 func withoutLonePath(err error) error {
 	f, ok := err.(*fault.Error)
 	if !ok {

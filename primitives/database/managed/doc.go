@@ -1,5 +1,5 @@
-// Package managed proves what the migrations promise about SQL that is not the
-// product's: it holds tests, and nothing to import.
+// Package managed tests what the migrations promise about SQL that is not the
+// product's. It holds only tests.
 //
 // A managed table is one of the product's (storage.objects, realtime.channels)
 // on which the project's admin writes policies and switches row-level security,
@@ -7,10 +7,10 @@
 //
 //	SELECT system.manage_policies('storage.objects');
 //
-// after the grants of the table. How that works and why it is safe is said at
-// the top of migrations/0007_managed_tables.sql.
+// after the grants of the table. How that works and why it is safe is explained
+// at the top of migrations/0007_managed_tables.sql.
 //
-// Here too are the promises about extensions (the admin creates those that
+// Tested here, too, are the promises about extensions (the admin creates those that
 // Postgres trusts, and no other) and about auth.uid() and its siblings (the
 // planner sees through them).
 package managed

@@ -38,7 +38,7 @@ func locate(err error, s sqltext.Statement, prefix int) error {
 	return f.Next(next).Because(err)
 }
 
-// without says in the answer that all the other statements were undone.
+// without adds that the other statements were undone, too.
 func without(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) {
@@ -47,7 +47,7 @@ func without(err error) error {
 	return f.Next(f.NextActions + " None of the statements had any effect.")
 }
 
-// sizeError turns the marks of a result that is too large into the answer.
+// sizeError turns the errors of a result that is too large into the answer.
 func (s *Service) sizeError(err error) error {
 	var body *pgproto3.ExceededMaxBodyLenErr
 	if errors.Is(err, spool.ErrTooLarge) || errors.As(err, &body) {

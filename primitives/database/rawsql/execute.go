@@ -26,7 +26,7 @@ type connection struct {
 func (x *connection) raw() *pgconn.PgConn { return x.PgConn() }
 
 // execute runs the statements by the extended protocol, so that the server
-// makes sure that each is one command. The result is that of a single
+// checks that each is one command. The result is that of a single
 // statement, and empty for several.
 func (x *connection) execute(ctx context.Context, j job) (*Result, error) {
 	if len(j.statements) > 1 {

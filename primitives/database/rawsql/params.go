@@ -13,17 +13,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// maxParams is what the protocol counts in 16 bits.
+// maxParams is the protocol's limit, a 16-bit count.
 const maxParams = 65535
 
-// maxNesting is how deep arrays of Postgres go. Deeper JSON is only for
-// parameters of JSON.
+// maxNesting is the most dimensions that an array of Postgres has. Only
+// parameters of a JSON type take deeper JSON.
 const maxNesting = 6
 
 // parameters turns JSON into the text that Postgres reads. Text, numbers and
 // booleans are taken as they are, and the server decides what they are. For an
-// array or an object the server is asked first, since the type tells JSON from
-// an array of Postgres: the statement is then prepared under a name.
+// array or an object the server is asked first, since only the type says whether
+// JSON or an array of Postgres is meant: the statement is then prepared by name.
 func (x *connection) parameters(ctx context.Context, sql string, params []json.RawMessage) (prepared string, texts [][]byte, err error) {
 	types := make([]values.Type, len(params))
 	for _, p := range params {
@@ -68,8 +68,8 @@ func nesting(raw json.RawMessage) int {
 	return len(raw) - len(strings.TrimLeft(string(raw), "[ \t\r\n"))
 }
 
-// whole spells a number without fraction as an integer: 1.0 and 1e3 are as
-// good as 1 and 1000 to who sends them, but not to Postgres.
+// whole writes a number without a fraction as an integer: to JavaScript 1.0 and
+// 1e3 are the same as 1 and 1000, but Postgres refuses them as integers.
 func whole(raw json.RawMessage) json.RawMessage {
 	const exact = 1 << 53
 	if c := raw[0]; c != '-' && (c < '0' || c > '9') || !strings.ContainsAny(string(raw), ".eE") {

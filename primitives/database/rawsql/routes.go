@@ -64,7 +64,7 @@ func notEmpty(s string) string {
 	return ""
 }
 
-// kind names the JSON type of what is no array.
+// kind names the JSON type of a value that is not an array.
 func kind(raw json.RawMessage) string {
 	switch raw[0] {
 	case '{':

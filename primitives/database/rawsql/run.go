@@ -21,7 +21,7 @@ type job struct {
 	statements []sqltext.Statement
 }
 
-// run runs the statements, in a transaction if they let themselves.
+// run runs the statements, in a transaction if they can run in one.
 func (s *Service) run(ctx context.Context, x *connection, j job) (result *Result, err error) {
 	discard := func() {
 		if result != nil {

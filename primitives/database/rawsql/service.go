@@ -45,8 +45,8 @@ func (l Limits) orDefault() Limits {
 	}
 }
 
-// rowShare is which part of a result one row may be: as JSON it may grow to
-// several times its size, in memory.
+// rowShare limits one row to this fraction of a result: as JSON, a row may grow
+// to several times its size in memory.
 const rowShare = 4
 
 // Deps are what rawsql needs from the rest of the product.
@@ -79,10 +79,10 @@ func New(d Deps) *Service {
 	}
 }
 
-// Query is one request.
+// Query is one request to run SQL.
 type Query struct {
 	SQL string
-	// Params are the values of $1, $2, …, which allow for one statement only.
+	// Params are the values of $1, $2, …, which limit the text to one statement.
 	Params []json.RawMessage
 	// Explain returns the plan of one SELECT instead of its rows.
 	Explain bool
@@ -130,7 +130,7 @@ func (s *Service) Run(ctx context.Context, q Query) (*Result, error) {
 	return result, err
 }
 
-// read splits and judges the text.
+// read splits the text and applies the guards.
 func (s *Service) read(q Query) ([]sqltext.Statement, error) {
 	if len(q.SQL) > s.limits.TextBytes {
 		return nil, s.textTooLong()

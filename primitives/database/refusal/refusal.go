@@ -4,8 +4,8 @@
 //
 // The general map (kernel/pg) is for statements that are the product's own
 // alone: what it does not know is a fault of ours, a 500. Here, what the caller
-// asked for and Postgres cannot do is a 400, and what another transaction is in
-// the way of is a 503.
+// asked for and Postgres cannot do is a 400, and what another transaction
+// prevents is a 503.
 package refusal
 
 import (
@@ -21,10 +21,9 @@ import (
 )
 
 // Of translates err. It returns 503 DATABASE_INTERNAL_ERROR for a lock that
-// was not to be had and for a statement that took too long, and 400 with
-// Postgres's own words for what follows from the request alone. Faults,
-// errors that the general map knows and errors that are nobody's fault but
-// ours stay as they are.
+// could not be taken and for a statement that took too long, and 400 with
+// Postgres's message for what the request alone causes. Faults, errors that the
+// general map knows and errors of our own stay as they are.
 func Of(err error) error {
 	var known *fault.Error
 	var e *pgconn.PgError
@@ -83,7 +82,7 @@ func advice(e *pgconn.PgError) string {
 	return strings.Join(all, " ")
 }
 
-// inTheWay reports the SQLSTATEs of a statement that would have succeeded
+// inTheWay reports whether a statement with this SQLSTATE would have succeeded
 // without other transactions.
 func inTheWay(state string) bool {
 	switch state {
@@ -99,10 +98,10 @@ func busy(cause error) *fault.Error {
 		Next("Try again once long-running queries and transactions on the table have ended.").Because(cause)
 }
 
-// serversFault reports the SQLSTATEs that no SQL is to blame for: connections,
+// serversFault reports whether no SQL is to blame for a SQLSTATE: connections,
 // resources, an operator's intervention, the system, configuration files,
-// internal errors. Limits that are meant for statements are not among them: on
-// time and on temporary files.
+// internal errors. Limits for statements, on time and on temporary files, are not
+// among them.
 func serversFault(state string) bool {
 	switch state {
 	case pgerrcode.QueryCanceled, pgerrcode.ConfigurationLimitExceeded:
@@ -113,7 +112,7 @@ func serversFault(state string) bool {
 	})
 }
 
-// callersFault reports the SQLSTATEs that our own SQL meets only because of
+// callersFault reports whether our own SQL fails with a SQLSTATE only because of
 // what a request asked for: bad values, unsupported features, unknown schemas,
 // rules of DDL, limits, what a trigger raises. A syntax error is ours.
 func callersFault(state string) bool {

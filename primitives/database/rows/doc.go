@@ -5,9 +5,9 @@
 // GET, POST, PATCH and DELETE /records, GET /records/lookup. Each takes the
 // query parameter schema, "public" by default.
 //
-// Every request is one transaction as project_admin, which row-level security
-// does not bind. Column names are looked up in the table and never taken on
-// trust; values are parameters, sent as text and read by the column's type.
+// Every request is one transaction as project_admin, who bypasses row-level
+// security. Column names are looked up in the table, never trusted; values are
+// parameters, sent as text and read by the column's type.
 //
 // A row is named by its primary key, or by any of its columns where it has
 // none. Answers show times in milliseconds, so a time in a key means the

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Query asks for a part of a table.
+// Query selects a part of a table.
 type Query struct {
 	Limit, Offset int64
 	// Search is text that any column of text holds, in any case; empty for

@@ -16,7 +16,7 @@ import (
 const (
 	defaultLimit = 50
 	maxLimit     = 500
-	// maxOffset is what a number of JavaScript holds exactly.
+	// maxOffset is the largest integer that JavaScript represents exactly.
 	maxOffset = 1 << 53
 )
 
@@ -194,7 +194,7 @@ func readSort(s string) (orders []Order, err error) {
 }
 
 func badSort(clause string) *fault.Error {
-	return fault.Invalid(fmt.Sprintf("sort: %q is no sort clause", clause)).
+	return fault.Invalid(fmt.Sprintf("sort: %q is not a sort clause", clause)).
 		Next("Write column:asc or column:desc, several separated by commas.")
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// limits bound the statements of one request: nobody waits long for a grid.
+// limits bound the statements of one request, since a person waits for the grid.
 const limits = `SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '30s'`
 
 // requestLimit bounds a request of many statements.
@@ -29,7 +29,7 @@ type Deps struct {
 }
 
 // Service reads and writes rows. Its methods run as the caller in the
-// context; whoever is not an administrator is bound by row-level security.
+// context; row-level security applies to callers who are not administrators.
 // All return 404 DATABASE_NOT_FOUND for an unknown table, 400 INVALID_INPUT
 // for an unknown column, and 400 for what Postgres refuses to read or store.
 type Service struct {

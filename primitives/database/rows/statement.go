@@ -38,12 +38,12 @@ func (st *statement) value(c column, text *string) string {
 	return "CAST(" + st.param(text) + " AS " + c.sql + ")"
 }
 
-// Filter wants a column to have a value, given in Postgres's notation.
+// Filter requires a column to have a value, given in Postgres's notation.
 type Filter struct {
 	Column, Value string
 }
 
-// where adds conditions that all filters hold.
+// where adds the conditions of all filters.
 func (st *statement) where(in table, filters []Filter) error {
 	for i, f := range filters {
 		c, err := in.column(f.Column)
@@ -147,7 +147,8 @@ func sorted(v Values) []string {
 	return names
 }
 
-// isEmptyText reports that a value is "", which only a column of text can hold.
+// isEmptyText reports whether a value is "", which only a column of text can
+// hold.
 func isEmptyText(raw json.RawMessage) bool { return string(raw) == `""` }
 
 // update is the statement of Service.Update.

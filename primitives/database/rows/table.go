@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// table is a table as it is.
+// table describes a table as it is now.
 type table struct {
 	name    naming.Table
 	columns []column
@@ -30,7 +30,7 @@ type column struct {
 	compare  comparison
 }
 
-// comparison is how a column is compared with a value for being the same.
+// comparison is how a column is tested for equality with a value.
 type comparison string
 
 const (

@@ -167,7 +167,7 @@ func TestPartitionsOfATableWithRowSecurityGetIt(t *testing.T) {
 			CREATE TABLE public.below PARTITION OF public."In Between" FOR VALUES FROM (3) TO (4); EXCEPTION WHEN division_by_zero THEN NULL; END; END $$`, "child open open_1"},
 		{`CREATE FUNCTION public.grow() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'CREATE TABLE public.grown PARTITION OF public.t FOR VALUES FROM (4) TO (5)'; END $$`, "child open open_1"},
 		{`SELECT public.grow()`, "child open open_1"},
-		// Whoever wants it off for one says so.
+		// It can still be turned off for one alone.
 		{`ALTER TABLE public.old DISABLE ROW LEVEL SECURITY`, "child old open open_1"},
 		{`INSERT INTO public.t VALUES (2), (3)`, "child old open open_1"},
 		{`ALTER TABLE public.t DETACH PARTITION public.created; ALTER TABLE public.created DISABLE ROW LEVEL SECURITY`, "child created old open open_1"},

@@ -68,7 +68,7 @@ func (s *Service) Alter(ctx context.Context, t Table, ch Changes) ([]string, err
 	return p.operations, err
 }
 
-// automatic returns the first automatic column that ch would touch.
+// automatic returns the first automatic column that ch would change.
 func (ch Changes) automatic() (Name, bool) {
 	touched := slices.Clone(ch.DropColumns)
 	for _, u := range ch.UpdateColumns {
@@ -97,8 +97,8 @@ type state struct {
 	columns, foreignKeys, triggers []Name
 }
 
-// lock takes the table's exclusive lock, so that what is read then stays true,
-// and reads its state. It returns 404 DATABASE_NOT_FOUND for no such table.
+// lock takes the table's exclusive lock, so that its state stays as read, and
+// reads it. It returns 404 DATABASE_NOT_FOUND for an unknown table.
 func lock(ctx context.Context, tx pg.Tx, t Table) (now state, err error) {
 	// Finding comes first: locking a name that does not exist fails the
 	// transaction with one of several codes, and would lock a view as well.

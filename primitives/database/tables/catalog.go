@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Description is a table as it is.
+// Description describes a table as it is now.
 type Description struct {
 	Schema      Name             `json:"schemaName"`
 	Name        Name             `json:"tableName"`
@@ -22,8 +22,8 @@ type ColumnInfo struct {
 	Type       Type `json:"type"`
 	Nullable   bool `json:"isNullable"`
 	PrimaryKey bool `json:"isPrimaryKey"`
-	// Unique reports that the column is part of the primary key or of any
-	// unique constraint, also of one over several columns.
+	// Unique reports whether the column is part of the primary key or of a
+	// unique constraint, even one over several columns.
 	Unique  bool    `json:"isUnique"`
 	Default *string `json:"defaultValue,omitempty"`
 }

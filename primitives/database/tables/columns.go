@@ -62,7 +62,7 @@ func typeOf(sql string, isArray bool) Type {
 	return Type(letters[:min(8, len(letters))])
 }
 
-// Column is a column to be made.
+// Column describes a column to create.
 type Column struct {
 	Name     Name `json:"columnName"`
 	Type     Type `json:"type"`

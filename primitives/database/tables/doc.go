@@ -5,19 +5,19 @@
 // takes the query parameter schema, "public" by default.
 //
 // A table made here gets id, created_at and updated_at, a trigger that keeps
-// the latter, and row-level security without policies: nobody but an
-// administrator sees a row until a policy says so. It belongs to
+// the latter, and row-level security without policies: only administrators see
+// its rows until a policy lets others in. It belongs to
 // project_admin, so that role's default privileges apply.
 //
 // Every request is one transaction as project_admin: the change, its audit
 // row and the notification that makes the record layer read the catalog anew
-// come together or not at all. Nothing waits for a lock for long, because
-// whoever queues for an exclusive lock blocks all readers behind it.
+// come together or not at all. No statement waits long for a lock, because all
+// later readers of the table wait behind it.
 //
 // The package owns no tables. It announces events.DataUpdate of the database:
 // a change of type "tables" when one is made or dropped, "table" when one is
 // altered.
 //
-// Names keep their case; those that Postgres would cut short (over 63 bytes) are refused, since the
-// shortened name could be that of another object.
+// Names keep their case. Those over 63 bytes, which Postgres would cut short,
+// are refused, since the shortened name could be that of another object.
 package tables

@@ -45,16 +45,16 @@ func translate(err error) error {
 	case e.Code == pgerrcode.UniqueViolation && e.SchemaName == "pg_catalog":
 		// Two transactions made the same object at once; the catalog's own
 		// index noticed.
-		return fault.New(http.StatusBadRequest, fault.DatabaseDuplicate, "An object of that name was made at the same time").
-			Next("Look at what is there before you try again.").Because(err)
+		return fault.New(http.StatusBadRequest, fault.DatabaseDuplicate, "Another request created an object of that name at the same time").
+			Next("Check what exists before you try again.").Because(err)
 	case e.Code == pgerrcode.DependentObjectsStillExist:
 		return dependents(e)
 	}
 	return refusal.Of(err)
 }
 
-// dependents lists what hangs on the column, since the hint of Postgres (DROP
-// … CASCADE) is of no use here.
+// dependents lists what depends on the column, since Postgres's hint (DROP …
+// CASCADE) does not help here.
 func dependents(e *pgconn.PgError) *fault.Error {
 	message := e.Message
 	if e.Detail != "" {

@@ -34,8 +34,8 @@ type Deps struct {
 	LockWait time.Duration
 }
 
-// Service answers for the project's tables. Its methods run as the caller in
-// the context; whoever is not an administrator is refused by the database.
+// Service manages the project's tables. Its methods run as the caller in
+// the context; the database refuses callers who are not administrators.
 type Service struct {
 	db       *pg.DB
 	audit    audit.Recorder
@@ -75,7 +75,7 @@ func (s *Service) Describe(ctx context.Context, t Table) (d Description, err err
 	return d, translate(err)
 }
 
-// Spec is a table to be made. The automatic columns are not among Columns.
+// Spec describes a table to create. The automatic columns are not among Columns.
 type Spec struct {
 	Table       Table
 	Columns     []Column

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// catalog is what the database says of itself.
+// catalog is what the database's catalog says.
 type catalog struct {
 	exists    map[string]bool // schemas that were asked for
 	types     map[uint32]*pgType
@@ -26,8 +26,8 @@ type pgType struct {
 	element, base, relation uint32
 	notNull, hasDefault     bool // of a domain
 	labels                  []string
-	// toJSON tells that a cast of its own renders it as JSON. It is not looked
-	// for behind a domain, where only implicit casts count.
+	// toJSON reports whether a cast of its own renders it as JSON. Domains are not
+	// looked through, where only implicit casts count.
 	toJSON bool
 }
 
@@ -51,7 +51,7 @@ type column struct {
 	name                string
 	typ                 uint32
 	notNull, hasDefault bool
-	// computed tells that the database fills it and refuses other values:
+	// computed reports whether the database fills it and refuses other values:
 	// generated columns and identities GENERATED ALWAYS.
 	computed bool
 	identity bool
@@ -225,7 +225,7 @@ ORDER BY n.nspname, p.proname, p.pronargs, pg_catalog.pg_get_function_identity_a
 	})
 }
 
-// arguments tells inputs from outputs; the first required inputs have no
+// arguments separates inputs from outputs; the first required inputs have no
 // default.
 func arguments(names, modes []string, types []uint32, required int) (in, out []argument) {
 	for i, typ := range types {

@@ -27,7 +27,7 @@ func (p *printer) functionsOf(schema string) []overloads {
 	return all
 }
 
-// reachable tells whether the record layer can call a function, which takes
+// reachable reports whether the record layer can call a function, which takes
 // names for its arguments or one that is the whole body, or select it as a
 // field of a row.
 func (p *printer) reachable(f *function) bool {

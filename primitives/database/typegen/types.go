@@ -109,7 +109,7 @@ func (p *printer) readType(r *relation, c column) string {
 	return p.typeOf(c.typ)
 }
 
-// nullable tells whether a column may be NULL. What a view shows may come
+// nullable reports whether a column may be NULL. What a view shows may come
 // from the empty side of a join, so nothing is known of it.
 func (p *printer) nullable(r *relation, c column) bool {
 	if r.isView() {
@@ -118,7 +118,8 @@ func (p *printer) nullable(r *relation, c column) bool {
 	return !c.notNull && !p.domain(c.typ, func(t *pgType) bool { return t.notNull })
 }
 
-// domain tells whether a domain, or one that it is based on, is what is asked.
+// domain reports whether a domain, or one that it is based on, satisfies the
+// condition.
 func (p *printer) domain(oid uint32, is func(*pgType) bool) bool {
 	for t := p.catalog.types[oid]; t != nil && t.base != 0; t = p.catalog.types[t.base] {
 		if is(t) {

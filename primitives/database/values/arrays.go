@@ -16,7 +16,7 @@ func appendArray(dst []byte, element uint32, text string) ([]byte, bool) {
 	return p.out, true
 }
 
-// arrayParser eats text and appends to out.
+// arrayParser consumes text and appends to out.
 type arrayParser struct {
 	text    string
 	element uint32
@@ -65,7 +65,7 @@ func (p *arrayParser) item() bool {
 	return true
 }
 
-// quoted takes an element whose opening quote is eaten.
+// quoted reads an element whose opening quote was consumed.
 func (p *arrayParser) quoted() bool {
 	var word strings.Builder
 	for i := 0; i < len(p.text); i++ {

@@ -21,7 +21,7 @@ var (
 // Type is the type of a column: its base type where it is a domain.
 type Type struct {
 	OID uint32
-	// Element is the type of an array's elements, 0 for what is no array.
+	// Element is the type of an array's elements, 0 for other types.
 	Element uint32
 }
 

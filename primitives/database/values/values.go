@@ -46,7 +46,7 @@ func AppendJSON(dst []byte, oid uint32, text []byte) []byte {
 	return appendScalar(dst, oid, string(text))
 }
 
-// elementOf tells which arrays become JSON arrays, and of what.
+// elementOf maps the arrays that become JSON arrays to their elements.
 func elementOf(oid uint32) (element uint32, ok bool) {
 	switch oid {
 	case pgtype.BoolArrayOID:
