@@ -1,6 +1,6 @@
 // Package egress connects to hosts that a setting names, without letting the
-// setting reach the network that the server stands in: an administrator of a
-// project is not an administrator of the machine.
+// setting reach the server's own network: an administrator of a project is not
+// an administrator of the machine.
 //
 // A name is resolved once, every answer is examined, and the connection goes
 // to an address that was examined, so a name server that answers differently
@@ -125,9 +125,9 @@ func within(ctx context.Context, shares int, dial func(context.Context) (net.Con
 	return dial(ctx)
 }
 
-// isName reports whether host is a name of the form that DNS knows. A name
-// whose last label is a number is none: it is one of the spellings of an IPv4
-// address (2130706433, 0x7f.1, 0177.0.0.1) that some resolvers understand.
+// isName reports whether host is a well-formed DNS name. One whose last label
+// is a number is not: it is one of the spellings of an IPv4 address
+// (2130706433, 0x7f.1, 0177.0.0.1) that some resolvers understand.
 func isName(host string) bool {
 	host = strings.TrimSuffix(host, ".")
 	if host == "" || len(host) > 253 {

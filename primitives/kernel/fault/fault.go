@@ -2,8 +2,7 @@
 // code for machines, an HTTP status, a sentence that is safe to show, what to
 // do next, and a private cause for the log.
 //
-// Any other error becomes a 500 outside. app/server is the only place that
-// writes faults to a response.
+// kernel/rest writes faults to a response, and makes faults of other errors.
 package fault
 
 import (
@@ -54,7 +53,7 @@ func (e *Error) Error() string {
 // Unwrap returns the private cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Next returns a copy of e that tells the caller what to do.
+// Next returns a copy of e that says what the caller can do about it.
 func (e *Error) Next(hint string) *Error {
 	c := *e
 	c.NextActions = hint

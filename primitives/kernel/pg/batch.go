@@ -17,12 +17,12 @@ const assume = `
 	       pg_catalog.set_config('application_name', $3, true)`
 
 // AsProjectAtOnce runs the statements of b as AsProject would, all or none of
-// them, in one round trip. Each is prepared on every connection that it comes
-// by and stays there, so there must be few, and none that is made of what a
+// them, in one round trip. Each statement is prepared on every connection that
+// runs it and stays prepared, so there must be few, and none made of what a
 // caller sent.
 //
-// What b's functions return comes back, but undoes nothing: the transaction
-// has ended by then. They may be called twice.
+// The errors of b's functions are returned, but undo nothing: the transaction
+// has ended by then. The functions may be called twice.
 func (db *DB) AsProjectAtOnce(ctx context.Context, b *pgx.Batch) error {
 	conn, err := db.caller.Acquire(ctx)
 	if err != nil {

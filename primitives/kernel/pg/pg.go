@@ -127,8 +127,8 @@ func (db *DB) ConnConfig(owner bool) *pgx.ConnConfig {
 }
 
 // AcquireCaller returns a connection of the caller pool for code that speaks
-// the pipelined protocol itself. Whoever takes it must set the role inside
-// the transaction it opens and must Release it.
+// the pipelined protocol itself. That code must set the role inside the
+// transaction it opens, and must Release the connection.
 func (db *DB) AcquireCaller(ctx context.Context) (*pgxpool.Conn, error) {
 	return db.caller.Acquire(ctx)
 }

@@ -82,10 +82,11 @@ func (db *DB) As(ctx context.Context, f func(Tx) error) error {
 // project is whom AsProject and AsProjectAtOnce run as.
 func project() identity.Principal { return identity.NewAdmin(identity.APIKey, "") }
 
-// AsProject runs f in a transaction as the project's administrator, whoever
-// calls: for tables of the product that a project's triggers may be on, which
-// must not run as the owner. The statements are the product's own and about
-// tables that only migrations change: what they take and return is remembered.
+// AsProject runs f in a transaction as the project's administrator, regardless
+// of the caller. It is for tables of the product that may have triggers of the
+// project, which must not run as the owner. The statements are the product's
+// own, on tables that only migrations change, so their parameter and result
+// types are remembered.
 func (db *DB) AsProject(ctx context.Context, f func(Tx) error) error {
 	p := project()
 	return run(ctx, db.caller, &p, func(tx Tx) error {

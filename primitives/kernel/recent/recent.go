@@ -17,7 +17,7 @@ func New[K comparable, V any](size int) *Map[K, V] {
 	return &Map[K, V]{size: size, young: map[K]V{}}
 }
 
-// Get returns the value of k; ok tells whether there is one.
+// Get returns the value of k; ok reports whether there is one.
 func (m *Map[K, V]) Get(k K) (v V, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

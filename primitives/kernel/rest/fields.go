@@ -46,7 +46,7 @@ func (f *Fields) complain(name, text string) {
 	*f.issues = append(*f.issues, path+": "+text)
 }
 
-// Complain records an issue that only the caller can see.
+// Complain records an issue that the rules here do not cover.
 func (f *Fields) Complain(name, text string) { f.complain(name, text) }
 
 // Has reports whether the member is present, be it null.
@@ -98,7 +98,7 @@ func MaxLength(n int) StringRule {
 // dots in the local part, a top-level domain of two letters or more.
 var email = regexp.MustCompile(`^[A-Za-z0-9_'+\-]+(\.[A-Za-z0-9_'+\-]+)*@([A-Za-z0-9]([A-Za-z0-9\-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$`)
 
-// Email wants an e-mail address. Spaces around it are not forgiven.
+// Email wants an e-mail address without spaces around it.
 func Email(s string) string {
 	if len(s) > 320 || !email.MatchString(s) {
 		return "Invalid email"

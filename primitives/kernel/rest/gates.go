@@ -10,7 +10,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 )
 
-// Authenticator tells who holds a credential. Each method returns a
+// Authenticator finds out who presents a credential. Each method returns a
 // *fault.Error that the gate User may answer with as it is.
 type Authenticator interface {
 	// APIKey returns the administrator's principal, or 401
@@ -127,7 +127,8 @@ func Admin(r *http.Request, auth Authenticator) (identity.Principal, error) {
 	return p, nil
 }
 
-// forbidden reports a good token of a role that the project does not know.
+// forbidden reports whether err is about a good token of a role that the
+// project does not know.
 func forbidden(err error) bool {
 	var f *fault.Error
 	return errors.As(err, &f) && f.Status == http.StatusForbidden

@@ -16,13 +16,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/identity"
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
+	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
-
-// clock is a time that tests move.
-type clock struct{ nanos atomic.Int64 }
-
-func (c *clock) now() time.Time          { return time.Unix(0, c.nanos.Load()) }
-func (c *clock) advance(d time.Duration) { c.nanos.Add(int64(d)) }
 
 // call runs h for a client and returns the status and the answer's headers.
 func call(t testing.TB, h rest.Handler, client string) (int, http.Header) {
@@ -46,8 +41,8 @@ func ok(c rest.Context) error { return c.NoContent(http.StatusNoContent) }
 
 func TestALimiterRefusesWhatIsOverTheBudgetAndSaysWhenToReturn(t *testing.T) {
 	t.Parallel()
-	var now clock
-	l := rest.NewLimiter(rest.Limit{Window: 15 * time.Minute, Max: 2, Message: "slow down", Now: now.now})
+	now := resttest.NewClock(time.Unix(0, 0))
+	l := rest.NewLimiter(rest.Limit{Window: 15 * time.Minute, Max: 2, Message: "slow down", Now: now.Now})
 	h := l.Middleware(ok)
 	budget := func(remaining, reset string) http.Header {
 		return http.Header{"Ratelimit-Policy": {"2;w=900"}, "Ratelimit-Limit": {"2"}, "Ratelimit-Remaining": {remaining}, "Ratelimit-Reset": {reset}}
@@ -63,12 +58,12 @@ func TestALimiterRefusesWhatIsOverTheBudgetAndSaysWhenToReturn(t *testing.T) {
 		}
 	}
 	step(204, budget("1", "900"))
-	now.advance(90*time.Second + time.Millisecond)
+	now.Advance(90*time.Second + time.Millisecond)
 	step(204, budget("0", "810"))
 	refused := budget("0", "810")
 	refused.Set("Retry-After", "810")
 	step(429, refused)
-	now.advance(15*time.Minute - 90*time.Second)
+	now.Advance(15*time.Minute - 90*time.Second)
 	step(204, budget("1", "900"))
 
 	if status, _ := call(t, h, "2.2.2.2"); status != 204 {

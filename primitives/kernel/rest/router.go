@@ -1,9 +1,9 @@
 // Package rest is the primitives' door to HTTP: routes with their gates,
-// reading and validating bodies, limits, and the wire form of times. Only
-// this package and app/server know the HTTP framework.
+// reading and validating bodies, limits, the error envelope, and the wire form
+// of times. Only this package and app/server know the HTTP framework.
 //
 // A handler decodes, decides who, calls its service and writes. It returns an
-// error and never writes one: app/server renders the envelope.
+// error and never writes one: the server answers with WriteFault.
 package rest
 
 import (
