@@ -64,22 +64,16 @@ func openDataDir(path string) (_ *dataDir, err error) {
 	if err := os.MkdirAll(path, mode); err != nil {
 		return nil, dataDirError(path, err)
 	}
+	if d.lock, err = takeLock(path); err != nil {
+		return nil, err
+	}
+	// Under the lock, so that nothing of another process is ever cleared.
 	entries, err := os.ReadDir(path)
 	if err != nil {
+		d.Close()
 		return nil, dataDirError(path, err)
 	}
-	lock, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, dataDirError(path, err)
-	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, inUse(path)
-		}
-		return nil, fmt.Errorf("lock data directory %s: %w", path, err)
-	}
-	d.lock, d.temporary = lock, len(entries) == 0
+	d.temporary = len(entries) == 1 // the lock
 	// A process that was killed left its note.
 	if err := os.Remove(filepath.Join(path, instanceFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		d.Close()
@@ -93,6 +87,34 @@ func openDataDir(path string) (_ *dataDir, err error) {
 		}
 	}
 	return d, nil
+}
+
+// takeLock locks the directory, or returns an error that wraps ErrInUse.
+func takeLock(path string) (*os.File, error) {
+	name := filepath.Join(path, lockFile)
+	lock, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, dataDirError(path, err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		lock.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, inUse(path)
+		}
+		return nil, fmt.Errorf("lock data directory %s: %w", path, err)
+	}
+	// A process whose start was refused may have removed the file meanwhile: the
+	// next one would lock another.
+	held, err := lock.Stat()
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("lock data directory %s: %w", path, err)
+	}
+	if named, err := os.Stat(name); err != nil || !os.SameFile(held, named) {
+		lock.Close()
+		return nil, inUse(path)
+	}
+	return lock, nil
 }
 
 // missingFolders returns the folders of a path that do not exist, the innermost
