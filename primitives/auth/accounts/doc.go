@@ -3,10 +3,10 @@
 //
 // Its tables are auth.users, auth.user_providers and auth.config; all SQL on
 // users and their ways to sign in stands in store_*.go. Functions that take a
-// transaction are for the packages above, which combine them: a sign-in at
-// another provider, for one, finds a user, links an account and ends sessions
-// as a whole. Ending sessions is not known here, and so users are deleted one
-// package above those.
+// transaction are for the packages above, which combine them: a sign-in with
+// another provider, for example, finds a user, links an account and ends
+// sessions in one transaction. Deleting a user ends sessions too, which are
+// unknown here, so package auth does it.
 //
 // A project may put triggers on auth.users. They run with the rights of the
 // role that changes a row, so no statement touches the table as the database

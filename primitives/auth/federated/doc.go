@@ -3,7 +3,7 @@
 //
 // A sign-in starts with a signed state that names the provider, the page of the
 // application and its code challenge. Nothing is stored until the browser comes
-// back, when the state is used up. The application gets a code that stands for a
+// back, when the state is used up. The application gets a code to exchange for a
 // session; see sessions.IssueCode. Mobile applications present an ID token
 // instead.
 //

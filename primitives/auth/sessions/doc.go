@@ -29,9 +29,10 @@
 //
 // # Codes
 //
-// A code stands for a session that a browser may carry to an application. It is
-// stored as a digest in auth.oauth_codes, is valid for five minutes, and is used
-// up by whoever presents it first, with or without the right verifier.
+// A browser carries a code to an application, which exchanges it for a session.
+// A code is stored as a digest in auth.oauth_codes and is valid for five minutes.
+// The first attempt to exchange it uses it up, with or without the right
+// verifier.
 //
 // Routes: GET and DELETE /api/auth/sessions, GET /sessions/current, DELETE
 // /sessions/:sessionId, POST /refresh, POST /logout, those of
