@@ -98,20 +98,9 @@ func (c *corkedConn) flush() error {
 	return c.release()
 }
 
-// Read implements net.Conn. When the next request is read, the last answer is
-// complete and can be sent.
-func (c *corkedConn) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	err := c.release()
-	c.mu.Unlock()
-	if err != nil {
-		return 0, err
-	}
-	return c.patientConn.Read(p)
-}
-
 // SetWriteDeadline implements net.Conn. net/http calls it when an answer is
-// complete, which sends what is left.
+// complete, which sends what is left. (A read says nothing: net/http also reads
+// while the handler runs.)
 func (c *corkedConn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
