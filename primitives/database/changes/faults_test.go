@@ -121,9 +121,9 @@ func TestTimeIsLimited(t *testing.T) {
 func TestLimitsOfAMigrationAreItsOwn(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	p.Refused(p.apply("1", dbtest.LimitsItself), http.StatusBadRequest, fault.DatabaseValidationError, "statement timeout")
+	p.Refused(p.apply("1", dbtest.LimitsItself), http.StatusBadRequest, fault.DatabaseValidationError, "canceling statement")
 	report := p.OK(p.dryRun(dbtest.LimitsItself), http.StatusOK).Body
-	if text, _ := resttest.Member(report, "error").(string); !strings.Contains(text, "statement timeout") {
+	if text, _ := resttest.Member(report, "error").(string); !strings.Contains(text, "canceling statement") {
 		t.Errorf("got %v, want a report of the timeout", report)
 	}
 	p.untouched("a migration that ends itself")

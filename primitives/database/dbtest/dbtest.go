@@ -41,7 +41,8 @@ const LeavesLimits = `
 	INSERT INTO public.late VALUES (1);
 	SET lock_timeout = '1h'; SET work_mem = '77MB'`
 
-// LimitsItself is SQL that a limit of its own ends.
+// LimitsItself is SQL that a limit of its own ends. Postgres calls it a "user
+// request" when the time is over between two statements.
 const LimitsItself = `DO $$ BEGIN EXECUTE 'SET statement_timeout = 1'; END $$; SELECT pg_sleep(600)`
 
 // MakesPartition is SQL that makes a table of the name with row-level security

@@ -32,8 +32,7 @@
 // Before the product's own statements end the transaction, deferred
 // constraints are checked and every setting is put back, so that nothing the
 // caller left behind has a say in them. Restricted SQL that changed a role
-// after all, be it the login's own password, is rolled back. SQL that is ended
-// by a timeout it set itself is a 400; by ours, the contract's 500. (Package
+// after all, be it the login's own password, is rolled back. (Package
 // session does all of this, for migrations and imports too.)
 //
 // # Bounds

@@ -68,7 +68,7 @@ func TestLimitsOfTheSQLAreItsOwn(t *testing.T) {
 	t.Parallel()
 	p := start(t, rawsql.Limits{})
 	for _, run := range []func(string, ...any) resttest.Answer{p.run, p.root} {
-		p.Refused(run(dbtest.LimitsItself), 400, fault.DatabaseValidationError, "statement timeout")
+		p.Refused(run(dbtest.LimitsItself), 400, fault.DatabaseValidationError, "canceling statement")
 	}
 	p.OK(p.run(dbtest.LeavesLimits), 200)
 }

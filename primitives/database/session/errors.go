@@ -28,8 +28,8 @@ func deferred(err error) error {
 	return &Deferred{err}
 }
 
-// explain turns what the SQL itself is not to blame for, and the limits that
-// it is, into the answer. begun is when the work began.
+// explain turns lost connections, and limits of time that the SQL set itself,
+// into the answer. begun is when the work began.
 func (s *Session) explain(ctx context.Context, begun time.Time, err error) error {
 	var known *fault.Error
 	switch {
@@ -60,7 +60,7 @@ func (s *Session) limitedItself(begun time.Time, err error) bool {
 }
 
 func ownLimit(err error) error {
-	const next = "The SQL sets a limit of time for itself, such as statement_timeout: leave it out or make it longer."
+	const next = "If the SQL sets a limit of time for itself, such as statement_timeout, leave it out or make it longer."
 	var e *pgconn.PgError
 	errors.As(err, &e)
 	answer := fault.New(http.StatusBadRequest, fault.DatabaseValidationError, e.Message)

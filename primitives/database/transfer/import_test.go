@@ -236,7 +236,7 @@ func TestLeavingTheRoleGainsNothing(t *testing.T) {
 func TestLimitsOfAFileAreItsOwn(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	p.Refused(p.importSQL(dbtest.LimitsItself), 400, fault.InvalidInput, "statement timeout")
+	p.Refused(p.importSQL(dbtest.LimitsItself), 400, fault.InvalidInput, "canceling statement")
 	p.OK(p.importSQL(dbtest.LeavesLimits), 200)
 }
 
