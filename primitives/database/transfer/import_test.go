@@ -427,3 +427,17 @@ func TestServiceRoleIsAnAliasThatNobodyBecomes(t *testing.T) {
 	p.Refused(p.importSQL(`DO $$ BEGIN EXECUTE 'ALTER TABLE t OWNER TO service_role'; END $$`), 400, fault.InvalidInput, `service_role`)
 	p.Refused(p.importSQL(`DO $$ BEGIN EXECUTE 'RESET ROLE'; EXECUTE 'SET ROLE service_role'; END $$`), 400, fault.InvalidInput, `permission denied to set role "service_role"`)
 }
+
+func TestTheListOfWhatIsPassedOverIsBounded(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	long := "COMMENT ON SCHEMA public IS '" + strings.Repeat("ü", 5000) + "'"
+	a := p1(p.OK(p.importSQL(long+";\n"+strings.Repeat("SET lock_timeout = 0;\n\\echo x\n", 200)), 200))
+	skipped, _ := a["skipped"].([]any)
+	if len(skipped) != 100 || a["skippedTotal"] != 401. || !strings.Contains(a["message"].(string), "201 statements") {
+		t.Fatalf("got %d of %v listed: %v", len(skipped), a["skippedTotal"], a["message"])
+	}
+	if text, _ := resttest.Member(skipped[0], "statement").(string); text != long[:29]+strings.Repeat("ü", 200-29-1)+"…" {
+		t.Errorf("got %s", text)
+	}
+}
