@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -301,5 +302,29 @@ func TestValuesListsEverySecretAndNoBlank(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a", "b", "c", "d", "e"}, s.Values()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// Root may set the password of a project that another user serves.
+func TestTheSecretsFileKeepsItsOwner(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can write files of others")
+	}
+	c := in(t.TempDir())
+	path := ensure(t, c).Path
+	const nobody = 65534
+	if err := os.Chown(path, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.SetAdminPassword(c, "another one"); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner := info.Sys().(*syscall.Stat_t); owner.Uid != nobody || owner.Gid != nobody || info.Mode().Perm() != 0o600 {
+		t.Errorf("got owner %d:%d and mode %v, want the file to stay that of %d", owner.Uid, owner.Gid, info.Mode(), nobody)
 	}
 }
