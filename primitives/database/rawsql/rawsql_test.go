@@ -110,6 +110,11 @@ func TestRequestsThatAreMalformed(t *testing.T) {
 		{"a table that is not there", body("SELECT * FROM nowhere"), `relation "nowhere" does not exist`, 400, fault.DatabaseValidationError},
 		{"a division by zero in the last row", body("SELECT 1 / (3 - a) FROM generate_series(1, 3) a"), "division by zero", 400, fault.DatabaseValidationError},
 		{"a syntax error inside a function", body("DO $$ BEGIN EXECUTE 'SELEC'; END $$"), "syntax error", 400, fault.DatabaseValidationError},
+		{"a table that is there", body("CREATE TABLE auth_copy (); CREATE TABLE auth_copy ()"), `relation "auth_copy" already exists`, 400, fault.DatabaseValidationError},
+		{"an unknown function", body("SELECT nothing_of_that_name()"), "function nothing_of_that_name() does not exist", 400, fault.DatabaseValidationError},
+		{"an exception of its own", body("DO $$ BEGIN RAISE 'not today' USING ERRCODE = 'MY001'; END $$"), "not today", 400, fault.DatabaseValidationError},
+		{"text that is no number", body("SELECT 'x'::int"), "invalid input syntax for type integer", 400, fault.DatabaseValidationError},
+		{"a constraint at the end", body("CREATE TEMP TABLE d (n int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO d VALUES (1), (1)"), "duplicate key", 409, fault.DatabaseDuplicate},
 		{"a missing parameter", body("SELECT $2::int", 1), "data type of parameter $1", 400, fault.DatabaseValidationError},
 	} {
 		for _, path := range []string{restricted, unrestricted} {
@@ -126,6 +131,10 @@ func TestRequestsThatAreMalformed(t *testing.T) {
 	a := p.run("SELECT 1;\n\nSELECT\n  é, nothing")
 	if next := resttest.Member(a.Body, "nextActions"); next != "Look at line 4 of the SQL (character 10 of the statement). SQLSTATE 42703. None of the statements had any effect." {
 		t.Errorf("got %q, want the line", next)
+	}
+	a = p.run(`DO $$ BEGIN RAISE 'no' USING HINT = 'Come back', DETAIL = 'It is late.'; END $$`)
+	if next := resttest.Member(a.Body, "nextActions"); next != "Look at line 1 of the SQL. Come back. It is late. SQLSTATE P0001." {
+		t.Errorf("got %q, want Postgres's words", next)
 	}
 	if got := dbtest.Value[int](p.Product, `SELECT count(*) FROM system.audit_logs`); got != 0 {
 		t.Errorf("%d audit rows of what was refused", got)

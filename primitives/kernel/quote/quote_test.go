@@ -11,6 +11,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
 func TestQuoting(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, got, want string }{
