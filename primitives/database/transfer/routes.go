@@ -106,7 +106,11 @@ func (s *Service) handleImport(c rest.Context) error {
 		return err
 	}
 	message := fmt.Sprintf("SQL file imported successfully: %d rows", done.Rows)
-	if n := done.Skipped.Statements; n > 0 {
+	switch n := done.Skipped.Statements; n {
+	case 0:
+	case 1:
+		message += "; 1 statement about the server was passed over"
+	default:
 		message += fmt.Sprintf("; %d statements about owners, settings and other things of the server were passed over", n)
 	}
 	return c.JSON(http.StatusOK, imported{
