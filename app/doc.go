@@ -5,7 +5,7 @@
 // constructs the services, each area in its wire_*.go, and mounts.go lists
 // what each serves and does in the background.
 //
-// A request goes from socket to row and back like this. The middleware of
+// This is how a request goes from socket to row and back. The middleware of
 // [server.New] gives it an id, finds the client's address and bounds the body.
 // The router finds the handler that a primitive mounted. The route's
 // [rest.Gate] asks auth, a [rest.Authenticator], who is calling and puts the

@@ -1,5 +1,5 @@
-// Package web carries the built dashboard inside the executable. It knows nothing of the product and serves
-// nothing itself: whoever mounts /dashboard takes the files from Dist.
+// Package web carries the built dashboard inside the executable. It knows nothing about the product and
+// serves nothing itself: app mounts /dashboard with the files from Dist.
 //
 // The source is TypeScript under src/; "go generate" builds it into dist/app, which is not committed. A checkout
 // where that has not happened still compiles, and Dist says that there is nothing to serve.

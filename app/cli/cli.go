@@ -1,5 +1,5 @@
-// Package cli is the command line of the product. Each command is a
-// constructor in a file of its own and documents its exit codes.
+// Package cli is the product's command line. Each command has a constructor in
+// its own file and documents its exit codes.
 package cli
 
 import (

@@ -1,7 +1,7 @@
 // Package config turns the environment and the secrets file into one checked
 // Config. Each area of the product has a node: a struct, the list of its
-// settings, and what must hold between them. [Settings] is the list of all of
-// them; nothing else decides what a variable is called or may hold.
+// settings, and the rules that relate them. [Settings] lists all of them;
+// nothing else decides what a variable is called or may hold.
 //
 // To add a setting, add a field and its line in the settings method of its
 // node; to add an area, add a file like mail.go and a line in [Config.nodes].

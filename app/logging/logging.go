@@ -1,7 +1,7 @@
 // Package logging writes the product's structured logs: to the terminal, and
 // as JSON lines to size-capped files in the form that the logs API reads.
-// Everything passes a redactor that removes secrets from messages. Lines are
-// written in the background; Close writes the last ones.
+// Everything passes through a redactor that removes secrets from messages.
+// Lines are written in the background; Close flushes them.
 package logging
 
 import (

@@ -1,4 +1,4 @@
-// Package server assembles HTTP: the order of the middleware, the log of
+// Package server assembles the HTTP server: the order of the middleware, the log of
 // requests and failures, health, the dashboard's event stream and its files. It knows no
 // primitive; app hands it the routes.
 package server

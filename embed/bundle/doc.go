@@ -10,8 +10,8 @@
 // of one. Its manifest lists every file with its size, which lets a start
 // notice a damaged cache and replace it.
 //
-// The package owns the pinned versions (runtimes.json) and the cache. It starts
-// nothing but "postgres --version".
+// The package owns the pinned versions (runtimes.json) and the cache. The only
+// program it starts is "postgres --version".
 package bundle
 
 //go:generate go run ./fetch

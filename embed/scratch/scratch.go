@@ -1,8 +1,8 @@
 // Package scratch gives a test binary a folder for everything that its tests
-// write: in memory where there is room, since clusters of Postgres are a
-// thousand files each and tests make hundreds of them. Only tests use it.
+// write: in memory where there is room, since a Postgres cluster is a thousand
+// files and tests make hundreds of them. Only tests use it.
 //
-// A folder whose test binary was killed is deleted by the next run.
+// The folder of a test binary that was killed is deleted by the next run.
 package scratch
 
 import (

@@ -18,9 +18,9 @@
 // the same Message-ID, but is not lost.
 //
 // Bodies hold one-time codes. They are sealed in the outbox and the mailbox,
-// deleted with the delivery or the last failure, and never part of a log line,
-// an audit row or an error, and neither are the words of a mail server, which
-// may repeat them; only an administrator who tests the settings sees those.
+// deleted on delivery or after the last failure, and never part of a log line,
+// an audit row or an error. Neither are the words of a mail server, which may
+// repeat them; only an administrator who tests the settings sees those.
 //
 // Routes, below /api/auth: GET and PUT /smtp-config, POST /smtp-config/test,
 // GET /email-templates, PUT /email-templates/:type, POST
@@ -28,7 +28,7 @@
 // and DELETE /mailbox, GET and DELETE /mailbox/:id, GET /outbox. All but
 // send-raw are for administrators.
 //
-// The package owns the tables of schema email. It satisfies auth's Mailer, asks
-// whether mails are required before it lets the last way to send them go, and
-// announces no events.
+// The package owns the tables of schema email. It implements auth's Mailer,
+// asks whether mails are required before it gives up the last way to send them,
+// and announces no events.
 package email

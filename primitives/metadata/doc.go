@@ -1,6 +1,6 @@
-// Package metadata answers what a project is: its parts at a glance, its
-// keys, its id and how to reach its database. It owns no table; what it tells
-// it asks from others.
+// Package metadata describes a project: its parts at a glance, its keys, its
+// id and how to reach its database. It owns no table and asks other packages
+// for what it reports.
 //
 // All its routes, below /api/metadata, are for administrators:
 //
@@ -11,6 +11,6 @@
 //	GET /:tableName                   the definition of one table
 //
 // Clients take the presence of a part for the presence of the feature: what
-// is not there is left out, never null or empty, but for the parts that every
-// project has.
+// is not there is left out, never null or empty, except for the parts that
+// every project has.
 package metadata

@@ -8,12 +8,12 @@
 // instead.
 //
 // Accounts are linked to users by an address that the provider has verified, and
-// by no other. A user whose address nobody has verified is handed over without
-// the password, accounts, sessions and codes that it had; see signInWith.
+// by no other. A user whose address was never verified loses the password,
+// accounts, sessions and codes it had when it is linked; see signInWith.
 //
 // Its tables are auth.oauth_configs, auth.custom_oauth_configs and
-// auth.oauth_spent_states. Client secrets are kept by a Vault; tokens of
-// providers are not kept at all. Changes of the configuration are audited.
+// auth.oauth_spent_states. A Vault keeps client secrets; providers' tokens are
+// not kept at all. Changes of the configuration are audited.
 //
 // Routes: all below /api/auth/oauth, and POST /api/auth/id-token.
 package federated

@@ -4,13 +4,13 @@
 //
 // # Families
 //
-// A session is a row of auth.sessions: a family of refresh tokens of which one
+// A session is a row of auth.sessions: a family of refresh tokens, one of which
 // is valid. A refresh exchanges it for its successor, which is derived from the
 // token and the project's secret. So only a digest is stored, and a client that
 // presents a token twice gets the same successor: tabs that refresh at the same
 // time, answers that were lost, a process that died before it answered. A token
-// that is presented more than a minute after its exchange was copied, and the
-// session ends.
+// that is presented more than a minute after its exchange must have been
+// copied, so the session ends.
 //
 // # Ending
 //
@@ -24,8 +24,8 @@
 // # Clients
 //
 // Functions take a Client, a plain value. Browsers keep the refresh token in a
-// cookie that a CSRF token protects, all others get it in the body. A client
-// that opens a session becomes known to guard.Throttle.
+// cookie that a CSRF token protects, other clients get it in the body. A
+// client that opens a session becomes known to guard.Throttle.
 //
 // # Codes
 //
@@ -37,6 +37,6 @@
 // Routes: GET and DELETE /api/auth/sessions, GET /sessions/current, DELETE
 // /sessions/:sessionId, POST /refresh, POST /logout, those of
 // administrators below /admin, and the sessions of a user below
-// /users/:userId/sessions. What administrators end is audited, and so is the
-// reuse of a refresh token.
+// /users/:userId/sessions. Sessions that administrators end are audited, and so
+// is the reuse of a refresh token.
 package sessions

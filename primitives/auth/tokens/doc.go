@@ -8,8 +8,8 @@
 // with a public key) is refused. A refresh token is never accepted as an access
 // token, or the other way round.
 //
-// A Verifier checks tokens of other issuers by PostgREST's rules, for the query
-// engine that runs alone.
+// A Verifier checks tokens of other issuers by PostgREST's rules, for the
+// standalone query engine.
 //
 // It is the only package that imports the JWT library.
 package tokens

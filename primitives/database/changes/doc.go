@@ -10,19 +10,19 @@
 // A migration is one transaction as project_admin, on the callers' login,
 // which owns nothing: leaving that role gains nothing. First, before any of
 // the project's SQL, the transaction takes the lock of migrations, writes its
-// row in system.custom_migrations and its audit row, and has the record layer
-// notified. Then it runs the statements one by one by the extended protocol, so
+// row in system.custom_migrations and its audit row, and notifies the record
+// layer. Then it runs the statements one by one with the extended protocol, so
 // that the server checks that each is a single command. The SQL therefore finds
 // the rows written and has no right to change them: they and the changes are
-// committed together or not at all.
-// The guards of package sqltext refuse what would end the transaction.
+// committed together or not at all. The guards of package sqltext refuse what
+// would end the transaction.
 //
 // # A dry run
 //
-// A dry run does the same without writing any rows, has deferred constraints
-// checked, rolls back, and reports. Values taken from sequences stay taken.
-// It reports the risks that the text shows; what code inside functions
-// does is not seen.
+// A dry run does the same without writing any rows, checks deferred
+// constraints, rolls back, and reports. Values taken from sequences stay taken.
+// It reports the risks that the text shows; it cannot see what code inside
+// functions does.
 //
 // # Sessions and bounds
 //

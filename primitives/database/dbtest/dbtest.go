@@ -1,5 +1,6 @@
 // Package dbtest is what tests of the database's routes share beyond resttest:
-// SQL of the owner and of the project's administrator beside the requests.
+// running SQL as the owner and as the project's administrator, beside the
+// requests.
 //
 //	p := dbtest.New(t, db, service.Mount)
 package dbtest

@@ -18,9 +18,9 @@
 // result, or that need an isolation level, open the transaction explicitly.
 //
 // What the pure stages made of a request is kept for the next of the same shape
-// (memory.go): neither who is asking is part of it nor what columns are compared
-// with.
+// (memory.go): it includes neither the caller nor the values that columns are
+// compared with.
 //
-// The connection is given back before the answer is written: a slow client
-// holds memory or a temporary file, never a connection.
+// The connection is returned before the answer is written: a slow client holds
+// memory or a temporary file, never a connection.
 package engine

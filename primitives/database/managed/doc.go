@@ -10,7 +10,7 @@
 // after the grants of the table. How that works and why it is safe is explained
 // at the top of migrations/0007_managed_tables.sql.
 //
-// Tested here, too, are the promises about extensions (the admin creates those that
-// Postgres trusts, and no other) and about auth.uid() and its siblings (the
-// planner sees through them).
+// It also tests the promises about extensions (the admin creates those that
+// Postgres trusts, and no other) and about auth.uid() and its siblings (the planner
+// sees through them).
 package managed

@@ -2,8 +2,8 @@
 //
 // Routes, below /api/database: POST /advance/rawsql runs as project_admin,
 // POST /advance/rawsql/unrestricted as the owner of the database. Both take
-// {query, params?, explain?} and answer {rows, rowCount, fields}, typed as
-// package values types values; several statements answer {"rows":[]}.
+// {query, params?, explain?} and answer {rows, rowCount, fields}, typed by
+// package values; several statements answer {"rows":[]}.
 //
 // # Who may do what
 //
@@ -15,7 +15,7 @@
 //
 // # Sessions
 //
-// Every request has a session of its own, opened for it and closed after it.
+// Every request has its own session, opened for it and closed after it.
 // Nothing of a session can reach the next: settings, temporary tables,
 // prepared statements, locks, channels, loaded libraries, open connections of
 // extensions. DISCARD ALL would leave some of these behind, and what end users
@@ -32,7 +32,7 @@
 // Before the product's own statements end the transaction, deferred
 // constraints are checked and every setting is put back, so that nothing the
 // caller left behind has a say in them. Restricted SQL that changed a role
-// after all, be it the login's own password, is rolled back. (Package
+// after all, even just the login's own password, is rolled back. (Package
 // session does all of this, for migrations and imports too.)
 //
 // # Bounds
@@ -43,8 +43,8 @@
 // 30 s and a request for 5 minutes; four requests run at once. Results are kept
 // in memory up to 1 MiB, then in a temporary file, and are sent only after the
 // commit, so that a failure at the last row is still an error. When the client
-// disconnects, its statement is cancelled; a statement that ignores this has
-// its session terminated.
+// disconnects, its statement is cancelled; if the statement ignores this, its
+// session is terminated.
 //
 // The package owns the function
 // system.reassign_public_objects_to_project_admin and no tables. It announces

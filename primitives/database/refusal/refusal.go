@@ -1,11 +1,11 @@
-// Package refusal turns what Postgres says into the answer to a request: of
-// statements that the product builds out of the request (Of), and of SQL that
-// the caller wrote (OfSQL).
+// Package refusal turns what Postgres says into the answer to a request:
+// about statements that the product builds from the request (Of), and about
+// SQL that the caller wrote (OfSQL).
 //
-// The general map (kernel/pg) is for statements that are the product's own
-// alone: what it does not know is a fault of ours, a 500. Here, what the caller
-// asked for and Postgres cannot do is a 400, and what another transaction
-// prevents is a 503.
+// The general map (kernel/pg) is only for the product's own statements: an
+// error that it does not know is our fault, a 500. Here, what the caller asked
+// for and Postgres cannot do is a 400, and what another transaction prevents is
+// a 503.
 package refusal
 
 import (

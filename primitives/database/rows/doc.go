@@ -10,8 +10,8 @@
 // parameters, sent as text and read by the column's type.
 //
 // A row is named by its primary key, or by any of its columns where it has
-// none. Answers show times in milliseconds, so a time in a key means the
-// whole of its millisecond; a key that then fits several rows is refused.
+// none. Answers show times in milliseconds, so a time in a key means the whole
+// of its millisecond; a key that then matches several rows is refused.
 //
 // The package owns no tables. It announces events.DataUpdate of the database
 // with a change of type "records".

@@ -1,8 +1,9 @@
 // Package session runs SQL that callers bring.
 //
 // Such SQL may leave settings, temporary tables, prepared statements and locks
-// behind, and code in it may leave the role it was given. So it has a
-// connection that nobody uses before or after, and one way through it:
+// behind, and code in it may leave the role it was given. So it gets a
+// connection that nothing else uses, before or after, and always takes the
+// same steps:
 //
 //	enter    begin, do what must be done before the SQL, take over its settings
 //	run      the caller's SQL
@@ -12,8 +13,8 @@
 //	         changed roles, allow no more writes
 //	commit
 //
-// Raw SQL, migrations, imports and bulk upserts all go that way (Session.Run);
-// a dry run turns back after settle (Session.Try).
+// Raw SQL, migrations, imports and bulk upserts take all of them
+// (Session.Run); a dry run stops after settle (Session.Try).
 package session
 
 import (

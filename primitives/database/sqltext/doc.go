@@ -7,22 +7,21 @@
 //	changes := sqltext.Changes(statements)       // what to announce
 //	for _, s := range statements { run(s.Text) } // one command each
 //
-// Every error of the package unwraps to a *fault.Error (403 FORBIDDEN) that
-// can be the answer as it is; the types *SyntaxError and *Violation distinguish
-// the two.
+// Every error of the package unwraps to a *fault.Error (403 FORBIDDEN) that can
+// be returned as is; the types *SyntaxError and *Violation distinguish the two.
 //
 // What the guards are for. They keep callers from breaking the way the product
 // runs their SQL: leaving the transaction, changing role or timeout, making
 // roles. They do not limit what a caller may do, which is up to the database
-// role: code inside functions and DO blocks is invisible here. In doubt they
-// refuse.
+// role: code inside functions and DO blocks is invisible here. When in doubt,
+// they refuse.
 //
 // Why they are exact. The first words of a command identify it, and these are
 // keywords: never quoted, never escaped. So the guards cannot be fooled as long
 // as the guarded text is one command. Callers let the server check that: they
-// send statements by the extended protocol, which refuses more than one command
-// in a text (SQLSTATE 42601). Where this lexer and the server disagree about
-// the end of a statement, the server refuses.
+// send statements with the extended protocol, which refuses more than one
+// command in a text (SQLSTATE 42601). Where this lexer and the server disagree
+// about the end of a statement, the server refuses.
 //
 // All functions take time proportional to the text and do not recurse.
 package sqltext

@@ -3,8 +3,8 @@
 //
 // The typing is the contract's: bigint, numeric and money are strings because
 // JavaScript would round them, times are ISO 8601 in UTC with milliseconds,
-// bytea, interval and point are objects, and what has no rule is the text
-// that Postgres prints. JSON of Postgres's own is passed on as it is.
+// bytea, interval and point are objects, and a type without a rule is the
+// text that Postgres prints. JSON from Postgres is passed on unchanged.
 package values
 
 import (

@@ -1,10 +1,10 @@
-// Package smtp hands messages to a mail server, and tries whether one lets an
-// account in.
+// Package smtp hands messages to a mail server, and checks whether one
+// accepts an account.
 //
 // A session is bounded in time and in what the server may say, connects where
 // kernel/egress allows, and is encrypted: from the start on port 465, with
 // STARTTLS elsewhere. Only a server at a private address, which an operator
-// has to allow, may do without. The server's certificate is always verified.
+// has to allow, may go without. The server's certificate is always verified.
 package smtp
 
 import (

@@ -1,6 +1,6 @@
-// Package events announces facts after they were committed. News may be lost
-// on a crash or dropped for a slow subscriber, so nothing that must happen
-// may depend on it.
+// Package events announces facts after they are committed. News may be lost on
+// a crash or dropped for a slow subscriber, so nothing that must happen may
+// depend on it.
 package events
 
 import (

@@ -2,9 +2,9 @@
 // Postgres takes no parameter: names anywhere, and constants in statements
 // that define something.
 //
-// What it writes means the same under every setting of the session, and it
-// does no I/O, so that code which only computes SQL may use it. A value that
-// can be a parameter should be one.
+// What it writes means the same under every setting of the session, and it does
+// no I/O, so code that only computes SQL may use it. A value that can be a
+// parameter should be one.
 package quote
 
 import "strings"

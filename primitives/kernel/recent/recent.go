@@ -1,4 +1,4 @@
-// Package recent remembers a bounded number of values that were used lately.
+// Package recent remembers a bounded number of recently used values.
 package recent
 
 import "sync"

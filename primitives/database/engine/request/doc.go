@@ -4,6 +4,6 @@
 // exist.
 //
 // The grammar and the wording of its errors follow PostgREST 12.2, whose
-// messages are those of the Parsec library; scanner.go has the rules by which
-// they are composed.
+// messages are those of the Parsec library; scanner.go has the rules for
+// composing them.
 package request

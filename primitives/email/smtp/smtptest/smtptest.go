@@ -1,6 +1,7 @@
-// Package smtptest is a mail server for tests, on loopback. It is strict: what
-// a client sends against the rules (a bare line feed, a line that is too long,
-// a command out of order, bytes beyond ASCII) fails the test.
+// Package smtptest is a mail server for tests, on loopback. It is strict:
+// anything that a client sends against the rules (a bare line feed, a line
+// that is too long, a command out of order, bytes beyond ASCII) fails the
+// test.
 package smtptest
 
 import (

@@ -1,6 +1,6 @@
 // Package pgtest gives tests a database of their own on a real Postgres: one
-// server a test binary, one template with the product's migrations, one clone
-// a test.
+// server per test binary, one template with the product's migrations, one
+// clone per test.
 //
 // A package that uses it has
 //

@@ -1,6 +1,6 @@
 // Package resttest is what tests of routes share: a caller of each kind, a
-// clock that is moved by hand, routes behind the real gates and error
-// envelope, and answers that can be asked about.
+// clock that is moved by hand, routes behind the real gates and error envelope,
+// and answers to check.
 //
 //	c := resttest.New(t, "/api/secrets", func(r rest.Router) { service.Mount(r) })
 //	c.OnlyAdmins("GET", "", "")

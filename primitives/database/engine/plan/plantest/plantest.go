@@ -1,5 +1,5 @@
-// Package plantest has a schema for tests of plans and of the SQL that is made of
-// them.
+// Package plantest provides a schema for tests of plans and of the SQL generated
+// from them.
 package plantest
 
 import (
