@@ -247,3 +247,31 @@ func TestPlacesAreLinesOfTheWholeText(t *testing.T) {
 		}
 	}
 }
+
+func TestStatementsAreTheSameButForCommentsAndSpacing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"SELECT 1", "  SELECT /* one */ 1 -- it is", true},
+		{"SELECT a,b", "SELECT a , b", true},
+		{"SELECT 'a  b'", "SELECT 'a b'", false},
+		{"SELECT '--x'", "SELECT '--y'", false},
+		{"SELECT 1", "SELECT 1, 2", false},
+		{"SELECT 1, 2", "SELECT 1", false},
+		{`SELECT "a"`, "SELECT a", false},
+	} {
+		a, err := sqltext.Split(c.a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := sqltext.Split(c.b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a[0].SameTokens(b[0]); got != c.same {
+			t.Errorf("%s and %s: got %v, want %v", c.a, c.b, got, c.same)
+		}
+	}
+}
