@@ -194,7 +194,7 @@ func (p *product) serve(ctx context.Context, l net.Listener, ready func()) error
 	start := func(name string, run func() error) {
 		group.Go(func() error {
 			if err := run(); err != nil {
-				return fmt.Errorf("the part %s failed: %w", name, err)
+				return fmt.Errorf("component %s failed: %w", name, err)
 			}
 			return nil
 		})

@@ -171,7 +171,7 @@ func checkRuntime(ctx context.Context, cfg config.Config) Finding {
 		return Finding{Wrong, subject, err.Error()}
 	}
 	if have != 0 && have != rt.Major {
-		return Finding{Wrong, subject, fmt.Sprintf("the data directory is of Postgres %d but only %d is here; set %s to an installation of %d", have, rt.Major, bundle.PostgresDirEnv, have)}
+		return Finding{Wrong, subject, fmt.Sprintf("the data directory belongs to Postgres %d but only %d is available; set %s to an installation of %d", have, rt.Major, bundle.PostgresDirEnv, have)}
 	}
 	return Finding{Fine, subject, fmt.Sprintf("Postgres %s (%s)", rt.Version, rt.Source)}
 }

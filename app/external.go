@@ -121,7 +121,7 @@ func (r rights) check(version int) error {
 		return missing("does not own the schema public", `CREATE SCHEMA IF NOT EXISTS public; ALTER SCHEMA public OWNER TO %s`, user)
 	case version >= 16 && len(r.foreign) > 0:
 		roles := strings.Join(r.foreign, ", ")
-		return missing("may not hand out the roles "+roles+", which another user made", `GRANT %s TO %s WITH ADMIN OPTION`, roles, user)
+		return missing("may not grant the roles "+roles+", which another user created", `GRANT %s TO %s WITH ADMIN OPTION`, roles, user)
 	}
 	return nil
 }
@@ -149,14 +149,14 @@ func checkSessions(ctx context.Context, settings *pgx.ConnConfig, first *pgx.Con
 }
 
 // limitedHint is the warning about a limited external database.
-const limitedHint = "the role project_admin is subject to row-level security on tables that were not made through the API; " +
+const limitedHint = "the role project_admin is subject to row-level security on tables that were not created through the API; " +
 	"as an administrator of the server run: ALTER ROLE project_admin BYPASSRLS"
 
 // explain adds the causes that only an external server has.
 func (x external) explain(err error) error {
 	switch pg.State(err) {
 	case pgerrcode.InvalidPassword, pgerrcode.InvalidAuthorizationSpecification: // the owner could log in: it is about the authenticator
-		return fmt.Errorf("the database refuses the role %s, which the product made for itself; "+
+		return fmt.Errorf("the database refuses the role %s, which the product created for itself; "+
 			"let it log in from here (pg_hba.conf, or the pooler's list of users): %w", x.authenticator, err)
 	case pgerrcode.InsufficientPrivilege:
 		return fmt.Errorf("%w; use a database user that owns the database, or a superuser", err)
@@ -198,7 +198,7 @@ func ConnectError(settings *pgx.ConnConfig, err error, check string) error {
 	case errors.As(err, &dns):
 		return fail("cannot be found (%s); %s", dns.Err, check)
 	case errors.As(err, &certificate), errors.As(err, &unknown):
-		return fail("shows a certificate that is not trusted; set sslrootcert in its connection string")
+		return fail("presents a certificate that is not trusted; set sslrootcert in its connection string")
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
 		return fail("refuses connections; start the server, or %s", check)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):

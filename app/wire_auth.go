@@ -83,7 +83,7 @@ func seedAuth(ctx context.Context, b base, s *auth.Service) error {
 	for _, p := range b.config.OAuth.Providers() {
 		// A provider that is set up wrongly must not keep the rest from starting.
 		if err := s.SeedOAuth(ctx, []federated.Seed{{Provider: p.Name, ClientID: p.ClientID, ClientSecret: p.ClientSecret}}); err != nil {
-			b.log.Error().Err(err).Str("provider", p.Name).Msg("sign-in at a provider was not set up from the environment")
+			b.log.Error().Err(err).Str("provider", p.Name).Msg("sign-in with a provider was not set up from the environment")
 		}
 	}
 	return nil

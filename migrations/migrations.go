@@ -106,7 +106,7 @@ func prepare(ctx context.Context, conn *sql.Conn, latest int64) error {
 	}
 	if version > latest {
 		return fmt.Errorf("the database was migrated by a newer release (schema %d, this one knows %d); "+
-			"use that release or restore a backup of before; nothing was changed", version, latest)
+			"use that release or restore an earlier backup; nothing was changed", version, latest)
 	}
 	if version > 0 {
 		return nil
@@ -128,7 +128,7 @@ func prepare(ctx context.Context, conn *sql.Conn, latest int64) error {
 	}
 	if found.String != "" {
 		return errors.New("the schemas auth, storage and system must be empty or InsForge's, but hold " + found.String +
-			" and no migration ledger (system.goose_db_version): it is the database of something else, or its ledger was lost; " +
+			" and no migration ledger (system.goose_db_version): it belongs to something else, or its ledger was lost; " +
 			"use an empty database or restore a backup; nothing was changed")
 	}
 	if _, err := conn.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS system`); err != nil {

@@ -25,7 +25,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "interleaved rounds of each measurement")
 	span := flag.Duration("span", 2*time.Second, "length of one round")
 	binary := flag.String("binary", "", "executable to measure (default: build one with -tags bundled); one without Postgres measures the machine's")
-	only := flag.String("only", "", "one part: starts, records, auth or reload (which alone is not part of all)")
+	only := flag.String("only", "", "one part: starts, records, auth or reload (which runs only when named)")
 	tables := flag.Int("tables", 60_000, "tables of the schema that reload reads")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -36,7 +36,7 @@ func measureRecords(ctx context.Context, binary, dir string, rounds int, span ti
 		return err
 	}
 	fmt.Printf("\nthe record layer on Postgres %s, token checked, row-level security; pgbench beside it runs the same statement bare\n", version)
-	fmt.Println("kind of request       clients   a second    pgbench   ratio  wanted   CPU µs: own  Postgres   p50 ms  p99 ms")
+	fmt.Println("kind of request       clients per second    pgbench   ratio  target   CPU µs: own  Postgres   p50 ms  p99 ms")
 	for _, k := range kinds() {
 		for i, n := range clients {
 			bench.clients = n
@@ -160,7 +160,7 @@ func findPgbench() (string, error) {
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pgbench")
 	if len(found) == 0 {
-		return "", errors.New("pgbench is not here; install it (Debian: apt-get install postgresql-contrib)")
+		return "", errors.New("pgbench was not found; install it (Debian: apt-get install postgresql-contrib)")
 	}
 	return found[len(found)-1], nil
 }

@@ -83,7 +83,7 @@ func (r dryRunReport) refuseDanger(what string) error {
 			lines = append(lines, short(f.Statement))
 		}
 	}
-	return errors.New(strings.Join(append(lines, "nothing more was applied; --allow-destructive does it"), "\n"))
+	return errors.New(strings.Join(append(lines, "nothing more was applied; use --allow-destructive to apply it"), "\n"))
 }
 
 func (p *project) printDryRun(c *cobra.Command, pending []script, asJSON bool) error {

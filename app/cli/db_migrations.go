@@ -196,7 +196,7 @@ func newMigrationsUp() *cobra.Command {
 	}
 	find := projectFlags(c)
 	dir := migrationsDirFlag(c)
-	destructive := c.Flags().Bool("allow-destructive", false, "apply migrations that delete data, too")
+	destructive := c.Flags().Bool("allow-destructive", false, "also apply migrations that delete data")
 	dryRun := c.Flags().Bool("dry-run", false, "only try them, as dry-run does")
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -267,7 +267,7 @@ func changedError(changed []migration) error {
 	for i, m := range changed {
 		paths[i] = printable(m.path)
 	}
-	return fmt.Errorf("changed after it was applied: %s\nnothing was applied; undo the change, and put what is new into a migration of its own (insforge db migrations new)",
+	return fmt.Errorf("changed after it was applied: %s\nnothing was applied; undo the change, and put what is new into a new migration (insforge db migrations new)",
 		strings.Join(paths, ", "))
 }
 

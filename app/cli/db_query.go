@@ -55,7 +55,7 @@ func newDBQuery() *cobra.Command {
 	find := projectFlags(c)
 	file := c.Flags().StringP("file", "f", "", "read the SQL from a file; - for standard input")
 	params := c.Flags().StringArrayP("param", "p", nil, "value of the next placeholder; may be repeated")
-	unrestricted := c.Flags().Bool("unrestricted", false, "run as the owner of the database, past row-level security")
+	unrestricted := c.Flags().Bool("unrestricted", false, "run as the owner of the database, bypassing row-level security")
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		sql, err := readSQL(c.InOrStdin(), args, *file)
@@ -138,7 +138,7 @@ func checkSQL(name, sql string) (string, error) {
 func printResult(w io.Writer, answer json.RawMessage) error {
 	var result sqlResult
 	if err := json.Unmarshal(answer, &result); err != nil {
-		return fmt.Errorf("the answer is not what was expected: %w", err)
+		return fmt.Errorf("unexpected answer: %w", err)
 	}
 	if len(result.Fields) == 0 {
 		if result.RowCount == nil {

@@ -79,6 +79,6 @@ func warnOfOpenTables(w io.Writer, before, after map[string]string) {
 		names[i] = printable(name)
 		remedy = append(remedy, "ALTER TABLE "+names[i]+" ENABLE ROW LEVEL SECURITY")
 	}
-	fmt.Fprintf(w, "insforge: without row-level security, everybody with the anon key can read or write %s; to guard it: %s\n",
+	fmt.Fprintf(w, "insforge: without row-level security, anyone with the anon key can read or write %s; to guard it: %s\n",
 		strings.Join(names, ", "), strings.Join(remedy, "; "))
 }

@@ -39,7 +39,7 @@ func (m migration) String() string { return m.Version + "_" + m.Name }
 func (m migration) ordinal() (migration, error) {
 	number, ok := new(big.Int).SetString(m.Version, 10)
 	if !ok {
-		return m, fmt.Errorf("the project has a migration of version %q, which is no number", printable(m.Version))
+		return m, fmt.Errorf("the project has a migration of version %q, which is not a number", printable(m.Version))
 	}
 	m.number = number
 	return m, nil

@@ -78,7 +78,7 @@ func printBanner(w io.Writer, b app.Banner, dataDir *settingFlag) {
 	}
 	switch {
 	case b.AdminPassword != "":
-		line("Sign in", "%s  %s   (later: %s)", b.AdminUsername, b.AdminPassword, command("keys show --password"))
+		line("Sign in", "%s  %s   (show it again: %s)", b.AdminUsername, b.AdminPassword, command("keys show --password"))
 	case b.AdminPasswordGiven:
 		line("Sign in", "%s   (password: ROOT_ADMIN_PASSWORD)", b.AdminUsername)
 	default:
@@ -90,14 +90,14 @@ func printBanner(w io.Writer, b app.Banner, dataDir *settingFlag) {
 	}{{"API key", "ACCESS_API_KEY", "ik_", b.APIKey}, {"Anon key", "ACCESS_ANON_KEY", "anon_", b.AnonKey}} {
 		switch key.is {
 		case app.GivenKeyInForce:
-			line(key.label, "that of %s, beginning with %s   (%s)", key.setting, key.prefix, command("keys show"))
+			line(key.label, "from %s, beginning with %s   (%s)", key.setting, key.prefix, command("keys show"))
 		case app.GivenKeyIgnored:
-			line(key.label, "the project's own, not that of %s, which counts only at the first start   (%s)", key.setting, command("keys show"))
+			line(key.label, "the project's own; %s applies only at the first start   (%s)", key.setting, command("keys show"))
 		}
 	}
 	line("Secrets", "%s   (%s)", b.SecretsPath, command("keys show"))
 	if b.PostgresPort != 0 {
-		line("Postgres", "postgres://postgres@127.0.0.1:%d/%s   (whole, with its password: %s)", b.PostgresPort, b.Database, command("db url"))
+		line("Postgres", "postgres://postgres@127.0.0.1:%d/%s   (with its password: %s)", b.PostgresPort, b.Database, command("db url"))
 	}
 	if b.Mail != "" {
 		line("Mail", "%s", b.Mail)

@@ -31,7 +31,7 @@ func (p *Postgres) settings() []Setting {
 		{Name: "POSTGRES_USER", Default: "postgres", value: text(&p.User),
 			Description: "the user on a server of your own"},
 		{Name: "POSTGRES_PASSWORD", value: secret(&p.Password),
-			Description: "its password; unset, the product's own Postgres gets a random one, kept in secrets.json; a given one for it has at least 8 characters"},
+			Description: "its password; unset, the product's own Postgres gets a random one, kept in secrets.json; one given for it needs at least 8 characters"},
 	}
 }
 

@@ -161,7 +161,7 @@ func CheckSecrets(c Config) error {
 	case err != nil:
 		return err
 	case stored.EncryptionKey == "" && c.Given.EncryptionKey == "":
-		return fmt.Errorf("%s has no encryption key, because ENCRYPTION_KEY gave one when it was made; "+
+		return fmt.Errorf("%s has no encryption key, because ENCRYPTION_KEY was set when it was created; "+
 			"set ENCRYPTION_KEY to the same value again: a new key could not read the stored secrets", path)
 	}
 	return nil
@@ -175,7 +175,7 @@ func checkLost(c Config) error {
 		return nil
 	}
 	return fmt.Errorf("the data directory %s holds a database but its %s is gone; "+
-		"stored secrets cannot be read without it: put the file back from a backup", c.DataDir, SecretsFile)
+		"stored secrets cannot be read without it: restore the file from a backup", c.DataDir, SecretsFile)
 }
 
 // readSecrets returns what is stored. An empty file counts as damaged, unless
@@ -192,10 +192,10 @@ func readSecrets(path string, c Config) (Secrets, error) {
 	// The decoder's message may quote the file, so it is not passed on.
 	if json.Unmarshal(text, &s) != nil {
 		return Secrets{}, fmt.Errorf("the secrets file %s is damaged (not JSON); "+
-			"put it back from a backup: a new one could not read the stored secrets", path)
+			"restore it from a backup: a new one could not read the stored secrets", path)
 	}
 	if overlay(s, c) == (Secrets{}) {
-		return Secrets{}, fmt.Errorf("the secrets file %s is empty; put it back from a backup", path)
+		return Secrets{}, fmt.Errorf("the secrets file %s is empty; restore it from a backup", path)
 	}
 	return s, nil
 }

@@ -59,7 +59,7 @@ type Logs struct {
 func Open(o Options) (*Logs, error) {
 	level, err := zerolog.ParseLevel(o.Level)
 	if err != nil {
-		return nil, fmt.Errorf("LOG_LEVEL %q is none of trace, debug, info, warn, error", o.Level)
+		return nil, fmt.Errorf("LOG_LEVEL %q is not one of trace, debug, info, warn, error", o.Level)
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, folderError("the log directory "+o.Dir+" cannot be created", err)

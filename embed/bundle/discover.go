@@ -112,7 +112,7 @@ func candidates(folders []string) []string {
 	return dirs
 }
 
-var errMajor = errors.New("not a supported major")
+var errMajor = errors.New("not a supported major version")
 
 // installed describes the server in dir or dir/bin after asking for its version.
 // The error wraps errMajor when that is not one we run on.

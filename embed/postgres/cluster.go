@@ -49,7 +49,7 @@ func ClusterMajor(dir string) (int, error) {
 
 func notCluster(dir, what string) error {
 	return &Error{Kind: KindDirectory, Message: dir + " " + what +
-		"; it was left as it is: choose another data directory, or restore this one from a backup"}
+		"; it was left unchanged: choose another data directory, or restore this one from a backup"}
 }
 
 // checkMajor refuses a cluster that the runtime cannot serve.
@@ -58,7 +58,7 @@ func checkMajor(dir string, rt bundle.Runtime, major int) error {
 		return nil
 	}
 	return &Error{Kind: KindMajor, Message: fmt.Sprintf(
-		"%s was made by PostgreSQL %d and this server is PostgreSQL %d; it was left as it is: "+
+		"%s was created by PostgreSQL %d and this server is PostgreSQL %d; it was left unchanged: "+
 			"set %s to an installation of PostgreSQL %d, or dump it there and restore into a new data directory",
 		dir, major, rt.Major, bundle.PostgresDirEnv, major)}
 }

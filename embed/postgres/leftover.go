@@ -113,7 +113,7 @@ var errNotServer = errors.New("lock is held by another program")
 
 func (l *leftover) stuck() error {
 	return &Error{Kind: KindInUse, Message: fmt.Sprintf(
-		"processes of an earlier server still use %s and do not end; stop them (ps -ef | grep postgres) and start again",
+		"processes of an earlier server still use %s and do not stop; stop them (ps -ef | grep postgres) and start again",
 		l.place.dir)}
 }
 

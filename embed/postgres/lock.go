@@ -113,7 +113,7 @@ func (p place) lockServer(ctx context.Context, patience time.Duration, log func(
 	if errors.Is(err, errNotServer) {
 		// A new file is a new lock. Should there be processes of the server that we
 		// cannot see, Postgres refuses to start while they use its shared memory.
-		log(LevelWarn, "a program that an earlier server started still runs and holds its lock; going on without waiting for it")
+		log(LevelWarn, "a program that an earlier server started still runs and holds its lock; continuing without waiting for it")
 		if err := os.Remove(filepath.Join(p.dir, serverLockFile)); err != nil {
 			return nil, "", fileError("remove", filepath.Join(p.dir, serverLockFile), err)
 		}

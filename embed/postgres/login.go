@@ -22,7 +22,7 @@ func (s *Server) finish(ctx context.Context, created bool) error {
 	err := s.session(ctx, "postgres", "")
 	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && refused.Code == wrongPassword {
 		// Somebody changed it by SQL. What the product is told counts.
-		s.say(LevelWarn, "the superuser's password was changed behind our back; setting it again")
+		s.say(LevelWarn, "the superuser's password was changed by something else; setting it again")
 		return s.restartWithPassword(ctx)
 	}
 	if err != nil {

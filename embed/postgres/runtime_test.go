@@ -66,7 +66,7 @@ func newestGLIBC(t *testing.T, file string) (newest int) {
 	t.Helper()
 	f, err := elf.Open(file)
 	if err != nil {
-		t.Fatalf("%v: run go generate where there are a C compiler and Debian's apt", err)
+		t.Fatalf("%v: run go generate where there is a C compiler and Debian's apt", err)
 	}
 	defer f.Close()
 	symbols, err := f.ImportedSymbols()

@@ -46,7 +46,7 @@ func socketDir(dir string) (path string, cleanup func(), err error) {
 		return link, func() { os.Remove(link); os.Remove(private) }, nil
 	}
 	return "", nil, &Error{Kind: KindPermission, Message: "the path of the data directory " + dir +
-		" is too long for a socket and no short folder is writable; choose a shorter data directory", Err: failed}
+		" is too long for a socket and no short folder is writable; choose a data directory with a shorter path", Err: failed}
 }
 
 // shortFolders are where a private folder may be made, best first.

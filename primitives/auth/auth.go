@@ -188,7 +188,7 @@ func (s *Service) sweepUntil(ctx context.Context) {
 		case <-every.C:
 		}
 		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn().Err(err).Msg("auth: deleting expired sessions and codes failed; it is tried again")
+			s.log.Warn().Err(err).Msg("auth: deleting expired sessions and codes failed; will try again")
 		}
 	}
 }

@@ -99,7 +99,7 @@ func (s *Service) UpdateConfig(ctx context.Context, u ConfigUpdate) (Config, err
 		case u.Password != nil:
 			sealed = s.box.Seal(*u.Password)
 		case u.Enabled && sealed != tried:
-			return fault.New(http.StatusConflict, fault.InvalidInput, "The SMTP settings were changed by somebody else").
+			return fault.New(http.StatusConflict, fault.InvalidInput, "The SMTP settings were changed by someone else").
 				Next("Look at the settings and send the request again.")
 		}
 		if saved, err = writeSettings(ctx, tx, u, sealed); err != nil {
@@ -121,7 +121,7 @@ func (s *Service) mayStopMail(ctx context.Context, tx pg.Tx) error {
 		return err
 	}
 	return fault.New(http.StatusBadRequest, fault.EmailProviderNotConfigured,
-		"Users must verify their email address, so mails must remain possible").
+		"Users must verify their email address, so mails must stay possible").
 		Next("Switch requireEmailVerification off with PUT /api/auth/config first.")
 }
 
@@ -166,7 +166,7 @@ func hostRefused(err error) error {
 			Next("Use the name that your mail provider gives for SMTP, without a port or a scheme.")
 	case errors.Is(err, egress.ErrPrivate):
 		return fault.Invalid("host: must not be, or resolve to, a private, loopback or link-local address").
-			Next("Use a public mail server. Who runs this server can allow private ones with SMTP_ALLOW_PRIVATE_HOSTS=true.")
+			Next("Use a public mail server. The operator of this server can allow private ones with SMTP_ALLOW_PRIVATE_HOSTS=true.")
 	}
 	return nil
 }
@@ -202,9 +202,9 @@ func serverSaid(status int, code fault.Code, what string, err error) error {
 	if failed.Reply != "" {
 		text += " (" + failed.Reply + ")"
 	}
-	next := "Check host and port, that this server may connect to it, and that its certificate is for this host and of a known authority."
+	next := "Check host and port, that this server may connect to it, and that its certificate is for this host and from a known authority."
 	if failed.Phase == "sign in" {
-		next = "Check username and password; some providers want a password made for the purpose."
+		next = "Check username and password; some providers require a password for applications."
 	} else if failed.Code >= 500 {
 		next = "Check that the account may send as senderEmail, and the recipient's address."
 	}

@@ -80,7 +80,7 @@ func (s *Service) send(ctx context.Context, p provider, kind string, m Mail, lif
 	}
 	giveBack()
 	return fault.New(http.StatusInternalServerError, fault.EmailSMTPSendFailed, "The email could not be sent").
-		Next("An administrator finds the reason at GET /api/email/outbox and can test the settings with POST /api/auth/smtp-config/test.").
+		Next("An administrator can find the reason at GET /api/email/outbox and can test the settings with POST /api/auth/smtp-config/test.").
 		Because(err)
 }
 
@@ -108,7 +108,7 @@ func (s *Service) sealMail(m Mail) (string, error) {
 func (s *Service) openMail(sealed string) (m Mail, err error) {
 	plain, err := s.box.Open(sealed)
 	if err == nil && json.Unmarshal([]byte(plain), &m) != nil {
-		err = errors.New("the stored mail is no JSON")
+		err = errors.New("the stored mail is not JSON")
 	}
 	return m, err
 }
@@ -183,7 +183,7 @@ func (s *Service) record(ctx context.Context, tx pg.Tx, e entry, result outcome,
 			return result, err
 		}
 		if full > maxWaiting {
-			result, reason = failed, reason+"; and too many mails wait already"
+			result, reason = failed, reason+"; and too many mails are waiting already"
 		}
 	}
 	if result == failed {

@@ -28,7 +28,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		if err := s.work(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error().Err(err).Msg("the outbox of mails could not be worked on")
+			s.log.Error().Err(err).Msg("the outbox could not be processed")
 		}
 		select {
 		case <-ctx.Done():

@@ -137,7 +137,7 @@ func (s *Service) handlePassword(c rest.Context) error {
 // connection returns 500 INTERNAL_ERROR where the database is not to be told.
 func (s *Service) connection() (connection, error) {
 	if s.deps.DatabaseURL == "" {
-		return connection{}, fault.Internal(errors.New("metadata: the database's address is not to be told"))
+		return connection{}, fault.Internal(errors.New("metadata: the database's address must not be revealed"))
 	}
 	return parseConnection(s.deps.DatabaseURL)
 }

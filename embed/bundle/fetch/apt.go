@@ -30,7 +30,7 @@ type suite struct {
 func openSuite(ctx context.Context, dir, name, arch string) (*suite, error) {
 	apt, err := exec.LookPath("apt-get")
 	if err != nil {
-		return nil, unavailable("there is no apt-get")
+		return nil, unavailable("apt-get was not found")
 	}
 	mirror, err := debianMirror(ctx, apt)
 	if err != nil {
@@ -75,7 +75,7 @@ func openSuite(ctx context.Context, dir, name, arch string) (*suite, error) {
 func debianMirror(ctx context.Context, apt string) (string, error) {
 	out, err := exec.CommandContext(ctx, apt, "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").Output()
 	if err != nil {
-		return "", unavailable("apt does not tell its sources")
+		return "", unavailable("apt does not list its sources")
 	}
 	for line := range strings.Lines(string(out)) {
 		mirror := strings.TrimSpace(line)

@@ -216,9 +216,9 @@ func TestMissingToolsAreSaidInOneLine(t *testing.T) {
 		name, apt, want string
 		platform        bundle.Platform
 	}{
-		{"another system", "exit 0", "Linux only", bundle.Platform{OS: "darwin", Arch: "arm64"}},
+		{"another system", "exit 0", "only on Linux", bundle.Platform{OS: "darwin", Arch: "arm64"}},
 		{"no cross compiler", "exit 0", "no C compiler for linux/riscv64", bundle.Platform{OS: "linux", Arch: "riscv64"}},
-		{"no apt", "", "no apt-get", bundle.Host()},
+		{"no apt", "", "apt-get was not found", bundle.Host()},
 		{"apt of another distribution", "echo http://mirror.example/ubuntu/", "no source of Debian", bundle.Host()},
 		{"apt without sources", "exit 0", "no source of Debian", bundle.Host()},
 		{"offline", mirror + "echo 'W: odd'; echo 'E: Temporary failure resolving' >&2; exit 100", "Temporary failure resolving", bundle.Host()},
@@ -259,7 +259,7 @@ func TestNPMProblemsAreOneLine(t *testing.T) {
 		{"unknown package", "echo 'npm error code E404' >&2; exit 1", "does not have @scope/name@1.2.3"},
 		{"silent", "case \"$*\" in *--silent*) exit 1;; esac; echo 'npm error code EAI_AGAIN'; exit 1", "check the network connection"},
 		{"something else", "echo 'npm warn old' >&2; echo 'npm error disk on fire' >&2; echo more >&2; exit 1", "disk on fire"},
-		{"no file", "exit 0", "left no package file"},
+		{"no file", "exit 0", "produced no package file"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := t.TempDir()

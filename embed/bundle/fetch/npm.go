@@ -33,7 +33,7 @@ func npmPack(ctx context.Context, pin bundle.Pin, dir string) (string, error) {
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
 	if err != nil || len(files) != 1 {
-		return "", fmt.Errorf("npm pack %s left no package file", pin.Spec())
+		return "", fmt.Errorf("npm pack %s produced no package file", pin.Spec())
 	}
 	return files[0], nil
 }
@@ -91,7 +91,7 @@ func verify(file string, pin bundle.Pin) error {
 		return err
 	}
 	if subtle.ConstantTimeCompare(hash.Sum(nil), want) != 1 {
-		return fmt.Errorf("%s is not the pinned file: its sha512 differs from runtimes.json; nothing of it was used", pin.Spec())
+		return fmt.Errorf("%s is not the pinned file: its sha512 differs from runtimes.json; it was not used", pin.Spec())
 	}
 	return nil
 }

@@ -42,8 +42,8 @@ func (g generator) postgres(ctx context.Context, pin bundle.Pin) (string, error)
 	defer os.RemoveAll(extras)
 	err = g.vector(ctx, pin, extras)
 	if isUnavailable(err) {
-		fmt.Fprintf(os.Stderr, "Postgres for %s goes without the extension vector: %v; "+
-			"to have it, run go generate where there are a C compiler and Debian's apt\n", pin.Platform, err)
+		fmt.Fprintf(os.Stderr, "Postgres for %s lacks the extension vector: %v; "+
+			"to include it, run go generate where there is a C compiler and Debian's apt\n", pin.Platform, err)
 		return g.install(ctx, pin, pin.PlainName(), "")
 	}
 	if err != nil {

@@ -94,7 +94,7 @@ func buildVector(ctx context.Context, pin bundle.Pin, into string) error {
 // cross compiler for others.
 func compiler(p bundle.Platform) (string, error) {
 	if p.OS != "linux" {
-		return "", unavailable("it is built on Linux for Linux only")
+		return "", unavailable("it is built only on Linux and for Linux")
 	}
 	names := []string{compilers[p]}
 	if p == bundle.Host() {
@@ -116,7 +116,7 @@ func unpackVector(ctx context.Context, pin bundle.VectorPin, archive, to string)
 	}
 	sum := sha256.Sum256(content)
 	if want, err := hex.DecodeString(pin.SHA256); err != nil || subtle.ConstantTimeCompare(sum[:], want) != 1 {
-		return fmt.Errorf("%s is not the pinned file: its sha256 differs from runtimes.json; nothing of it was used", pin.File)
+		return fmt.Errorf("%s is not the pinned file: its sha256 differs from runtimes.json; it was not used", pin.File)
 	}
 	z, err := gzip.NewReader(bytes.NewReader(content))
 	if err != nil {
@@ -160,7 +160,7 @@ func fixVector(dir string) error {
 			return err
 		}
 		if bytes.Count(text, []byte(fix.old)) != 1 {
-			return fmt.Errorf("the fix of %s does not fit the pinned source of vector", fix.file)
+			return fmt.Errorf("the patch for %s does not apply to the pinned source of vector", fix.file)
 		}
 		if err := os.WriteFile(file, bytes.Replace(text, []byte(fix.old), []byte(fix.new), 1), 0o644); err != nil {
 			return err

@@ -37,7 +37,7 @@ func defaultSettings() Settings {
 // target.
 func (s Settings) CheckRedirect(target string) error {
 	if target == "" {
-		return fault.Invalid("redirectTo is required where links are mailed").
+		return fault.Invalid("redirectTo is required when links are mailed").
 			Next("Send redirectTo, the page that the link leads to.")
 	}
 	if !redirect.Allowed(s.AllowedRedirectURLs, target) {

@@ -131,7 +131,7 @@ func (s *Service) retire(stored map[string]string, revoke bool) ([]tokens.Retire
 		return nil, err
 	}
 	if len(retired) >= maxRetired {
-		return nil, fault.New(http.StatusTooManyRequests, fault.TooManyRequests, "The signing key was rotated too often within a few minutes").
+		return nil, fault.New(http.StatusTooManyRequests, fault.TooManyRequests, "The signing key was rotated too often in the last few minutes").
 			Next("Wait until the retired keys have expired, or revoke them with revokeOld.")
 	}
 	return append(retired, tokens.RetiredKey{
@@ -172,7 +172,7 @@ func (s *Service) Follow(ctx context.Context) {
 		case <-every.C:
 		}
 		if err := s.Reload(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn().Err(err).Msg("auth: looking for a rotated signing key failed; it is tried again")
+			s.log.Warn().Err(err).Msg("auth: looking for a rotated signing key failed; will try again")
 		}
 	}
 }

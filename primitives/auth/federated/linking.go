@@ -63,7 +63,7 @@ func (s *Service) findOrCreate(ctx context.Context, tx pg.Tx, provider oauth.Nam
 	}
 	if settings.RequireEmailVerification && !h.Verified {
 		return accounts.User{}, fault.New(http.StatusForbidden, fault.Forbidden, "Email verification required").
-			Next("Verify the address at the provider, or sign in with e-mail.")
+			Next("Verify the address with the provider, or sign in with e-mail.")
 	}
 	return accounts.Find(ctx, tx, h.ID)
 }
@@ -114,7 +114,7 @@ func (s *Service) link(ctx context.Context, tx pg.Tx, provider oauth.Name, a oau
 	if !a.EmailVerified {
 		return accounts.Holder{}, fault.New(http.StatusConflict, fault.AuthEmailExists,
 			"An account with this e-mail address exists, and the provider has not verified that the address is yours").
-			Next("Verify the address at the provider, or sign in as you did before.")
+			Next("Verify the address with the provider, or sign in as you did before.")
 	}
 	if err := s.sessions.ClaimAddress(ctx, tx, h); err != nil {
 		return accounts.Holder{}, err

@@ -70,7 +70,7 @@ func customVia(c rest.Context) (providerRef, error) {
 func customKeyRule(key string) string {
 	switch {
 	case len(key) > maxCustomKey || !customKey.MatchString(key):
-		return "Must be 1 to 64 of a-z, 0-9, _ and -"
+		return "Must be 1 to 64 characters of a-z, 0-9, _ and -"
 	case slices.Contains(oauth.Names(), oauth.Name(key)) || key == "email":
 		return "Is the name of a built-in way to sign in"
 	}
@@ -128,7 +128,7 @@ func startOf(query url.Values) (startInput, error) {
 		return in, fault.Invalid("redirect_uri: Required").Next("Send the address of the page that the user comes back to.")
 	}
 	if !codeChallengeForm.MatchString(in.challenge) {
-		return in, fault.Invalid("code_challenge: Must be 43 to 128 of A-Z, a-z, 0-9, ., _, ~ and -").
+		return in, fault.Invalid("code_challenge: Must be 43 to 128 characters of A-Z, a-z, 0-9, ., _, ~ and -").
 			Next("Send the base64url SHA-256 of a code verifier.")
 	}
 	return in, nil
@@ -140,7 +140,7 @@ func startOf(query url.Values) (startInput, error) {
 func (s *Service) handleCallback(viaOf func(rest.Context) (providerRef, error)) rest.Handler {
 	return func(c rest.Context) error {
 		if c.Request().Method == http.MethodHead { // from a scanner; it must not use anything up
-			return fault.New(http.StatusMethodNotAllowed, fault.InvalidInput, "A sign-in is finished by GET or POST")
+			return fault.New(http.StatusMethodNotAllowed, fault.InvalidInput, "A sign-in is completed with GET or POST")
 		}
 		via, err := viaOf(c)
 		if err != nil {

@@ -118,7 +118,7 @@ func (s *Service) deliverOne(ctx context.Context, l letter) {
 		return
 	}
 	if err := s.send(ctx, l); err != nil {
-		s.log.Warn().Err(err).Str("template", l.template).Msg("auth: a mail could not be sent; its receiver can request another")
+		s.log.Warn().Err(err).Str("template", l.template).Msg("auth: a mail could not be sent; its recipient can request another")
 	}
 }
 

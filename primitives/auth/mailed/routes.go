@@ -95,7 +95,7 @@ func (s *Service) mailRequest(c rest.Context) (*rest.Fields, error) {
 	after := guard.RetryAfter(wait)
 	return nil, fault.New(http.StatusTooManyRequests, fault.TooManyRequests,
 		fmt.Sprintf("An e-mail to this address was requested a moment ago; wait %d seconds", after.Seconds())).
-		Next("Look for the e-mail, also in the spam folder.").Because(after)
+		Next("Look for the e-mail, including in the spam folder.").Because(after)
 }
 
 // handleSendOTP serves "POST /api/auth/email/send-otp".

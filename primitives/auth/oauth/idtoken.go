@@ -70,7 +70,7 @@ func (a *audiences) UnmarshalJSON(raw []byte) error {
 // other error means that the token is invalid.
 func (rp *RelyingParty) IDToken(ctx context.Context, p Provider, token string, want Expected) (Claims, error) {
 	if p.Issuer == "" || p.JWKS == "" {
-		return Claims{}, fmt.Errorf("%s issues no ID tokens", p.Name)
+		return Claims{}, fmt.Errorf("%s does not issue ID tokens", p.Name)
 	}
 	if len(token) > maxIDTokenBytes {
 		return Claims{}, errors.New("ID token is too long")
@@ -99,7 +99,7 @@ func (rp *RelyingParty) IDToken(ctx context.Context, p Provider, token string, w
 		return Claims{}, err
 	}
 	if want.Nonce != "" && subtle.ConstantTimeCompare([]byte(verified.Nonce), []byte(want.Nonce)) == 0 {
-		return Claims{}, errors.New("ID token has another nonce")
+		return Claims{}, errors.New("ID token has the wrong nonce")
 	}
 	if want.AccessToken != "" && verified.AccessTokenHash != "" {
 		if err := verified.VerifyAccessToken(want.AccessToken); err != nil {

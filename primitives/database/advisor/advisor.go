@@ -140,7 +140,7 @@ func (s *Service) Suppress(ctx context.Context, n NewSuppression, who string) (m
 		return err
 	})
 	if pg.State(err) == pgerrcode.UniqueViolation {
-		return Suppression{}, fault.New(http.StatusConflict, fault.DatabaseDuplicate, "This is ignored already").
+		return Suppression{}, fault.New(http.StatusConflict, fault.DatabaseDuplicate, "This is already ignored").
 			Next("GET /api/advisor/suppressions lists what is ignored; delete that entry to change it.").Because(err)
 	}
 	return made, err

@@ -131,7 +131,7 @@ const (
 	                  WHERE has_schema_privilege(role, n.oid, 'USAGE')) r) reach`
 
 	// who names those callers in a sentence.
-	who = `CASE WHEN reach.anon THEN 'everybody who has the anon key' ELSE 'every signed-in user' END`
+	who = `CASE WHEN reach.anon THEN 'anyone with the anon key' ELSE 'every signed-in user' END`
 
 	// apiTables are the tables t that the API serves to anybody but
 	// administrators, partitions and children among them: each can be read under

@@ -55,7 +55,7 @@ func accessRules() []rule {
 		},
 		{
 			id: "definer-view", severity: Critical, category: Security,
-			title: "A view goes past row-level security",
+			title: "A view bypasses row-level security",
 			// A view reads its tables with the rights of its owner, unless it is
 			// told to use those of its reader; a materialized view has done so.
 			// What it reads may be a view again: one that uses its reader's rights
@@ -78,7 +78,7 @@ func accessRules() []rule {
 				    ` + readBy + ` AND c.relkind IN ('v', 'm') AND c.oid <> t.rel
 				   WHERE t.stored OR NOT ` + isInvoker + `)
 				SELECT NULL, t.name,
-				       format('View %s reads %s with the rights of its owner, past row-level security: %s sees all of its rows.',
+				       format('View %s reads %s with the rights of its owner, bypassing row-level security: %s sees all of its rows.',
 				              t.name, string_agg(DISTINCT format('%I.%I', n.nspname, c.relname), ', '), t.who),
 				       CASE WHEN t.materialized THEN format('REVOKE ALL ON TABLE %s FROM PUBLIC, anon, authenticated;', t.name)
 				            ELSE format('ALTER VIEW %s SET (security_invoker = true);', t.name) END
@@ -126,7 +126,7 @@ func accessRules() []rule {
 				  FROM (SELECT n.nspname,
 				               format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS name,
 				               CASE WHEN has_schema_privilege('anon', n.oid, 'USAGE') AND has_function_privilege('anon', p.oid, 'EXECUTE')
-				                    THEN 'everybody who has the anon key' ELSE 'every signed-in user' END AS who,
+				                    THEN 'anyone with the anon key' ELSE 'every signed-in user' END AS who,
 				               EXISTS (SELECT FROM pg_depend d
 				                        WHERE d.classid = 'pg_policy'::regclass
 				                          AND d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid) AS in_policy,

@@ -14,12 +14,12 @@ func policyRules() []rule {
 	return []rule{
 		{
 			id: "rls-permissive", severity: Warning, category: Security,
-			title: "A policy lets everything pass",
+			title: "A policy allows everything",
 			find:  findPermissive,
 		},
 		{
 			id: "rls-policy-perf", severity: Warning, category: Performance,
-			title: "A policy asks who is calling for every row",
+			title: "A policy looks up the caller for every row",
 			find:  findRepeatedCalls,
 		},
 		{
@@ -88,7 +88,7 @@ func findPermissive(ctx context.Context, e examination) (found []finding, err er
 		f := finding{object: p.object(), fix: p.replacement()}
 		who := "every signed-in user"
 		if p.anon {
-			f.severity, who = Critical, "everybody who has the anon key"
+			f.severity, who = Critical, "anyone with the anon key"
 		}
 		f.description = fmt.Sprintf("Policy %s of table %s is true for every row: %s can %s all of them.",
 			p.name, p.tableName, who, commands[p.command])
@@ -157,7 +157,7 @@ func findRepeatedCalls(ctx context.Context, e examination) (found []finding, err
 		}
 		found = append(found, finding{
 			object: p.object(),
-			description: fmt.Sprintf("Policy %s of table %s asks who is calling for every row that it checks. "+
+			description: fmt.Sprintf("Policy %s of table %s looks up the caller for every row that it checks. "+
 				"In a sub-select, as in (SELECT auth.uid()), the function is called once per statement.", p.name, p.tableName),
 			fix: p.alter(using, check),
 		})

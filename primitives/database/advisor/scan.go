@@ -42,7 +42,7 @@ type scan struct {
 func (s *Service) Run(ctx context.Context) error {
 	defer close(s.done)
 	if err := s.settleEarlier(ctx); err != nil && ctx.Err() == nil {
-		s.log.Warn().Err(err).Msg("scans of an earlier process could not be settled")
+		s.log.Warn().Err(err).Msg("unfinished scans of an earlier process could not be closed")
 	}
 	close(s.ready)
 	for {
@@ -141,7 +141,7 @@ func begin(ctx context.Context, conn *pgx.Conn) (id string, err error) {
 		return "", err
 	}
 	if !free {
-		return "", fault.New(http.StatusConflict, fault.DatabaseConstraintViolation, "A scan is running already").
+		return "", fault.New(http.StatusConflict, fault.DatabaseConstraintViolation, "A scan is already running").
 			Next("Wait until GET /api/advisor/latest says that it has ended.")
 	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -170,7 +170,7 @@ func (s *Service) perform(ctx context.Context, sc *scan) {
 	case sc.conn.IsClosed():
 		s.fail(ctx, sc, "The connection to the database was lost during the scan. Start a new scan.")
 	default:
-		s.log.Error().Err(err).Str("scan_id", sc.id).Msg("what a scan found could not be recorded")
+		s.log.Error().Err(err).Str("scan_id", sc.id).Msg("the findings of a scan could not be recorded")
 		s.fail(ctx, sc, "The findings of the scan could not be recorded; see the log.")
 	}
 }
@@ -181,7 +181,7 @@ func (s *Service) fail(ctx context.Context, sc *scan, why string) {
 	defer cancel()
 	err := s.db.AsOwner(ctx, func(tx pg.Tx) error { return fail(ctx, tx, sc.id, why) })
 	if err != nil {
-		s.log.Error().Err(err).Str("scan_id", sc.id).Msg("a scan failed and is not marked so; the next scan or start does that")
+		s.log.Error().Err(err).Str("scan_id", sc.id).Msg("a scan failed but could not be marked as failed; the next scan or start will mark it")
 	}
 }
 

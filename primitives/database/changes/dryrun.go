@@ -116,7 +116,7 @@ func (r *Report) execution(err error) error {
 	var failed *failure
 	var e *pgconn.PgError
 	if errors.Is(err, errTooSlow) {
-		reason := "The SQL took longer than a dry run may"
+		reason := "The SQL took longer than a dry run is allowed"
 		r.refuse(RiskFactor{Code: failedToRun, Description: "A migration may take longer, but it locks the tables that it changes until it ends.", Level: Danger}, reason)
 		return nil
 	}

@@ -83,7 +83,7 @@ func noStatement() *fault.Error {
 
 func (s *Service) tooLong() *fault.Error {
 	return fault.New(http.StatusRequestEntityTooLarge, fault.InvalidInput, fmt.Sprintf("The SQL is longer than %d bytes", s.limits.TextBytes)).
-		Next("Divide it into several migrations; load data with POST /api/database/advance/import.")
+		Next("Split it into several migrations; load data with POST /api/database/advance/import.")
 }
 
 func alreadyExists(version, newest string) *fault.Error {
@@ -104,5 +104,5 @@ var errTooSlow = errors.New("time limit")
 func tookTooLong(limit time.Duration, cause error) *fault.Error {
 	return fault.New(http.StatusBadRequest, fault.DatabaseValidationError,
 		fmt.Sprintf("The SQL took longer than %s and was rolled back", limit)).
-		Next("Divide it into several migrations, or change large tables in smaller steps.").Because(errors.Join(errTooSlow, cause))
+		Next("Split it into several migrations, or change large tables in smaller steps.").Because(errors.Join(errTooSlow, cause))
 }

@@ -69,11 +69,11 @@ func breaks(s sqltext.Statement) (found []string) {
 		switch {
 		case len(action) < 2:
 		case action[0].Is("drop") && action[1].Is("constraint"):
-			found = append(found, "Dropping a constraint lets rows in that it kept out.")
+			found = append(found, "Dropping a constraint lets in rows that it kept out.")
 		case action[0].Is("drop") && kind != "ALTER DOMAIN":
-			found = append(found, "Dropping a column deletes its values and breaks what reads it.")
+			found = append(found, "Dropping a column deletes its values and breaks anything that reads it.")
 		case action[0].Is("alter") && changesType(action[1:]):
-			found = append(found, "Changing the type of a column rewrites its values and may break what reads them.")
+			found = append(found, "Changing the type of a column rewrites its values and may break anything that reads them.")
 		}
 	}
 	return found

@@ -33,7 +33,7 @@ func locate(err error, s sqltext.Statement, prefix int) error {
 	case pgerrcode.QueryCanceled:
 		next += " Make the statement faster, with an index or in smaller steps."
 	case pgerrcode.InvalidTransactionTermination:
-		next += " Code that commits runs alone, on POST /api/database/advance/rawsql/unrestricted."
+		next += " Code that commits runs only on POST /api/database/advance/rawsql/unrestricted."
 	}
 	return f.Next(next).Because(err)
 }

@@ -241,7 +241,7 @@ func noRecord() *fault.Error {
 }
 
 func ambiguousKey() *fault.Error {
-	return fault.Invalid("The key fits several rows; nothing was changed.").
+	return fault.Invalid("The key matches several rows; nothing was changed.").
 		Next("Give times in the key with microseconds, as SQL prints them.")
 }
 

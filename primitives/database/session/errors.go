@@ -60,7 +60,7 @@ func (s *Session) limitedItself(begun time.Time, err error) bool {
 }
 
 func ownLimit(err error) error {
-	const next = "If the SQL sets a limit of time for itself, such as statement_timeout, leave it out or make it longer."
+	const next = "If the SQL sets its own time limit, such as statement_timeout, leave it out or make it longer."
 	var e *pgconn.PgError
 	errors.As(err, &e)
 	answer := fault.New(http.StatusBadRequest, fault.DatabaseValidationError, e.Message)
@@ -76,7 +76,7 @@ func ownLimit(err error) error {
 
 func changedRoles() *fault.Error {
 	return fault.New(http.StatusForbidden, fault.Forbidden, "The SQL changes a role or its settings, which is not allowed").
-		Next("Leave that out, also of functions and DO blocks. Nothing was changed.")
+		Next("Leave that out, including in functions and DO blocks. Nothing was changed.")
 }
 
 func connectionLost(cause error) *fault.Error {

@@ -34,7 +34,7 @@ func refuse(next, format string, args ...any) *Violation {
 
 func (s Statement) violation() *Violation {
 	if s.setConfig {
-		return refuse("Use SET LOCAL for other settings; role, search_path and statement_timeout are the server's.",
+		return refuse("Use SET LOCAL for other settings; role, search_path and statement_timeout belong to the server.",
 			"The SQL must not contain the word set_config, nor an escaped name that could be it")
 	}
 	switch command := s.Command(); command {
@@ -107,7 +107,7 @@ func (s Statement) set() *Violation {
 	values, delicate := reading[name]
 	switch {
 	case !ok:
-		return refuse(reservedNext, "SET of a setting whose name cannot be told is not allowed")
+		return refuse(reservedNext, "SET of a setting whose name cannot be determined is not allowed")
 	case name == "authorization", name == "session" && len(rest) > 1 && rest[1].Is("authorization"):
 		return refuse(reservedNext, "SET SESSION AUTHORIZATION is not allowed")
 	case name == "schema" && rest[0].Kind == Word:
@@ -125,12 +125,12 @@ func (s Statement) set() *Violation {
 // reset judges RESET setting and DISCARD.
 func (s Statement) reset(command string) *Violation {
 	if command == "DISCARD" {
-		return refuse("Leave it out: every request has a session of its own.", "DISCARD is not allowed")
+		return refuse("Leave it out: every request has its own session.", "DISCARD is not allowed")
 	}
 	name, ok := settingName(s.head[1:])
 	switch {
 	case !ok:
-		return refuse(reservedNext, "RESET of a setting whose name cannot be told is not allowed")
+		return refuse(reservedNext, "RESET of a setting whose name cannot be determined is not allowed")
 	case name == "all", name == "session":
 		return refuse(reservedNext, "RESET %s is not allowed", strings.ToUpper(name))
 	case slices.Contains(reserved, name):

@@ -65,7 +65,7 @@ func (s *Scanner) Next() (Statement, error) {
 func (s *Scanner) more() error {
 	held := s.text[s.pos:]
 	if len(held) > s.most {
-		return s.fail(s.pos, fmt.Sprintf("a statement is longer than %d bytes; divide it into several", s.most))
+		return s.fail(s.pos, fmt.Sprintf("a statement is longer than %d bytes; split it into several", s.most))
 	}
 	buf := make([]byte, len(held)+max(firstRead, len(held)))
 	copy(buf, held)

@@ -285,7 +285,7 @@ func TestCreateRefusals(t *testing.T) {
 		{"more columns than Postgres has room for", "/tables", body(many(1599), ""), 400, fault.DatabaseValidationError, "1600 columns"},
 		{"column twice", "/tables", body(text("a")+","+text("a"), ""), 400, fault.DatabaseValidationError, `"a" specified more than once`},
 		{"column of Postgres itself", "/tables", body(text("ctid"), ""), 400, fault.DatabaseValidationError, "ctid"},
-		{"automatic column with another type", "/tables", body(text("a")+","+text("id"), ""), 400, fault.DatabaseValidationError, "Column id is made by the server with type uuid"},
+		{"automatic column with another type", "/tables", body(text("a")+","+text("id"), ""), 400, fault.DatabaseValidationError, "Column id is created by the server with type uuid"},
 		{"only automatic columns", "/tables", body(column("id", "uuid", ""), ""), 400, fault.DatabaseValidationError, "at least one column"},
 		{"table exists", "/tables", `{"tableName":"taken","columns":[` + text("a") + `]}`, 400, fault.DatabaseDuplicate, "already exists"},
 		{"view of that name exists", "/tables", `{"tableName":"seen","columns":[` + text("a") + `]}`, 400, fault.DatabaseDuplicate, "already exists"},

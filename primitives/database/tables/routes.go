@@ -72,7 +72,7 @@ func (s *Service) handleCreate(c rest.Context) error {
 		NextActions: "Row-level security is on and no policy exists yet: create policies so that users can read and write rows.",
 	}
 	if !spec.RowSecurity {
-		answer.NextActions = "Row-level security is off: everybody with the anon key can read and write all rows. Enable it and create policies to limit access."
+		answer.NextActions = "Row-level security is off: anyone with the anon key can read and write all rows. Enable it and create policies to limit access."
 	}
 	for i, column := range columns {
 		answer.Columns[i].Column = column

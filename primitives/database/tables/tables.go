@@ -123,7 +123,7 @@ func userColumns(columns []Column) ([]Column, error) {
 		made, ok := isAutomatic(c.Name)
 		if ok && c.Type != made {
 			return nil, fault.New(http.StatusBadRequest, fault.DatabaseValidationError,
-				"Column "+string(c.Name)+" is made by the server with type "+string(made)).
+				"Column "+string(c.Name)+" is created by the server with type "+string(made)).
 				Next("Leave the column out, or list it with that type.")
 		}
 		if !ok {

@@ -82,7 +82,7 @@ func (j *judge) command(st step) error {
 		return nil
 	case `\connect`, `\c`:
 		if j.began {
-			return notSQL(st, "the file goes on in another database ("+st.psql+"), but a project has one; import each database from a file of its own")
+			return notSQL(st, "the file goes on in another database ("+st.psql+"), but a project has one; import each database from its own file")
 		}
 		j.connected, j.database = true, nil
 		return nil

@@ -31,7 +31,7 @@ func (e *exporter) writeSQL(ctx context.Context) error {
 	}
 	if err := e.out.Append(func(b []byte) []byte {
 		b = append(b, '"')
-		return appendInside(b, "-- Export of schema public, made "+e.timestamp+".\n-- Run it in one transaction. Tables that are there already stay and get the rows.\n\n")
+		return appendInside(b, "-- Export of schema public, made "+e.timestamp+".\n-- Run it in one transaction. Existing tables stay and get the rows.\n\n")
 	}); err != nil {
 		return err
 	}

@@ -134,7 +134,7 @@ func TestAFailedStatementLeavesNothing(t *testing.T) {
 		{"a missing column of COPY", "COPY t (id, n) FROM stdin;\n2\n\\.\n", "Line 2: missing data for column \"n\""},
 		{"COPY into nothing", "SELECT 1;\nCOPY nope FROM stdin;\n2\n\\.\n", "Line 2: relation \"nope\" does not exist"},
 		{"behind COPY", "COPY t FROM stdin;\n2\t2\n\\.\nSELECT 1;\n\nSELECT 1/0;", "Line 6: division by zero"},
-		{"text behind COPY", "COPY t FROM stdin; 2\t2\n\\.\n", "Line 1: the rows of COPY begin on the line behind"},
+		{"text behind COPY", "COPY t FROM stdin; 2\t2\n\\.\n", "Line 1: the rows of COPY begin on the line after"},
 		{"many statements", strings.Repeat("INSERT INTO t SELECT coalesce(max(id), 0) + 1, 1 FROM t;\n", 1700) + "INSERT INTO t VALUES (5, NULL);\nSELECT 1;", "Line 1701: null value in column \"n\""},
 		{"at the commit", "CREATE TABLE u (id int UNIQUE DEFERRABLE INITIALLY DEFERRED);\nINSERT INTO u VALUES (1), (1);", "duplicate key value"},
 		{"a file of the server", "COPY t FROM '/etc/passwd';", "Line 1: permission denied to COPY"},
@@ -345,7 +345,7 @@ func TestOnlyFilesOfSQLAreTaken(t *testing.T) {
 		code   fault.Code
 		want   string
 	}{
-		"no form":      {p.Call("POST", "/advance/import", `{}`), 400, fault.InvalidInput, "no multipart form"},
+		"no form":      {p.Call("POST", "/advance/import", `{}`), 400, fault.InvalidInput, "not a multipart form"},
 		"no file":      {form(func(w *multipart.Writer) { _ = w.WriteField("truncate", "true") }), 400, fault.InvalidInput, "No file"},
 		"wrong field":  {form(func(w *multipart.Writer) { file(w, "sql", "a.sql", "") }), 400, fault.InvalidInput, `field "sql"`},
 		"two files":    {form(func(w *multipart.Writer) { file(w, "file", "a.sql", ""); file(w, "file", "b.sql", "") }), 400, fault.InvalidInput, "Unexpected file"},

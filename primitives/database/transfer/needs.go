@@ -139,14 +139,14 @@ func (n *needs) check(ctx context.Context, tx pg.Tx) (belongs func(extension str
 		{"roles", roles, n.roles, "Leave out what is granted to these roles and let policies name anon, authenticated or project_admin; pg_dump --no-privileges leaves out grants."},
 		{"extensions", absent, n.extensions, "Leave out the extensions that are not installed on the server, and what uses them."},
 		{"extensions that only the owner of the database may create:", untrusted, n.extensions, "Create these extensions as the owner of the database first, or leave them out."},
-		{"schemas for extensions", slices.Collect(maps.Keys(schemas)), schemas, "Put CREATE SCHEMA for these schemas in front."},
+		{"schemas for extensions", slices.Collect(maps.Keys(schemas)), schemas, "Put CREATE SCHEMA statements for them first."},
 	} {
 		if len(m.names) > 0 {
 			missing, advice = append(missing, m.what+" "+list(m.names, m.lines)), append(advice, m.advice)
 		}
 	}
 	if len(missing) > 0 {
-		return nil, fault.Invalid("The file needs what does not exist here: " + strings.Join(missing, "; ")).
+		return nil, fault.Invalid("The file needs things that do not exist here: " + strings.Join(missing, "; ")).
 			Next(strings.Join(advice, " ") + " Nothing was imported.")
 	}
 	return func(extension string) bool { return slices.Contains(foreign, extension) }, nil

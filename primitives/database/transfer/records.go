@@ -64,7 +64,7 @@ func refusedAt(message string) *fault.Error {
 }
 
 func tooLong(n int) *fault.Error {
-	return inRecord(n, "it is longer than %d bytes; a quote may lack its end", maxRecordBytes)
+	return inRecord(n, "it is longer than %d bytes; a quote may not be closed", maxRecordBytes)
 }
 
 // csvRecords reads CSV with a header (RFC 4180).
@@ -153,7 +153,7 @@ func newJSON(r io.Reader, t *targetTable) (*jsonRecords, error) {
 		return j, nil
 	}
 	if open, err := j.d.Token(); err != nil || open != json.Delim('[') {
-		return nil, fault.Invalid("The file is no JSON array of objects, and no object").Because(err)
+		return nil, fault.Invalid("The file is neither a JSON array of objects nor an object").Because(err)
 	}
 	return j, nil
 }
@@ -184,7 +184,7 @@ func (j *jsonRecords) next() (record, error) {
 	case err != nil:
 		return record{}, inRecord(j.n, "it is not valid JSON: %v", err)
 	case raw[0] != '{':
-		return record{}, inRecord(j.n, "it is no object")
+		return record{}, inRecord(j.n, "it is not an object")
 	}
 	if half := rest.LoneSurrogate(raw); half != "" {
 		return record{}, inRecord(j.n, "it is not valid JSON: %s is half of a character", half)
@@ -230,7 +230,7 @@ func (j *jsonRecords) end() error {
 		}
 	}
 	if _, err := j.d.Token(); err != io.EOF {
-		return fault.Invalid("There is text behind the JSON")
+		return fault.Invalid("There is text after the JSON")
 	}
 	return io.EOF
 }

@@ -109,9 +109,9 @@ func (s *Service) handleImport(c rest.Context) error {
 	switch n := done.Skipped.Statements; n {
 	case 0:
 	case 1:
-		message += "; 1 statement about the server was passed over"
+		message += "; 1 statement about the server was skipped"
 	default:
-		message += fmt.Sprintf("; %d statements about owners, settings and other things of the server were passed over", n)
+		message += fmt.Sprintf("; %d statements about owners, settings and other server matters were skipped", n)
 	}
 	return c.JSON(http.StatusOK, imported{
 		Success: true, Message: message, Filename: u.name, Tables: done.Tables, Rows: done.Rows, FileSize: u.size,

@@ -166,7 +166,7 @@ func (s *script) copy(at int64) (_ step, from bool, err error) {
 	}
 	line := found.Line + strings.Count(found.Text, "\n") + 1
 	if rest, semicolon := strings.CutPrefix(strings.TrimLeft(tail, " \t"), ";"); !semicolon || !isBlank(rest) {
-		return step{}, false, unreadable(line-1, "the rows of COPY begin on the line behind its semicolon")
+		return step{}, false, unreadable(line-1, "the rows of COPY begin on the line after its semicolon")
 	}
 	s.unfinished = newCopyRows(s.section(end+int64(len(tail))), end+int64(len(tail)), line)
 	return step{Statement: found, rows: s.unfinished}, true, nil

@@ -34,6 +34,6 @@ func (s *Service) within(ctx context.Context, f func(tx pg.Tx) (audit.Entry, err
 			}
 			return s.deps.Audit.Record(ctx, tx, entry)
 		},
-		Name: "the file", Look: "Look whether its rows are there before you try again: either all are, or none.",
+		Name: "the file", Look: "Check whether its rows are there before you try again: either all of them are, or none.",
 	})
 }

@@ -112,7 +112,7 @@ func (t *triggers) change(ctx context.Context, st step) error {
 	table, ok := changed(st.Statement)
 	if !ok {
 		return fault.Invalid(fmt.Sprintf("Line %d: %s is not supported while triggers are switched off", st.Line, command)).
-			Next("Only INSERT, COPY, and plain UPDATE and DELETE may stand between switching triggers off and on. Move the statement. Nothing was imported.")
+			Next("Only INSERT, COPY, and plain UPDATE and DELETE may come between switching triggers off and on. Move the statement. Nothing was imported.")
 	}
 	if err := t.fill(ctx, table); err != nil {
 		return err
@@ -126,7 +126,7 @@ func (t *triggers) change(ctx context.Context, st step) error {
 	}
 	for _, k := range keys {
 		if action := map[string]string{"UPDATE": k.onUpdate, "DELETE": k.onDelete}[command]; action != noAction && action != restrict {
-			return fault.Invalid(fmt.Sprintf("Line %d: %s would change rows of %s by foreign key %s, which it does not in psql while triggers are switched off", st.Line, command, k.table, k.name)).
+			return fault.Invalid(fmt.Sprintf("Line %d: %s would change rows of %s through foreign key %s, which does not happen in psql while triggers are switched off", st.Line, command, k.table, k.name)).
 				Next("Move the statement to before the triggers are switched off, or drop the foreign key first. Nothing was imported.")
 		}
 	}

@@ -57,7 +57,7 @@ func textStart(file io.ReaderAt) int64 {
 func (s *Service) receive(c rest.Context, extensions ...string) (_ *upload, err error) {
 	form, err := c.Request().MultipartReader()
 	if err != nil {
-		return nil, fault.Invalid("The body is no multipart form").
+		return nil, fault.Invalid("The body is not a multipart form").
 			Next("Send multipart/form-data with the file in the field \"file\".").Because(err)
 	}
 	u := &upload{fields: map[string]string{}}

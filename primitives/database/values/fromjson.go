@@ -15,7 +15,7 @@ import (
 // something else than was meant.
 var (
 	ErrNUL      = errors.New("text must not contain NUL characters")
-	ErrNotBytes = errors.New(`bytes are text in the notation of Postgres or {"type":"Buffer","data":[…]}`)
+	ErrNotBytes = errors.New(`bytes are text in Postgres's notation or {"type":"Buffer","data":[…]}`)
 )
 
 // Type is the type of a column: its base type where it is a domain.

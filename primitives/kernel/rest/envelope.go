@@ -46,7 +46,7 @@ func FaultOf(c Context, err error) *fault.Error {
 	}
 	if pg.Gone(err) {
 		return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure, "The database is not available").
-			Next("Try again in a few seconds. If it lasts, insforge doctor says why.").Because(err)
+			Next("Try again in a few seconds. If it persists, insforge doctor says why.").Because(err)
 	}
 	if f := pg.Fault(err); f != nil {
 		return f

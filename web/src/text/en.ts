@@ -8,7 +8,7 @@ export const en = {
 
   errors: {
     network: 'The server cannot be reached. Check that it is running and that you are online.',
-    unreadable: 'The answer could not be read. Something between the browser and the server may have replaced it.',
+    unreadable: 'The response could not be read. Something between the browser and the server may have replaced it.',
     timeout: (seconds: number) => `The server did not answer within ${seconds} seconds.`,
   },
 
@@ -40,7 +40,7 @@ export const en = {
     signOutUnconfirmed: (reason: string) => `You are signed out in this browser, but the server did not confirm it. ${reason}`,
     unreachableTitle: 'The server cannot be reached',
     crashTitle: 'This page stopped working',
-    crashHint: 'Reload to continue. If it happens again, the details below help to find out why.',
+    crashHint: 'Reload to continue. If it happens again, the details below may help to find out why.',
     notFoundTitle: 'There is no such page',
     notFoundHint: 'The address may be mistyped, or the page belongs to another version.',
     goHome: 'Go to Home',
@@ -80,7 +80,7 @@ export const en = {
       live: 'Connected',
       connecting: 'Connecting',
       waiting: 'Reconnecting',
-      liveHint: 'changes appear by themselves',
+      liveHint: 'changes appear automatically',
       waitingHint: 'figures may be out of date',
     },
     keys: {

@@ -48,11 +48,11 @@ func (s *Server) writeMetrics(w io.Writer) {
 		name, kind, help string
 		value            float64
 	}{
-		{"schema_cache_query_time_seconds", "gauge", "How long the last reading of the schema took.", loads.Took.Seconds()},
-		{"db_pool_max", "gauge", "The most connections there may be.", float64(pool.MaxConns())},
-		{"db_pool_available", "gauge", "Connections that wait for a request.", float64(pool.IdleConns())},
-		{"db_pool_waiting", "gauge", "Requests that wait for a connection.", float64(s.waiting.Load())},
-		{"db_pool_timeouts_total", "counter", "Requests that waited for a connection in vain.", float64(s.timeouts.Load())},
+		{"schema_cache_query_time_seconds", "gauge", "How long the last read of the schema took.", loads.Took.Seconds()},
+		{"db_pool_max", "gauge", "The maximum number of connections.", float64(pool.MaxConns())},
+		{"db_pool_available", "gauge", "The number of idle connections.", float64(pool.IdleConns())},
+		{"db_pool_waiting", "gauge", "The number of requests waiting for a connection.", float64(s.waiting.Load())},
+		{"db_pool_timeouts_total", "counter", "The number of requests that timed out waiting for a connection.", float64(s.timeouts.Load())},
 	} {
 		metric(m.name, m.kind, m.help)
 		fmt.Fprintf(w, "pgrst_%s %s\n", m.name, strconv.FormatFloat(m.value, 'g', -1, 64))

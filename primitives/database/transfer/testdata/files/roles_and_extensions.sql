@@ -1,5 +1,5 @@
 -- All that is not there is said at once.
--- want: 400 INVALID_INPUT The file needs what does not exist here: roles "clerk" (line 5), "Till" (line 6), "boss" (line 7), "auditor" (line 11); extensions "plv8" (line 3); extensions that only the owner of the database may create: "dblink" (line 4)
+-- want: 400 INVALID_INPUT The file needs things that do not exist here: roles "clerk" (line 5), "Till" (line 6), "boss" (line 7), "auditor" (line 11); extensions "plv8" (line 3); extensions that only the owner of the database may create: "dblink" (line 4)
 CREATE EXTENSION IF NOT EXISTS plv8;CREATE TABLE t (id int, "on" int);CREATE EXTENSION pgcrypto;
 CREATE EXTENSION dblink;
 GRANT SELECT (id, "on"), UPDATE ON TABLE t TO clerk, PUBLIC, anon WITH GRANT OPTION;
