@@ -82,7 +82,7 @@ func Run(ctx context.Context, cfg config.Config, console Console) error {
 
 func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 	began := time.Now()
-	tune()
+	Tune()
 	dir, err := openDataDir(cfg.DataDir)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 // ServeREST serves the query engine alone, on any Postgres, as PostgREST
 // would; see [standalone.Process.Serve].
 func ServeREST(ctx context.Context, p standalone.Process) error {
-	tune()
+	Tune()
 	p.NewVerifier = func(c standalone.Config) (func(token string) ([]byte, error), error) {
 		v, err := tokens.NewVerifier(c.JWTSecret, c.Audience, time.Now)
 		if err != nil {

@@ -15,9 +15,9 @@ const gcPercent = 300
 // one that replaces it.
 const leastMemoryLimit = 256 << 20
 
-// tune sets up the runtime for serving. It leaves GOGC and GOMEMLIMIT alone
+// Tune sets up the runtime for serving. It leaves GOGC and GOMEMLIMIT alone
 // where they are set.
-func tune() {
+func Tune() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}

@@ -17,42 +17,28 @@ import (
 
 const benchPassword = "benchmark-user"
 
-// measureAuth prints how fast tokens are checked and sessions are looked up, how
-// close sign-ins come to what their hash allows, and what other requests take
-// meanwhile.
+// measureAuth prints how fast tokens are checked, how close sign-ins come to
+// what their hash allows, and what other requests take meanwhile.
 func measureAuth(ctx context.Context, binary, dir string, rounds int, span time.Duration) error {
 	p, err := startFilled(ctx, binary, filepath.Join(dir, "auth"))
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	var session struct {
-		AccessToken string `json:"accessToken"`
-	}
-	credentials := map[string]string{"email": "bench@example.com", "password": benchPassword}
 	signIn := func() error {
 		return p.call(ctx, http.MethodPost, "/api/auth/sessions?client_type=server", credentials, nil)
-	}
-	if err := p.call(ctx, http.MethodPost, "/api/auth/sessions?client_type=server", credentials, &session); err != nil {
-		return err
 	}
 
 	fmt.Println("\nauth")
 	if err := measureTokens(rounds, span); err != nil {
 		return err
 	}
-	current := [][]byte{wire(p.url, http.MethodGet, "/api/auth/sessions/current", session.AccessToken, "", "")}
-	for _, n := range []int{1, 8} {
-		if err := printLoad(p.product, "GET /sessions/current", n, rounds, span, current); err != nil {
-			return err
-		}
-	}
 	for _, n := range []int{1, 8} {
 		if err := compareSignIns(n, rounds, span, signIn); err != nil {
 			return err
 		}
 	}
-	return measureFlood(p.product, rounds, span, kinds()[0].requests(p.url, session.AccessToken), signIn)
+	return measureFlood(p.product, rounds, span, kinds()[0].requests(p.url, p.token), signIn)
 }
 
 // measureTokens checks access tokens on one core, in this process and without
@@ -115,19 +101,6 @@ func repeat(n int, span time.Duration, f func() error) (float64, error) {
 		total += counts[i]
 	}
 	return float64(total) / lasted, nil
-}
-
-func printLoad(p *product, name string, clients, rounds int, span time.Duration, requests [][]byte) error {
-	var perSecond, p50, p99 []float64
-	for range rounds {
-		r, err := load(p.url, clients, span, requests)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		perSecond, p50, p99 = append(perSecond, r.perSecond), append(p50, r.p50), append(p99, r.p99)
-	}
-	fmt.Printf("%-28s %d clients %10.0f /s   p50 %.2f ms   p99 %.2f ms\n", name, clients, median(perSecond), median(p50), median(p99))
-	return nil
 }
 
 // compareSignIns prints sign-ins beside the bare comparison of the hash. The two

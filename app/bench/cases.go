@@ -44,10 +44,13 @@ NOTIFY pgrst, 'reload schema';`
 type kind struct {
 	name      string
 	requests  func(url, token string) [][]byte
-	statement string
-	// bound are the ratios to reach at 1, 8 and 32 clients; 0 is none.
-	bound [3]float64
+	statement string // empty for none
+	// floor is set when the floor answers it too.
+	floor bool
 }
+
+// currentPath is the route of the user signed in.
+const currentPath = "/api/auth/sessions/current"
 
 const listFilter = `FROM public.bench_items WHERE category = 'c' || :c AND qty >= :q`
 
@@ -63,17 +66,17 @@ func kinds() []kind {
 	return []kind{
 		{
 			name:     "list of 20 rows",
+			floor:    true,
 			requests: each(50, http.MethodGet, "/bench_items?category=eq.c%d&qty=gte.10&order=created_at.desc&limit=20", "", ""),
 			statement: `\set c random(0, 49)
 \set q 10
 SELECT coalesce(json_agg(x), '[]') FROM (SELECT * ` + listFilter + ` ORDER BY created_at DESC LIMIT 20) x;`,
-			bound: [3]float64{0, 1, 1},
 		}, {
 			name:     "one row by key",
+			floor:    true,
 			requests: each(997, http.MethodGet, "/bench_items?id=eq.%d", "", ""),
 			statement: `\set i random(1, 997)
 SELECT coalesce(json_agg(x), '[]') FROM (SELECT * FROM public.bench_items WHERE id = :i) x;`,
-			bound: [3]float64{0, 0.6, 0.6},
 		}, {
 			name:     "20 rows, two embeds",
 			requests: each(50, http.MethodGet, "/bench_orders?select=*,bench_owners(name),bench_lines(product,qty)&state=eq.s%d&order=placed_at.desc&limit=20", "", ""),
@@ -92,12 +95,18 @@ WITH page AS (SELECT * ` + listFilter + ` ORDER BY created_at DESC LIMIT 20), ev
 SELECT (SELECT count(*) FROM every), coalesce(json_agg(page), '[]') FROM page;`,
 		}, {
 			name:     "insert returning",
+			floor:    true,
 			requests: each(9, http.MethodPost, "/bench_items", "return=representation", `{"name":"new","category":"c1","price":1.5,"qty":%d}`),
 			statement: `\set q random(1, 9)
 WITH x AS (INSERT INTO public.bench_copy (name, category, price, qty)
 SELECT name, category, price, qty FROM json_to_record(('{"name":"new","category":"c1","price":1.5,"qty":' || :q || '}')::json) AS r(name text, category text, price numeric, qty int) RETURNING *)
 SELECT coalesce(json_agg(x), '[]') FROM x;`,
-			bound: [3]float64{0, 0.7, 0},
+		}, {
+			name:  "the user signed in",
+			floor: true,
+			requests: func(url, token string) [][]byte {
+				return [][]byte{wire(url, http.MethodGet, currentPath, token, "", "")}
+			},
 		},
 	}
 }

@@ -1,8 +1,8 @@
 // Command bench measures the product on this machine and prints its figures:
-// start-up, idle memory, the record layer beside pgbench on the same server, and
-// sign-ins beside their bare hash; with -only reload, requests during reloads of
-// a large schema. Both sides of a comparison take turns, so that ratios hold on
-// a noisy machine.
+// start-up, idle memory, requests beside pgbench and beside the least over
+// net/http on the same server, and sign-ins beside their bare hash; with -only
+// reload, requests during reloads of a large schema. All sides of a comparison
+// take turns, so that ratios hold on a noisy machine.
 //
 //	go run ./app/bench
 //
@@ -22,21 +22,30 @@ import (
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == floorCommand {
+		exit(serveFloor(context.Background()))
+	}
 	rounds := flag.Int("rounds", 5, "interleaved rounds of each measurement")
 	span := flag.Duration("span", 2*time.Second, "length of one round")
 	binary := flag.String("binary", "", "executable to measure (default: build one with -tags bundled); one without Postgres measures the machine's")
 	only := flag.String("only", "", "one part: starts, records, auth or reload (which runs only when named)")
+	kind := flag.String("kind", "", "part of the names of the kinds of request to measure (default: all)")
 	tables := flag.Int("tables", 60_000, "tables of the schema that reload reads")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *binary, *only, *rounds, *tables, *span); err != nil {
+	exit(run(ctx, *binary, *only, *kind, *rounds, *tables, *span))
+}
+
+func exit(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
-func run(ctx context.Context, binary, only string, rounds, tables int, span time.Duration) error {
+func run(ctx context.Context, binary, only, kind string, rounds, tables int, span time.Duration) error {
 	dir, err := os.MkdirTemp("", "insforge-bench-")
 	if err != nil {
 		return err
@@ -59,7 +68,7 @@ func run(ctx context.Context, binary, only string, rounds, tables int, span time
 		measure func() error
 	}{
 		{"starts", func() error { return measureStarts(ctx, binary, dir, rounds) }},
-		{"records", func() error { return measureRecords(ctx, binary, dir, rounds, span) }},
+		{"records", func() error { return measureRecords(ctx, binary, dir, kind, rounds, span) }},
 		{"reload", func() error { return measureReload(ctx, binary, dir, tables) }},
 		{"auth", func() error { return measureAuth(ctx, binary, dir, rounds, span) }},
 	} {

@@ -19,7 +19,7 @@ import (
 // clients are how many connections load the server at once.
 var clients = []int{1, 8, 32}
 
-func measureRecords(ctx context.Context, binary, dir string, rounds int, span time.Duration) error {
+func measureRecords(ctx context.Context, binary, dir, only string, rounds int, span time.Duration) error {
 	pgbench, err := findPgbench()
 	if err != nil {
 		return err
@@ -29,18 +29,33 @@ func measureRecords(ctx context.Context, binary, dir string, rounds int, span ti
 		return err
 	}
 	defer p.stop()
+	floor, err := startFloor(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer floor.stop()
 	// pgbench has the advantage of the unix socket that the product uses.
 	bench := pgbenchRun{program: pgbench, dir: dir, host: socketDir(p.dir), port: p.port, span: span}
 	version, err := serverVersion(ctx, p.port)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nthe record layer on Postgres %s, token checked, row-level security; pgbench beside it runs the same statement bare\n", version)
-	fmt.Println("kind of request       clients per second    pgbench   ratio  target   CPU µs: own  Postgres   p50 ms  p99 ms")
+	fmt.Printf("\nrequests on Postgres %s, token checked, row-level security; beside them pgbench with the same statement bare,\n"+
+		"and the floor: the least over net/http; target: %.1f of it. The CPU is that of a request: the executable's (the floor's), Postgres's,\n"+
+		"and the floor's part of both\n", version, targetOfFloor)
+	fmt.Println("kind of request      clients per second  of pgbench  of floor   CPU µs: own (floor)  Postgres (floor)  of floor   p50 ms  p99 ms")
 	for _, k := range kinds() {
-		for i, n := range clients {
+		if !strings.Contains(k.name, only) {
+			continue
+		}
+		if k.floor {
+			if err := sameAnswer(ctx, p, floor, k); err != nil {
+				return fmt.Errorf("%s: %w", k.name, err)
+			}
+		}
+		for _, n := range clients {
 			bench.clients = n
-			if err := compare(ctx, p, bench, k, k.bound[i], rounds); err != nil {
+			if err := compare(ctx, p, floor, bench, k, rounds); err != nil {
 				return fmt.Errorf("%s: %w", k.name, err)
 			}
 		}
@@ -50,44 +65,105 @@ func measureRecords(ctx context.Context, binary, dir string, rounds int, span ti
 	return nil
 }
 
-// compare lets both sides take turns and prints the medians.
-func compare(ctx context.Context, p *filled, bench pgbenchRun, k kind, bound float64, rounds int) error {
-	var ours, theirs, ratios, four, goCPU, pgCPU, p50, p99 []float64
+// targetOfFloor is how much of the floor the product is to reach.
+const targetOfFloor = 0.9
+
+// turn is what one side did in one round. The CPU times are in microseconds a
+// request.
+type turn struct {
+	result
+	own, postgres float64
+}
+
+// cpu is all the CPU time of a request.
+func (t turn) cpu() float64 { return t.own + t.postgres }
+
+// take loads a server on p's Postgres for one round.
+func (p *filled) take(server *product, clients int, span time.Duration, requests [][]byte) (t turn, err error) {
+	own := server.cmd.Process.Pid
+	used := func() usage { return cpu(append(p.tree()[1:], own)) }
+	before := used()
+	if t.result, err = load(server.url, clients, span, requests); err != nil {
+		return t, err
+	}
+	t.own, t.postgres = used().since(before, own)
+	t.own *= 1e6 / float64(t.count)
+	t.postgres *= 1e6 / float64(t.count)
+	return t, nil
+}
+
+// compare lets all sides take turns and prints the medians.
+func compare(ctx context.Context, p *filled, floor *product, bench pgbenchRun, k kind, rounds int) error {
+	var ours, theirs []turn
+	var ofPgbench, ofFloor, ofCPU, ofFour []float64
 	isList := k.name == kinds()[0].name
-	requests := k.requests(p.url, p.token)
-	for range rounds {
-		tps, err := bench.run(ctx, k.statement)
+	for round := range 1 + rounds {
+		t, err := p.take(p.product, bench.clients, bench.span, k.requests(p.url, p.token))
 		if err != nil {
 			return err
 		}
-		before := cpu(p.tree())
-		r, err := load(p.url, bench.clients, bench.span, requests)
-		if err != nil {
-			return err
+		var f turn
+		if k.floor {
+			if f, err = p.take(floor, bench.clients, bench.span, k.requests(floor.url, p.token)); err != nil {
+				return fmt.Errorf("floor: %w", err)
+			}
 		}
-		own, postgres := cpu(p.tree()).since(before, p.cmd.Process.Pid)
-		theirs, ours, ratios = append(theirs, tps), append(ours, r.perSecond), append(ratios, r.perSecond/tps)
-		goCPU = append(goCPU, own/float64(r.count)*1e6)
-		pgCPU = append(pgCPU, postgres/float64(r.count)*1e6)
-		p50, p99 = append(p50, r.p50), append(p99, r.p99)
+		if round == 0 { // connections are made, statements prepared
+			continue
+		}
+		ours = append(ours, t)
+		if k.floor {
+			theirs = append(theirs, f)
+			ofFloor, ofCPU = append(ofFloor, t.perSecond/f.perSecond), append(ofCPU, f.cpu()/t.cpu())
+		}
+		if k.statement != "" {
+			tps, err := bench.run(ctx, k.statement)
+			if err != nil {
+				return err
+			}
+			ofPgbench = append(ofPgbench, t.perSecond/tps)
+		}
 		if isList {
 			tps, err := bench.run(ctx, fourStatements)
 			if err != nil {
 				return err
 			}
-			four = append(four, r.perSecond/tps)
+			ofFour = append(ofFour, t.perSecond/tps)
 		}
 	}
-	wanted := "-"
-	if bound > 0 {
-		wanted = fmt.Sprintf("%.2f", bound)
-	}
-	fmt.Printf("%-21s %7d %10.0f %10.0f %7.2f %7s %13.0f %9.0f %8.2f %7.2f\n", k.name, bench.clients,
-		median(ours), median(theirs), median(ratios), wanted, median(goCPU), median(pgCPU), median(p50), median(p99))
+	own, postgres := func(t turn) float64 { return t.own }, func(t turn) float64 { return t.postgres }
+	fmt.Printf("%-20s %7d %10.0f  %10s  %8s   %11.0f %7s  %8.0f %7s  %8s %8.2f %7.2f\n", k.name, bench.clients,
+		medianOf(ours, func(t turn) float64 { return t.perSecond }), ratio(ofPgbench), ratio(ofFloor),
+		medianOf(ours, own), beside(theirs, own), medianOf(ours, postgres), beside(theirs, postgres), ratio(ofCPU),
+		medianOf(ours, func(t turn) float64 { return t.p50 }), medianOf(ours, func(t turn) float64 { return t.p99 }))
 	if isList {
-		fmt.Printf("%46s %6.2f of the four statements of PostgREST (at least 1.9 at 8 and 32)\n", "", median(four))
+		fmt.Printf("%40s %s of the four statements of PostgREST\n", "", ratio(ofFour))
 	}
 	return nil
+}
+
+func medianOf(turns []turn, of func(turn) float64) float64 {
+	values := make([]float64, len(turns))
+	for i, t := range turns {
+		values[i] = of(t)
+	}
+	return median(values)
+}
+
+// ratio prints the median of ratios, or a dash for none.
+func ratio(values []float64) string {
+	if len(values) == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", median(values))
+}
+
+// beside prints what the floor used, if it took part.
+func beside(turns []turn, of func(turn) float64) string {
+	if len(turns) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("(%.0f)", medianOf(turns, of))
 }
 
 // filled is a product with the tables of the measurement, the address of its
@@ -143,14 +219,19 @@ func serverVersion(ctx context.Context, port int) (version string, err error) {
 	return version, err
 }
 
-// signUp returns the access token of a new user.
+// credentials are those of the user of the measurement.
+var credentials = map[string]string{"email": "bench@example.com", "password": benchPassword}
+
+// signUp returns the access token of a new user who has signed in.
 func signUp(ctx context.Context, p *product) (string, error) {
 	var session struct {
 		AccessToken string `json:"accessToken"`
 	}
-	user := map[string]string{"email": "bench@example.com", "password": "benchmark-user"}
 	// As the administrator, so that no cookie is involved.
-	err := p.call(ctx, http.MethodPost, "/api/auth/users?client_type=server", user, &session)
+	err := p.call(ctx, http.MethodPost, "/api/auth/users?client_type=server", credentials, nil)
+	if err == nil {
+		err = p.call(ctx, http.MethodPost, "/api/auth/sessions?client_type=server", credentials, &session)
+	}
 	return session.AccessToken, err
 }
 
