@@ -52,11 +52,11 @@ type Banner struct {
 	Mail string
 }
 
-// GivenKey is what became of a key that the environment gave.
+// GivenKey is the state of a key that the environment gave.
 type GivenKey int
 
-// What can become of it: there was none, it is in force, or it came after the
-// first start, when the project had a key.
+// The environment gave no key, or one that is in force, or one that came
+// after the first start, when the project already had a key.
 const (
 	NoGivenKey GivenKey = iota
 	GivenKeyInForce
@@ -71,7 +71,7 @@ const noMail = "not sent; set up SMTP with PUT /api/auth/smtp-config, or keep ma
 
 // Run serves a project until ctx ends, then drains. It returns nil after a
 // graceful stop, even one that interrupts the start. It closes what it opened
-// in reverse order, also when a later step of the start fails.
+// in reverse order, even when a later step of the start fails.
 func Run(ctx context.Context, cfg config.Config, console Console) error {
 	err := run(ctx, cfg, console)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -259,8 +259,8 @@ func displayAddress(host string, l net.Listener) string {
 // have an address for each bridge.
 const maxNetworkURLs = 3
 
-// networkURLs are where other machines find a server that listens on every
-// address: none when it does not.
+// networkURLs are the addresses at which other machines reach the server; none
+// unless it listens on every address.
 func networkURLs(l net.Listener) (urls []string) {
 	listening := l.Addr().(*net.TCPAddr)
 	if !listening.IP.IsUnspecified() {

@@ -40,8 +40,8 @@ type store struct {
 	auditToken []byte
 }
 
-// databasePlace is where the project's database is, or will be: an external
-// server, or the programs that run ours.
+// databasePlace is where the project's database is or will be: an external
+// server, or the programs that run our own.
 type databasePlace struct {
 	external external
 	runtime  bundle.Runtime
@@ -59,8 +59,8 @@ func locateDatabase(ctx context.Context, cfg config.Config) (p databasePlace, er
 	return p, err
 }
 
-// openDatabase starts Postgres if we run it, makes sure that the database
-// exists and is up to date, and opens the pools.
+// openDatabase starts Postgres if we run it, ensures that the database exists
+// and is up to date, and opens the pools.
 func openDatabase(ctx context.Context, cfg config.Config, place databasePlace, secrets config.Secrets, logs *logging.Logs) (_ *store, err error) {
 	d := &store{auditToken: deriveKey(secrets.EncryptionKey, "audit")}
 	defer func() {

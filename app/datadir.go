@@ -45,10 +45,9 @@ type dataDir struct {
 	temporary bool
 }
 
-// openDataDir creates the directory where needed and takes its lock, which
-// the system releases whatever way this process ends. A directory that was
-// empty is emptied again by Close, and removed if it is new, unless keep was
-// called.
+// openDataDir creates the directory where needed and takes its lock, which the
+// system releases however this process ends. A directory that was empty is
+// emptied again by Close, and removed if it is new, unless keep was called.
 func openDataDir(path string) (_ *dataDir, err error) {
 	// Root's Postgres runs as another user, who has to pass through.
 	mode := fs.FileMode(0o700)
@@ -146,8 +145,7 @@ func (d *dataDir) clear() {
 	d.removeMade()
 }
 
-// removeMade removes the folders that this process made, as far as nothing is
-// in them.
+// removeMade removes the folders that this process made, if they are empty.
 func (d *dataDir) removeMade() {
 	for _, dir := range d.made {
 		_ = os.Remove(dir)
@@ -162,7 +160,8 @@ func inUse(path string) error {
 	return fmt.Errorf("%w: %s already serves %s; stop it, or use another --data-dir", ErrInUse, who, path)
 }
 
-// dataDirError explains what the system says of a file in the data directory.
+// dataDirError explains what the system reports about a file in the data
+// directory.
 func dataDirError(path string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EROFS):

@@ -158,7 +158,7 @@ func checkRuntime(ctx context.Context, cfg config.Config) Finding {
 		return Finding{Wrong, subject, err.Error()}
 	}
 	fallback := filepath.Join(cfg.DataDir, runtimeDir)
-	if _, err := os.Stat(fallback); err != nil { // it must not be made by a look
+	if _, err := os.Stat(fallback); err != nil { // looking must not create it
 		temporary, err := os.MkdirTemp("", "insforge-doctor-")
 		if err != nil {
 			return Finding{Wrong, subject, err.Error()}

@@ -12,7 +12,7 @@ import (
 	"github.com/insforge/insforge-go/app/config"
 )
 
-// authState is what the running process says of how users sign in.
+// authState is what the running process says about how users sign in.
 type authState struct {
 	smtp struct {
 		Enabled bool
@@ -62,9 +62,9 @@ func (a authState) mail(url string) Finding {
 	return Finding{Warning, subject, noMail}
 }
 
-// redirects warns where browsers are sent with what opens a session or sets a
-// password, and nobody has said which pages may get it. It says nothing where
-// none are sent.
+// redirects warns when browsers are sent to pages with something that opens a
+// session or sets a password, and no list says which pages may get it. It is
+// silent where none are sent.
 func (a authState) redirects() []Finding {
 	const subject = "redirects"
 	var ways []string

@@ -27,7 +27,7 @@ type external struct {
 	version       int // major
 	authenticator string
 	// limited reports whether project_admin exists and is subject to row-level
-	// security, because nobody here may give it BYPASSRLS.
+	// security, because no one here may give it BYPASSRLS.
 	limited bool
 }
 

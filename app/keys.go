@@ -24,7 +24,7 @@ func ResetAdminPassword(cfg config.Config, password string) (given bool, err err
 	if err != nil {
 		return given, dataDirError(cfg.DataDir, err)
 	}
-	dir.passwordShown() // the former one never was, and is of no use any more
+	dir.passwordShown() // the former one never was, and is no longer of use
 	return given, nil
 }
 

@@ -27,7 +27,7 @@ func Tune() {
 	relaxTimers()
 }
 
-// memoryLimit returns the size in bytes from which on the process collects
+// memoryLimit returns the size in bytes above which the process collects
 // garbage more often than gcPercent asks for, so that a live heap that is large
 // for the machine, such as the schema of very many tables, is not multiplied.
 // Three quarters of the machine are left to Postgres, the file cache and other

@@ -18,7 +18,8 @@ import (
 var files embed.FS
 
 const (
-	// lockKey is the session advisory lock of whoever migrates a database.
+	// lockKey is the session advisory lock of the process that migrates a
+	// database.
 	lockKey = 0x696e73666f726765 // "insforge"
 	// lockPoll is how often a taken lock is tried again. Waiting inside
 	// Postgres instead would hold a snapshot, which blocks the migrator's
@@ -28,12 +29,12 @@ const (
 )
 
 // Apply brings the schema up to date and returns the number of migrations it
-// ran. Processes that start at once on one database go one after the other; a
+// ran. Processes that start at the same time on one database take turns; a
 // migration that fails is rolled back whole. db must be connected as the
 // database owner, to Postgres itself: the lock belongs to a session.
 //
-// A database whose schemas hold something else, whose ledger was lost, or
-// that a newer release has migrated is refused and left as it is.
+// A database whose schemas hold something else, whose ledger was lost, or that
+// a newer release has migrated is refused and left unchanged.
 func Apply(ctx context.Context, db *sql.DB, log *slog.Logger) (int, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {

@@ -54,7 +54,7 @@ func cpu(pids []int) usage {
 			continue // the process just ended
 		}
 		// The name, in brackets, may hold spaces; user and system time are the
-		// 12th and 13th field behind it, in ticks of 10 ms.
+		// 12th and 13th fields after it, in ticks of 10 ms.
 		_, rest, _ := strings.Cut(string(text), ") ")
 		fields := strings.Fields(rest)
 		user, _ := strconv.ParseFloat(fields[11], 64)

@@ -22,7 +22,7 @@ const mostAnswers = 1 << 21
 // is not a success ends it with an error.
 //
 // The generator shares the machine with the server, so it must be cheap: one
-// thread outside Go's scheduler, that writes prepared bytes and reads answers
+// thread outside Go's scheduler that writes prepared bytes and reads answers
 // as the kernel reports them.
 func load(url string, n int, span time.Duration, requests [][]byte) (result, error) {
 	address, err := net.ResolveTCPAddr("tcp", strings.TrimPrefix(url, "http://"))

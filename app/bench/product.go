@@ -52,7 +52,7 @@ func start(ctx context.Context, binary, dir string) (*product, error) {
 	p.cmd = exec.CommandContext(ctx, binary, "serve", "--data-dir", dir, "--port", fmt.Sprint(port))
 	p.cmd.Env = append(os.Environ(), "ACCESS_API_KEY="+apiKey, "POSTGRES_PASSWORD="+pgPassword,
 		"ROOT_ADMIN_PASSWORD="+adminPassword, "LOG_LEVEL=info",
-		// A cache of its own: the first start pays for unpacking Postgres.
+		// Its own cache: the first start pays for unpacking Postgres.
 		"INSFORGE_CACHE_DIR="+dir+"-cache")
 	// A file, as for a service: with a pipe this process would have to read
 	// each line.
@@ -62,7 +62,7 @@ func start(ctx context.Context, binary, dir string) (*product, error) {
 	}
 	defer output.Close()
 	p.cmd.Stdout = output
-	// A session of its own, as for a service: Linux divides the cores among
+	// Its own session, as for a service: Linux divides the cores among
 	// sessions, and every Postgres process has its own.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }

@@ -25,7 +25,7 @@ const (
 	exitUsage = 2 // unknown command, flag or argument
 )
 
-// codedError is an error with an exit code of its own.
+// codedError is an error with its own exit code.
 type codedError struct {
 	error
 	code int
@@ -164,7 +164,7 @@ func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Comman
 	return c
 }
 
-// knownCommand refuses what is not the name of a command, and suggests one
+// knownCommand refuses anything but the name of a command, and suggests one
 // that looks like it.
 func knownCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
@@ -205,8 +205,8 @@ func refuseEmptyFlags(c *cobra.Command) (err error) {
 	return err
 }
 
-// flagProblem says what is wrong with a flag, for a bad value in the words in
-// which the settings say it.
+// flagProblem says what is wrong with a flag; for a bad value, in the words
+// of the settings.
 func flagProblem(err error) string {
 	bad := (*pflag.InvalidValueError)(nil)
 	if !errors.As(err, &bad) {

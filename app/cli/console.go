@@ -14,8 +14,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// logWriter returns where log lines go that are written to w as JSON: on a
-// terminal they are made readable.
+// logWriter returns a writer for log lines in JSON that go to w; on a terminal
+// they are made readable.
 func logWriter(w io.Writer) io.Writer {
 	if !isTerminal(w) {
 		return w
@@ -23,7 +23,7 @@ func logWriter(w io.Writer) io.Writer {
 	return newConsole(w, os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
 }
 
-// isTerminal reports whether w is a terminal, so that a person reads it.
+// isTerminal reports whether w is a terminal, which a person reads.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
@@ -81,7 +81,7 @@ func formatTime(v any) string {
 	return t.Local().Format(time.TimeOnly)
 }
 
-// formatLevel returns the level in a column of its own.
+// formatLevel returns the level in its own column.
 func formatLevel(v any, color bool) string {
 	name, _ := v.(string)
 	if name == "" {

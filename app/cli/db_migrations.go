@@ -233,8 +233,8 @@ type script struct {
 	sql string
 }
 
-// pending reads the files that are to be applied and says on standard error
-// which never will be.
+// pending reads the files to apply and says on standard error which never will
+// be applied.
 func (p *project) pending(c *cobra.Command, dir string) ([]script, error) {
 	compared, _, err := p.compareWith(c, dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -254,14 +254,14 @@ func (p *project) pending(c *cobra.Command, dir string) ([]script, error) {
 	for i, m := range compared.pending {
 		sql, err := readSQLFile(m.path)
 		if err != nil {
-			return nil, codedError{err, exitError} // also of an empty one: it is no argument
+			return nil, codedError{err, exitError} // even for an empty one: it is not an argument
 		}
 		scripts[i] = script{m, sql}
 	}
 	return scripts, nil
 }
 
-// changedError refuses to go on from files that are not what was applied.
+// changedError refuses to continue from files that are not what was applied.
 func changedError(changed []migration) error {
 	paths := make([]string, len(changed))
 	for i, m := range changed {
@@ -271,8 +271,8 @@ func changedError(changed []migration) error {
 		strings.Join(paths, ", "))
 }
 
-// apply applies migrations in order and returns those that were, also with an
-// error.
+// apply applies migrations in order and returns those that it applied, even
+// with an error.
 func (p *project) apply(ctx context.Context, pending []script, destructive bool, progress io.Writer) ([]migration, error) {
 	done := []migration{}
 	tried := destructive || len(pending) == 0

@@ -26,8 +26,8 @@ const openTables = `
 	                  AND has_table_privilege(role, c.oid, 'SELECT, INSERT, UPDATE, DELETE'))
 	 ORDER BY name`
 
-// openTables returns those tables by their oid, nil when the project does not
-// say: then nobody is warned.
+// openTables returns those tables by their oid, or nil when the project does
+// not say; then there is no warning.
 func (p *project) openTables(ctx context.Context) map[string]string {
 	var answer struct {
 		Rows []struct{ OID, Name string }

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// listTables reads the tables of a schema. A table that was never analysed
-// has no estimate of its own, but the server counts what it writes.
+// listTables reads the tables of a schema. A table that was never analysed has
+// no estimate, but the server counts what it writes.
 const listTables = `SELECT c.relname::text AS "name",
        CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_catalog.pg_stat_get_live_tuples(c.oid) END::float8 AS "estimatedRows",
        c.relrowsecurity AS "rlsEnabled",
@@ -25,7 +25,7 @@ const listTables = `SELECT c.relname::text AS "name",
  WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT c.relispartition
  ORDER BY c.relname`
 
-// listSchemas lists the schemas that hold tables of somebody.
+// listSchemas lists the schemas that hold anyone's tables.
 const listSchemas = `SELECT nspname::text AS "name"
   FROM pg_catalog.pg_namespace
  WHERE nspname !~ '^pg_(toast|temp_)'

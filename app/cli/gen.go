@@ -105,8 +105,8 @@ func projectDSN(dataDir *settingFlag, elsewhere bool) (string, error) {
 	return ownDSN(cfg)
 }
 
-// runsElsewhere reports whether the environment names a project of another
-// machine and no flag a local one.
+// runsElsewhere reports whether the environment names a project on another
+// machine and no flag names a local one.
 func runsElsewhere(c *cobra.Command) bool {
 	return os.Getenv(urlEnv) != "" && !c.Flags().Changed("data-dir")
 }
@@ -136,7 +136,7 @@ func ownDSN(cfg config.Config) (string, error) {
 func generateTypes(ctx context.Context, access *pgx.ConnConfig, schemas []string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, generateTimeout)
 	defer cancel()
-	access.DefaultQueryExecMode = pgx.QueryExecModeExec // a pooler may stand between
+	access.DefaultQueryExecMode = pgx.QueryExecModeExec // a pooler may be in between
 	conn, err := pgx.ConnectConfig(ctx, access)
 	if err != nil {
 		return nil, app.ConnectError(access, err, "check the connection string")

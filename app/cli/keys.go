@@ -82,7 +82,7 @@ func newKeysShow() *cobra.Command {
 		}
 		if *password {
 			k.AdminPassword = s.AdminPassword
-			if p != nil { // whatever the environment of this command says
+			if p != nil { // regardless of this command's environment
 				if k.AdminPassword, err = config.AdminPassword(cfg); err != nil {
 					return err
 				}
@@ -116,8 +116,8 @@ func (k *shownKeys) ask(ctx context.Context, p *project) error {
 }
 
 // administered returns the process that serves the data directory, nil when
-// none does. Its keys may be others than the settings say, so it is asked with
-// a token that the project's secret signs.
+// none does. Its keys may differ from the settings, so it is asked with a
+// token that the project's secret signs.
 func administered(cfg config.Config, s config.LoadedSecrets) (*project, error) {
 	running, err := app.Serving(cfg.DataDir)
 	if err != nil || !running {

@@ -45,9 +45,9 @@ func (m migration) ordinal() (migration, error) {
 	return m, nil
 }
 
-// localMigrations reads a folder, in the order of the versions. What is not
-// named as a migration is left out; ignored are the paths of what looks as if it
-// was meant to be one. It returns fs.ErrNotExist without a folder.
+// localMigrations reads a folder, in the order of the versions. Files not named
+// like migrations are left out; ignored holds the paths of those that look as if
+// they were meant to be. It returns fs.ErrNotExist without a folder.
 func localMigrations(dir string) (found []migration, ignored []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -107,7 +107,7 @@ func createMigration(dir, name string, now time.Time) (string, error) {
 // comparison is what a folder and a project have in common.
 type comparison struct {
 	// pending are newer than everything that is applied; overtaken are older
-	// than the newest and were never applied, so they cannot be any more.
+	// than the newest and were never applied; now they cannot be.
 	pending, overtaken []migration
 	// changed are applied, but their files hold other statements now.
 	changed []migration

@@ -131,13 +131,13 @@ type refusal struct {
 	NextActions string `json:"nextActions"`
 }
 
-// Error has the code, for programs, and what to do next on a line of its own.
+// Error has the code, for programs, and what to do next on its own line.
 func (r refusal) Error() string {
 	lines := []string{printable(fmt.Sprintf("%s (%s)", r.Message, r.Code))}
 	if r.NextActions != "" {
 		lines = append(lines, printable(r.NextActions))
 	}
-	if r.Status == http.StatusNotFound && r.Code == "NOT_FOUND" { // what is not there has a code of its own
+	if r.Status == http.StatusNotFound && r.Code == "NOT_FOUND" { // what is missing has its own code
 		lines = append(lines, "the project may be served by an older version of insforge")
 	}
 	return strings.Join(lines, "\n")

@@ -57,8 +57,8 @@ func settingsHelp() string {
 	return b.String()
 }
 
-// printBanner shows where everything is. The administrator's password stands
-// in it only at the first start that gets here, if it was generated.
+// printBanner shows where everything is. The administrator's password is in it
+// only at the first start that gets here, if it was generated.
 func printBanner(w io.Writer, b app.Banner, dataDir *settingFlag) {
 	// command is one that works when it is copied from here.
 	command := func(name string) string {
@@ -105,7 +105,7 @@ func printBanner(w io.Writer, b app.Banner, dataDir *settingFlag) {
 	fmt.Fprintln(w)
 }
 
-// shellQuote returns text as a shell takes it for one word.
+// shellQuote returns text quoted so that a shell takes it as one word.
 func shellQuote(text string) string {
 	plain := func(r rune) bool {
 		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/._-+=:@%", r)

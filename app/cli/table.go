@@ -36,8 +36,8 @@ func cell(value json.RawMessage) string {
 	return printable(*s)
 }
 
-// printable escapes what a terminal would obey or not show. Data comes from
-// anybody.
+// printable escapes what a terminal would obey or not show. Anyone may have
+// written the data.
 func printable(s string) string {
 	var b strings.Builder
 	for _, r := range s {

@@ -49,8 +49,8 @@ func (g *Given) settings() []Setting {
 	}
 }
 
-// published are values from public example files. A server that starts with
-// one has keys that everybody knows.
+// published are values from public example files. A server that starts with one
+// has keys that everyone knows.
 var published = map[string]bool{
 	"change-this-password":                                         true,
 	"your-secret-key-here-must-be-32-char-or-above":                true,

@@ -1,6 +1,6 @@
 package config
 
-// Logs is what is logged, and where to.
+// Logs is what is logged, and where.
 type Logs struct {
 	Level string
 	Dir   string

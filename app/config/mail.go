@@ -1,11 +1,11 @@
 package config
 
-// Mail is how mails leave, beside what the administrator sets up.
+// Mail is how mails are sent, apart from what the administrator sets up.
 type Mail struct {
 	// Mailbox keeps mails for the administrator to read while no mail server
 	// is set up, until the administrator decides otherwise.
 	Mailbox bool
-	// AllowPrivateHosts lets the administrator name a mail server of the
+	// AllowPrivateHosts lets the administrator name a mail server in the
 	// private network.
 	AllowPrivateHosts bool
 }

@@ -48,8 +48,8 @@ func (m *Milliseconds) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// TrustProxy says whose X-Forwarded-For is trusted. The zero value trusts
-// nobody, so the client is the peer that opened the connection.
+// TrustProxy says whose X-Forwarded-For is trusted. The zero value trusts no
+// proxy, so the client is the peer that opened the connection.
 type TrustProxy struct {
 	// Hops is the number of proxies in front, counted from this server; -1
 	// trusts every hop.

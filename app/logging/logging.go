@@ -43,7 +43,7 @@ type Options struct {
 	Level string
 	// Terminal gets the product's own lines, too, unless it is nil.
 	Terminal io.Writer
-	// Secrets are blotted out wherever they occur.
+	// Secrets are removed wherever they occur.
 	Secrets []string
 }
 

@@ -40,8 +40,8 @@ var shapes = []shape{
 
 var passwordHints = []string{"assword", "ASSWORD"}
 
-// minSecret keeps a short configured secret from blotting out half of every
-// line; shapes still catch it where it matters.
+// minSecret keeps a short configured secret from removing half of every line;
+// shapes still catch it where it matters.
 const minSecret = 8
 
 type redactor struct{ secrets [][]byte }

@@ -22,7 +22,7 @@ type segment struct {
 	text  string              // as registered
 	param *segment
 	ends  map[string]bool // methods of the routes that end here
-	rest  map[string]bool // methods of the routes that go on with a wildcard
+	rest  map[string]bool // methods of the routes that continue with a wildcard
 }
 
 // newCanonicalPaths reads the routes registered so far.

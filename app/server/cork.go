@@ -82,7 +82,7 @@ func (c *corkedConn) cork() {
 	c.corked = true
 }
 
-// pull lets everything through from now on; what is held goes with the next
+// pull lets everything through from now on; what is held goes out with the next
 // write or at the end of the answer.
 func (c *corkedConn) pull() {
 	c.mu.Lock()

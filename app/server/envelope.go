@@ -22,7 +22,7 @@ const statusClientClosed = 499
 func (s *Server) writeError(err error, c echo.Context) {
 	if clientGone(err, c) {
 		c.Response().Status = statusClientClosed
-		return // nobody is there to read an answer
+		return // no one is there to read an answer
 	}
 	f := rest.FaultOf(c, err)
 	id := identity.CallFrom(c.Request().Context()).RequestID

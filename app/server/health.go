@@ -35,7 +35,7 @@ func (k *checkup) ask(ctx context.Context, now func() time.Time, look func(conte
 		return k.err
 	}
 	// Not the caller's context: a client that disconnects must not spoil the
-	// answer of the others.
+	// answer for the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout)
 	defer cancel()
 	k.err, k.at = look(ctx), now()

@@ -52,8 +52,8 @@ func cors(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // limitBody bounds what a handler can read, and how long it waits for a client
-// that sends nothing. A declared length over the bound is refused before
-// anything is read, except on routes for uploads: they refuse in their own words.
+// that sends nothing. A declared length over the bound is refused before anything
+// is read, except on routes for uploads: they refuse with their own message.
 func (s *Server) limitBody(c echo.Context) error {
 	r := c.Request()
 	if r.Body == nil || r.Body == http.NoBody {

@@ -18,7 +18,7 @@ import (
 const requestIDHeader = "X-Request-Id"
 
 // describeCall gives the request its id and its client address. A caller may
-// send an id of its own to correlate its log with ours.
+// send its own id to correlate its log with ours.
 func (s *Server) describeCall(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -79,7 +79,7 @@ func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// What a client can put into one line of the access log is bounded.
+// These bound what a client can put into one line of the access log.
 const (
 	maxLoggedPath      = 1024
 	maxLoggedUserAgent = 256
@@ -113,8 +113,8 @@ func clip(s string, most int) string {
 	return s[:most] + "…"
 }
 
-// recoverPanic turns a panic into a 500 and a log line with the stack.
-// It lets http.ErrAbortHandler through, with which handlers cut broken streams.
+// recoverPanic turns a panic into a 500 and a log line with the stack. It lets
+// through http.ErrAbortHandler, with which handlers cut broken streams.
 func (s *Server) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {

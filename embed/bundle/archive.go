@@ -30,13 +30,14 @@ const windowBytes = 32 << 20
 type Owner struct{ UID, GID int }
 
 // Unpack extracts a .tar.zst stream into the existing directory dir, with the
-// modes of the archive whatever the umask. owner, when not nil, is given every
-// file (root only). Directories, regular files and links that stay inside are
-// accepted; anything else, and any name that would leave dir, is an error.
+// modes of the archive, regardless of the umask. owner, when not nil, is given
+// every file (root only). Directories, regular files and links that stay
+// inside are accepted; anything else, and any name that would leave dir, is an
+// error.
 func Unpack(ctx context.Context, r io.Reader, dir string, owner *Owner) error {
 	err := decompress(ctx, r, dir, owner)
-	// A start unpacks once or never again: what the decoder took should not look
-	// like the program's need for the rest of its life. The decoder must be out of
+	// A process unpacks at most once, so what the decoder took should not count as
+	// the program's memory for the rest of its life. The decoder must be out of
 	// scope for that.
 	debug.FreeOSMemory()
 	return err
@@ -185,8 +186,8 @@ func (u *unpacker) closeDirs() error {
 	return nil
 }
 
-// Pack writes dir as .tar.zst with the strongest compression there is. Names are
-// sorted, owners and times left out, so equal trees give equal archives.
+// Pack writes dir as .tar.zst with the strongest compression. Names are sorted,
+// owners and times left out, so equal trees give equal archives.
 func Pack(w io.Writer, dir string) error {
 	z, err := zstd.NewWriter(w,
 		zstd.WithEncoderLevel(zstd.SpeedBestCompression),

@@ -47,7 +47,7 @@ type Runtime struct {
 	Source   Source
 }
 
-// Options steer FindPostgres; the zero value is right outside tests.
+// Options configure FindPostgres; the zero value is right outside tests.
 type Options struct {
 	// PostgresDir is an installation (with bin/postgres) or its bin folder. Empty
 	// means the environment's INSFORGE_POSTGRES_DIR, and when that is empty too,
@@ -59,9 +59,9 @@ type Options struct {
 	// cannot be written, usually a folder of the data directory. Empty means no
 	// fallback.
 	FallbackDir string
-	// Major asks for one major of Postgres, that of an existing data directory.
-	// Zero prefers 17, then the newest. Another major is returned when the wanted
-	// one is missing; it is up to the caller to report that.
+	// Major asks for one major version of Postgres, that of an existing data
+	// directory. Zero prefers 17, then the newest. Another one is returned when
+	// it is missing; it is up to the caller to report that.
 	Major int
 }
 

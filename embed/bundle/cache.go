@@ -68,8 +68,8 @@ func Install(dir, name string, fill func(tmp string) error) (string, error) {
 	return final, publish(tmp, final)
 }
 
-// ensureDir creates dir readable by everyone whatever the umask, and leaves an
-// existing one as it is.
+// ensureDir creates dir, readable by everyone regardless of the umask, and
+// leaves an existing one alone.
 func ensureDir(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
@@ -108,7 +108,7 @@ func publish(tmp, final string) error {
 		if Check(final) == nil {
 			return nil // another process was faster
 		}
-		// Renamed first, so that nobody finds it half deleted under its name.
+		// Renamed first, so that no one finds it half deleted under its name.
 		trash := tmp + ".old"
 		if err := os.Rename(final, trash); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("replace damaged runtime %s: %w", final, err)

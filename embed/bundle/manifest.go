@@ -21,7 +21,7 @@ var ErrDamaged = errors.New("runtime is incomplete")
 
 // writeManifest lists the regular files and links of dir with their sizes.
 // A size is enough to notice interrupted copies, full disks and cleaners;
-// integrity against attackers rests on who may write the directory.
+// integrity against attackers depends on who may write the directory.
 func writeManifest(dir string) error {
 	var list bytes.Buffer
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

@@ -15,8 +15,8 @@ import (
 // when something else is wrong.
 func Missing(err error, output string) string { return missing("/", err, output) }
 
-// The words of loaders: glibc's for a library and for a version of itself, and
-// that of macOS.
+// What loaders print: glibc's, for a library and for a version of itself, and
+// macOS's.
 var (
 	absentLibrary = regexp.MustCompile(`error while loading shared libraries: ([^:\s]+)`)
 	newerGlibc    = regexp.MustCompile("version `(GLIBC(?:XX)?_[0-9.]+)' not found")

@@ -38,8 +38,8 @@ func ParsePlatform(s string) (Platform, error) {
 // String returns "linux/arm64".
 func (p Platform) String() string { return p.OS + "/" + p.Arch }
 
-// Pin is what a runtime is made of on one platform, exactly: an npm package and
-// the extension it lacks.
+// Pin is exactly what a runtime is built from on one platform: an npm package
+// and the extension that it lacks.
 type Pin struct {
 	Name      string // of the runtime: "postgres"
 	Version   string // of the package

@@ -11,7 +11,7 @@ import (
 
 // releasePages gives back the memory that reading an embedded archive mapped:
 // its pages come from the executable file and are never written, so the kernel
-// can drop them now and read them again should they ever be needed.
+// can drop them now and read them again if they are ever needed.
 func releasePages(archive string) {
 	page := uintptr(os.Getpagesize())
 	start := uintptr(unsafe.Pointer(unsafe.StringData(archive)))

@@ -108,7 +108,7 @@ func (a account) own(path string) error {
 }
 
 // ownFile gives an open file to the account. Unlike a name, it cannot be
-// exchanged by the account's own processes meanwhile.
+// swapped by the account's own processes meanwhile.
 func (a account) ownFile(f *os.File) error {
 	if !a.drop {
 		return nil
@@ -130,7 +130,8 @@ func (a account) ownTree(dir string) error {
 }
 
 // reaches reports whether the account may enter every folder above path. It
-// looks at plain permissions only; where others apply it may say no wrongly.
+// looks at plain permissions only; where other rules apply, it may wrongly
+// return false.
 func (a account) reaches(path string) bool {
 	if !a.drop {
 		return true

@@ -63,8 +63,8 @@ func checkMajor(dir string, rt bundle.Runtime, major int) error {
 		dir, major, rt.Major, bundle.PostgresDirEnv, major)}
 }
 
-// create makes the cluster o asks for, beside its place and then by rename. The
-// caller holds the owner's lock.
+// create makes the cluster that o asks for, under another name beside its
+// place, and renames it. The caller holds the owner's lock.
 func create(ctx context.Context, o Options, a account) (err error) {
 	removeLeftovers(o.DataDir)
 	tmp, err := os.MkdirTemp(filepath.Dir(o.DataDir), filepath.Base(o.DataDir)+leftoverMark)
@@ -89,7 +89,7 @@ func create(ctx context.Context, o Options, a account) (err error) {
 	if err := p.configure(o); err != nil {
 		return err
 	}
-	// Nothing of it counts yet, so the server need not sync.
+	// None of it counts yet, so the server need not sync.
 	if err := p.setPassword(ctx, o.Password, nil, "-F"); err != nil {
 		return err
 	}
@@ -145,8 +145,8 @@ func (p place) publish(final string, disposable bool) error {
 // its unfinished predecessor.
 const leftoverMark = ".tmp-"
 
-// removeLeftovers deletes what creations that were killed left behind. Nobody
-// else works on them: the caller holds the lock.
+// removeLeftovers deletes what killed creations left behind. No one else uses
+// them: the caller holds the lock.
 func removeLeftovers(dir string) {
 	entries, err := os.ReadDir(filepath.Dir(dir))
 	if err != nil {

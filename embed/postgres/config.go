@@ -179,7 +179,7 @@ include_if_exists = 'insforge.conf'
 include_if_exists = 'postgresql.custom.conf'
 `
 
-// hbaText asks everybody for a password. Major 16 brought includes: before it
+// hbaText asks everyone for a password. Major 16 brought includes: before it
 // there is no place for the user's own lines.
 func hbaText(major int) string {
 	text := "# Written at each start.\n"

@@ -28,11 +28,11 @@ const (
 
 var walSegmentName = regexp.MustCompile(`^[0-9A-F]{24}$`)
 
-// renewIdentity gives a cluster made from a template a system identifier and an
-// authentication nonce of its own, so that backups, archives and replicas of
-// two clusters cannot be taken for one another. The identifier is in pg_control
-// and at the head of each log segment; nothing else in a cluster that was shut
-// down holds it. No server may be running.
+// renewIdentity gives a cluster made from a template a system identifier and
+// its own authentication nonce, so that backups, archives and replicas of two
+// clusters cannot be taken for one another. The identifier is in pg_control and
+// at the head of each log segment; nothing else in a cluster that was shut down
+// holds it. No server may be running.
 func (p place) renewIdentity() error {
 	path := filepath.Join(p.dir, filepath.FromSlash(controlFileName))
 	control, err := os.ReadFile(path)
@@ -94,8 +94,9 @@ func patchControl(control []byte, id uint64) (old uint64, err error) {
 	return old, nil
 }
 
-// checksumOffset finds the checksum, which covers all before it. Looking for the
-// place where that holds proves it, where a constant would have to be believed.
+// checksumOffset finds the checksum, which covers all before it. Searching for
+// an offset where the checksum matches proves it; a constant would have to be
+// trusted.
 func checksumOffset(control []byte) (int, error) {
 	table := crc32.MakeTable(crc32.Castagnoli)
 	sum := crc32.Checksum(control[:controlSearchFrom], table)
@@ -108,7 +109,7 @@ func checksumOffset(control []byte) (int, error) {
 	return 0, errors.New("checksum does not match")
 }
 
-// patchSegment exchanges the identifier in the header of a log segment's first
+// patchSegment replaces the identifier in the header of a log segment's first
 // page. Page headers have no checksum; records have, and do not hold it.
 func patchSegment(path string, old, id uint64) error {
 	f, err := os.Open(path)

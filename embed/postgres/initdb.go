@@ -17,7 +17,7 @@ const Superuser = "postgres"
 const builtinLocaleMajor = 17
 
 // InitTemplate makes a data directory in dir, which must not exist, for use as a
-// runtime's template: nobody can log in to it, and it holds no setting of the
+// runtime's template: no one can log in to it, and it holds no settings of the
 // machine it was made on. It is not synced to disk. The directory belongs to the
 // account that a server started by this user would run as.
 func InitTemplate(ctx context.Context, rt bundle.Runtime, dir string) error {
@@ -49,7 +49,7 @@ func (p place) makeEmpty() error {
 }
 
 // initdb fills the empty directory. Until our pg_hba.conf is in place the one it
-// writes rejects everybody, and the superuser has no password.
+// writes rejects everyone, and the superuser has no password.
 func (p place) initdb(ctx context.Context, path string) error {
 	lines, err := p.runInitdb(ctx, path, p.localeFlags("C.UTF-8"))
 	if err != nil && p.runtime.Major < builtinLocaleMajor && strings.Contains(strings.Join(lines, "\n"), "locale name") {
@@ -96,7 +96,7 @@ func (p place) localeFlags(ctype string) []string {
 	return []string{"--locale=C", "--lc-ctype=" + ctype}
 }
 
-// exists reports whether a file is there, whatever it is.
+// exists reports whether a file of any kind is there.
 func exists(elem ...string) bool {
 	_, err := os.Lstat(filepath.Join(elem...))
 	return err == nil

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// postmasterFile is where the server writes who it is.
+// postmasterFile is where the server identifies itself.
 const postmasterFile = "postmaster.pid"
 
 // Lines of postmaster.pid, src/include/utils/pidfile.h.
@@ -75,8 +75,8 @@ const (
 // stop is called again and again while the lock is held. Each call sends what
 // is due: to a postmaster SIGINT, which ends the sessions and writes a
 // checkpoint, later SIGQUIT and SIGKILL, which leave a recovery to the next
-// server. Processes without a postmaster are doomed and cannot end regularly.
-// No acknowledged write is lost by any of this.
+// server. Processes without a postmaster are doomed and cannot shut down
+// cleanly. No acknowledged write is lost by any of this.
 func (l *leftover) stop(now time.Time) error {
 	if l.since.IsZero() {
 		l.since = now
@@ -136,7 +136,7 @@ func (l *leftover) send(signal syscall.Signal, pids ...int) {
 	}
 	l.sent = signal
 	for _, pid := range pids {
-		_ = syscall.Kill(pid, signal) // it may just have ended, which the lock will tell
+		_ = syscall.Kill(pid, signal) // it may just have ended, which the lock will show
 	}
 }
 
@@ -159,7 +159,7 @@ func (p place) retirePostmasterFile(mark string) error {
 	}
 	switch p.inspect(pid, mark) {
 	case gone, other:
-		// A process that nobody has reaped yet still answers Postgres's own
+		// A process that has not been reaped yet still answers Postgres's own
 		// check, which is why its number goes too.
 		lines[pidLine] = strconv.Itoa(os.Getpid())
 		return p.writeFile(postmasterFile, strings.Join(lines, "\n"))

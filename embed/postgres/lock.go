@@ -111,7 +111,7 @@ func newMark() string {
 func (p place) lockServer(ctx context.Context, patience time.Duration, log func(Level, string)) (*os.File, string, error) {
 	f, mark, err := p.waitServerLock(ctx, patience, log)
 	if errors.Is(err, errNotServer) {
-		// A new file is a new lock. Should there be processes of the server that we
+		// A new file is a new lock. If there are processes of the server that we
 		// cannot see, Postgres refuses to start while they use its shared memory.
 		log(LevelWarn, "a program that an earlier server started still runs and holds its lock; continuing without waiting for it")
 		if err := os.Remove(filepath.Join(p.dir, serverLockFile)); err != nil {
@@ -130,8 +130,8 @@ func (p place) lockServer(ctx context.Context, patience time.Duration, log func(
 	return f, mark, nil
 }
 
-// waitServerLock opens insforge.lock and takes its lock, stopping who holds it.
-// The error is errNotServer when that is no server.
+// waitServerLock opens insforge.lock and takes its lock, stopping the processes
+// that hold it. The error is errNotServer when they are not a server.
 func (p place) waitServerLock(ctx context.Context, patience time.Duration, log func(Level, string)) (*os.File, string, error) {
 	f, mark, err := p.openServerLock()
 	if err != nil {
@@ -159,8 +159,8 @@ func (p place) waitServerLock(ctx context.Context, patience time.Duration, log f
 	}
 }
 
-// removeSockets deletes the sockets of servers that were killed. Nobody listens
-// on them: the server's lock is ours.
+// removeSockets deletes the sockets of servers that were killed. Nothing
+// listens on them: the server's lock is ours.
 func (p place) removeSockets() {
 	entries, err := os.ReadDir(p.dir)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 )
 
 // logPrefix makes the server's lines readable for parseLine: process, application
-// and database, each followed by a tab, which none of them can contain but the
-// last, and there it would only cut the name.
+// and database, each followed by a tab, which only the last can contain, where it
+// would only cut the name.
 const logPrefix = `%p\t%a\t%d\t`
 
 // parseLine reads one line of the server's standard error. Lines in another form
@@ -71,7 +71,7 @@ func (r *recent) add(line string) {
 	r.lines = append(tail(r.lines, keptLines-1), line)
 }
 
-// reset forgets the lines of an earlier run.
+// reset drops the lines of an earlier run.
 func (r *recent) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

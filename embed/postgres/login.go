@@ -21,7 +21,7 @@ const wrongPassword = "28P01"
 func (s *Server) finish(ctx context.Context, created bool) error {
 	err := s.session(ctx, "postgres", "")
 	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && refused.Code == wrongPassword {
-		// Somebody changed it by SQL. What the product is told counts.
+		// Someone changed it with SQL. The password in the options counts.
 		s.say(LevelWarn, "the superuser's password was changed by something else; setting it again")
 		return s.restartWithPassword(ctx)
 	}
@@ -51,7 +51,7 @@ func (s *Server) restartWithPassword(ctx context.Context) error {
 
 // importCollations adds the collations of this machine's C library, which a
 // template cannot know. New databases are copies of template1. Postgres brings
-// its own collations along, so that nothing breaks without these.
+// its own collations, so nothing breaks without these.
 func (s *Server) importCollations(ctx context.Context) {
 	for _, database := range []string{"template1", "postgres"} {
 		if err := s.session(ctx, database, "SELECT pg_import_system_collations('pg_catalog')"); err != nil {

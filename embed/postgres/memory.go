@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// unknownMemory is assumed where the system does not tell.
+// unknownMemory is assumed where the system does not say.
 const unknownMemory = 1 << 30
 
 // cgroupMemory is the smallest memory limit of the control groups this process

@@ -46,7 +46,7 @@ func listenable(port int) (addresses []string, taken bool) {
 
 // listenAddresses is the server setting for a port, at the time of a start. A
 // port that was taken while the server was down leaves it without TCP, but the
-// product goes on through the unix socket.
+// product continues through the unix socket.
 func listenAddresses(port int) string {
 	addresses, _ := listenable(port)
 	return strings.Join(addresses, ",")

@@ -11,9 +11,9 @@ import (
 )
 
 // inspect finds out whether pid is a Postgres process of this cluster. The proof
-// is its current folder, which all of them keep at the data directory; a
-// container may deny looking at it, then it is the cluster's mark among the
-// arguments, which the postmaster shows.
+// is its current folder, which all of them keep at the data directory; where a
+// container denies access to it, the proof is the cluster's mark among the
+// postmaster's arguments.
 func (p place) inspect(pid int, mark string) verdict {
 	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
 		return gone

@@ -49,9 +49,9 @@ func (p place) command(program string, inherited []*os.File, args func(dir strin
 	name := p.dir
 	files := inherited
 	if !p.account.reaches(p.dir) {
-		// Linux resolves this name straight to the open directory, whatever the
-		// permissions of the folders above it. It means the same in every process
-		// that inherits the descriptor, so in all of the server's.
+		// Linux resolves this name straight to the open directory, regardless of
+		// the permissions of the folders above it. It means the same in every
+		// process that inherits the descriptor, so in all of the server's.
 		open, err := os.Open(p.dir)
 		if err != nil {
 			return nil, fileError("open", p.dir, err)

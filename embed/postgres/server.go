@@ -122,8 +122,8 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	if err := s.finish(ctx, created); err != nil {
-		// It runs, or did until a second start failed; either way this ends it. That
-		// it may have to be killed because ctx ended adds nothing.
+		// It runs, or did until a second start failed; either way this ends it. If
+		// it has to be killed because ctx ended, that adds nothing to the error.
 		_ = s.process.Stop(ctx)
 		return err
 	}
@@ -265,7 +265,7 @@ func (s *Server) command(ctx context.Context) (*exec.Cmd, error) {
 }
 
 // ready looks into postmaster.pid, where the server says that it accepts
-// connections. That costs it nothing, and works before anybody may log in.
+// connections. That costs it nothing, and works before anyone may log in.
 func (p place) ready(_ context.Context, pid int) error {
 	lines := p.readPostmasterFile()
 	if postmasterPID(lines) == pid && len(lines) > statusLine && strings.TrimSpace(lines[statusLine]) == "ready" {
@@ -345,8 +345,8 @@ func (s *Server) PID() int { return s.process.PID() }
 // Done is closed when Stop has ended the server.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Stop ends the sessions, shuts the server down and gives the data directory
-// free. When the regular shutdown takes longer than Options.StopTimeout it is
+// Stop ends the sessions, shuts the server down and releases the data
+// directory. When a clean shutdown takes longer than Options.StopTimeout it is
 // cut short, and when ctx ends first the server is killed; the next start then
 // recovers, and no acknowledged write is lost. Further calls return the same.
 func (s *Server) Stop(ctx context.Context) error {

@@ -33,10 +33,9 @@ func (p place) hasPassword(password string) (bool, error) {
 }
 
 // setPassword gives the superuser a password while no server runs, so that there
-// is no moment in which others could connect without it. The server gets a
-// verifier through its standard input or a connection of our own: its arguments
-// and its log show nothing. It inherits the files, which are closed here, and the
-// flags.
+// is no moment when others could connect without it. The server gets a verifier
+// through its standard input or a connection of our own: its arguments and its
+// log show nothing. It inherits the files, which are closed here, and the flags.
 func (p place) setPassword(ctx context.Context, password string, inherited []*os.File, flags ...string) error {
 	verifier, err := ScramVerifier(password)
 	if err != nil {
@@ -77,7 +76,7 @@ const openFile = "insforge.setup.conf"
 // privately executes SQL for an account that has no name in the password file,
 // as is usual in containers that run under an arbitrary number: single-user mode
 // refuses it. The server listens only on a socket in the data directory, which
-// nobody can enter who could not change the files as well.
+// only those can enter who could also change the files.
 func (p place) privately(ctx context.Context, sql string, inherited []*os.File, flags []string) error {
 	if err := p.writeFile(openFile, "local all "+Superuser+" trust\n"); err != nil {
 		return err

@@ -13,7 +13,8 @@ import (
 const syncWorkers = 32
 
 // syncTree makes all of dir durable. It writes only what is in dir: flushing the
-// file system instead would wait for whatever else the machine is writing.
+// file system instead would wait for everything else that the machine is
+// writing.
 func syncTree(dir string) error {
 	var paths []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

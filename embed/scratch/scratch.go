@@ -19,8 +19,8 @@ import (
 //
 //	func TestMain(m *testing.M) { os.Exit(scratch.Run(m.Run)) }
 //
-// While they run, os.TempDir is the folder, for child processes too. Every
-// user may enter it, as servers do that root starts.
+// While they run, os.TempDir is the folder, for child processes too. Every user
+// may enter it, because servers that root starts run as another one.
 func Run(tests func() int) (code int) {
 	remove, err := enter(root())
 	if err != nil {
@@ -39,7 +39,7 @@ func Run(tests func() int) (code int) {
 // enter makes a folder below root and makes it the one for temporary files.
 func enter(root string) (leave func() error, err error) {
 	prefix := filepath.Join(root, "insforge-test-"+strconv.Itoa(os.Geteuid()))
-	// Held while folders are made and looked through, so that nobody takes one
+	// Held while folders are made and looked through, so that no one takes one
 	// that has no lock yet for a leftover.
 	all, err := os.OpenFile(prefix+".lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {

@@ -29,7 +29,7 @@ type State string
 const (
 	Starting State = "starting" // the process runs and is not ready yet
 	Ready    State = "ready"
-	Exited   State = "exited" // ended though nobody asked it to
+	Exited   State = "exited" // ended unasked
 	Failed   State = "failed" // could not be started again
 	Stopped  State = "stopped"
 )

@@ -58,7 +58,7 @@ type Deps struct {
 	// PasswordCost is the bcrypt cost of passwords and mailed codes; zero for
 	// guard.DefaultCost. Tests use a cheap one.
 	PasswordCost int
-	// Log gets what goes wrong in the background; the zero Logger drops it.
+	// Log receives what goes wrong in the background; the zero Logger drops it.
 	Log zerolog.Logger
 }
 
@@ -79,7 +79,7 @@ type Service struct {
 
 var _ rest.Authenticator = (*Service)(nil)
 
-// New returns a Service that lets nobody in before Seed or Reload has loaded
+// New returns a Service that lets no one in before Seed or Reload has loaded
 // the project's credentials. It opens nothing.
 func New(d Deps) (*Service, error) {
 	if d.DB == nil || d.Vault == nil || d.Events == nil || d.Now == nil {

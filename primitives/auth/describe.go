@@ -10,7 +10,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/auth/guard"
 )
 
-// publicConfig is what anybody may know of the settings.
+// publicConfig is what anyone may know about the settings.
 type publicConfig struct {
 	OAuthProviders           []string `json:"oAuthProviders"`
 	CustomOAuthProviders     []string `json:"customOAuthProviders"`

@@ -129,7 +129,8 @@ func (s *suite) run(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// lastLine is what a program said last, or how it ended when it said nothing.
+// lastLine is the last line that a program printed, or how it ended if it
+// printed nothing.
 func lastLine(out []byte, err error) string {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if last := lines[len(lines)-1]; last != "" {
@@ -138,8 +139,8 @@ func lastLine(out []byte, err error) string {
 	return err.Error()
 }
 
-// unavailable is why this machine cannot build the extension: no fault of the
-// source tree, and no reason to go without a server.
+// unavailable is why this machine cannot build the extension: not a fault of
+// the source tree, and no reason to go without a server.
 type unavailable string
 
 func (u unavailable) Error() string { return string(u) }

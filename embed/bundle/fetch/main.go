@@ -6,10 +6,10 @@
 //
 // It runs as "go generate" in embed/bundle and does nothing when both are there.
 // The packages come through the npm client, from whatever registry it is set up
-// for, and are compared with the pinned hash before anything of them is used.
+// for, and are compared with the pinned hash before anything in them is used.
 //
 // The extension vector is compiled for Linux from the pinned source in Debian's
-// archive, against Debian's headers of the same major, where there are a C
+// archive, against Debian's headers of the same major, where there is a C
 // compiler and Debian's apt; nothing is installed. For another architecture
 // that takes Debian's cross compiler. Elsewhere one line says that the server
 // goes without it, and a later run adds it.

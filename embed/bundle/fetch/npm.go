@@ -38,8 +38,8 @@ func npmPack(ctx context.Context, pin bundle.Pin, dir string) (string, error) {
 	return files[0], nil
 }
 
-// npmError turns npm's report into one line. --silent hides the report, so the
-// question is asked again in words when that is needed.
+// npmError turns npm's report into one line. --silent hides the report, so npm
+// runs again without it when the report is needed.
 func npmError(ctx context.Context, pin bundle.Pin, stderr, npm, dir string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -60,7 +60,7 @@ func npmError(ctx context.Context, pin bundle.Pin, stderr, npm, dir string) erro
 	return fmt.Errorf("npm pack %s: %s", pin.Spec(), firstError(stderr))
 }
 
-// firstError is the first line of npm's report that says something.
+// firstError is the first line of npm's report that names an error.
 func firstError(report string) string {
 	for line := range strings.Lines(report) {
 		line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "npm error"))

@@ -27,7 +27,7 @@ type generator struct {
 
 // postgres makes sure that the pinned server is in the cache and returns its
 // directory: with the extension vector, or without it where that cannot be
-// built, which is said each time.
+// built, which it reports each time.
 func (g generator) postgres(ctx context.Context, pin bundle.Pin) (string, error) {
 	if dir := filepath.Join(g.cache, pin.CacheName()); bundle.Check(dir) == nil {
 		return dir, nil
@@ -185,7 +185,7 @@ func restoreLinks(pkg string) error {
 }
 
 // normaliseModes makes everything readable by everyone and programs and
-// libraries executable, whatever the package and the umask said.
+// libraries executable, regardless of the package and the umask.
 func normaliseModes(dir string) error {
 	return filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.Type()&fs.ModeSymlink != 0 {

@@ -16,7 +16,7 @@ import (
 // configuredPatience bounds how long to ask whether mails can be sent.
 const configuredPatience = 5 * time.Second
 
-// Config is the settings as they are stored.
+// Config is the settings as stored.
 type Config struct {
 	Settings
 	// ID is the zero UUID while nothing is stored.
@@ -24,7 +24,7 @@ type Config struct {
 	CreatedAt, UpdatedAt time.Time
 }
 
-// Change is a change of the settings; nil leaves a setting as it is.
+// Change is a change of the settings; nil leaves a setting unchanged.
 type Change struct {
 	RequireEmailVerification *bool
 	PasswordMinLength        *int
@@ -88,8 +88,8 @@ func (s *Service) dated(c Config) Config {
 // while no mail can be sent.
 func (s *Service) Configure(ctx context.Context, change Change) (config Config, err error) {
 	// Waiting for the lock takes a connection, and its holder needs another one
-	// to ask the mail service. One at a time, so that the waiting do not use up
-	// the pool.
+	// to ask the mail service. One at a time, so that those waiting do not use
+	// up the pool.
 	s.configuring.Lock()
 	defer s.configuring.Unlock()
 	// The project's administrator may read auth.config, and no more.

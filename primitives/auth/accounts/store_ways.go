@@ -101,7 +101,7 @@ func LockByLink(ctx context.Context, tx pg.Tx, provider, accountID string) (Hold
 }
 
 // LockOldest returns the user with an address in lower case and locks the row
-// until the end of the transaction: the oldest, should letter cases have made
+// until the end of the transaction: the oldest, if letter case has made
 // several. ok is false when there is none.
 func LockOldest(ctx context.Context, tx pg.Tx, email string) (Holder, bool, error) {
 	return scanHolder(tx.QueryRow(ctx, `
@@ -137,7 +137,7 @@ func InsertHolder(ctx context.Context, tx pg.Tx, email string, verified bool, pr
 // Link is an account at a provider that a user signs in with.
 type Link struct {
 	Provider, AccountID string
-	// Data is what the provider says of the account, a JSON object.
+	// Data is what the provider says about the account, a JSON object.
 	Data json.RawMessage
 }
 
@@ -151,7 +151,7 @@ func AddLink(ctx context.Context, tx pg.Tx, id uuid.UUID, l Link) (bool, error) 
 	return tag.RowsAffected() == 1, err
 }
 
-// RefreshLink stores what the provider says of an account now.
+// RefreshLink stores what the provider now says about an account.
 func RefreshLink(ctx context.Context, tx pg.Tx, l Link) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE auth.user_providers

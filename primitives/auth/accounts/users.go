@@ -12,7 +12,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// maxProfileBytes bounds a profile: anybody may read it.
+// maxProfileBytes bounds a profile, which anyone may read.
 const maxProfileBytes = 256 << 10
 
 // User is one user as clients see it.
@@ -25,7 +25,7 @@ type User struct {
 	// Providers are the ways in which the user can sign in, "email" among them
 	// when there is a password.
 	Providers []string `json:"providers"`
-	// Profile and Metadata are JSON objects. Anybody may read the profile.
+	// Profile and Metadata are JSON objects. Anyone may read the profile.
 	Profile  json.RawMessage `json:"profile"`
 	Metadata json.RawMessage `json:"metadata"`
 }

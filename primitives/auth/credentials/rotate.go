@@ -24,7 +24,7 @@ const (
 	// maxRetired bounds the keys of the JWKS document.
 	maxRetired = 8
 	// reloadPause is the least time between two reloads because a token names
-	// an unknown key: anybody can send such a token.
+	// an unknown key: anyone can send such a token.
 	reloadPause = 5 * time.Second
 )
 
@@ -75,8 +75,8 @@ type Rotation struct {
 // Rotate makes a new key pair for access tokens. The previous one no longer
 // signs, but verifies tokens until the last that it signed has expired. With
 // revoke, it and all before it stop at once: every access token is then
-// refused, and clients refresh theirs. Sessions go on. Only administrators may
-// call it.
+// refused, and clients refresh theirs. Sessions continue. Only administrators
+// may call it.
 //
 // It returns 429 TOO_MANY_REQUESTS when too many retired keys are still valid.
 func (s *Service) Rotate(ctx context.Context, revoke bool) (Rotation, error) {
@@ -110,7 +110,7 @@ func (s *Service) Rotate(ctx context.Context, revoke bool) (Rotation, error) {
 	if err := s.Reload(ctx); err != nil {
 		return Rotation{}, err
 	}
-	// The Vault has written the secrets in a transaction of its own.
+	// The Vault has written the secrets in its own transaction.
 	return done, s.db.AsProject(ctx, func(tx pg.Tx) error {
 		return s.audit.Record(ctx, tx, audit.Entry{
 			Module:  audit.Auth,

@@ -82,7 +82,8 @@ func (s *configs) find(ctx context.Context, provider oauth.Name, secret secrecy)
 	return c, err
 }
 
-// changes are the members of a configuration to set; nil ones stay as they are.
+// changes are the members of a configuration to set; nil ones are left
+// unchanged.
 type changes struct {
 	clientID, clientSecret, redirectURI *string
 	scopes, nativeClientIDs             []string

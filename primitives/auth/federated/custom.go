@@ -36,8 +36,8 @@ func (s *configs) findCustom(ctx context.Context, key oauth.Name, secret secrecy
 	return c, err
 }
 
-// customChanges are the members of a custom configuration to set; nil ones stay
-// as they are.
+// customChanges are the members of a custom configuration to set; nil ones are
+// left unchanged.
 type customChanges struct{ name, discoveryEndpoint, clientID, clientSecret *string }
 
 func (in customChanges) fields() []string {

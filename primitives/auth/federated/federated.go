@@ -54,7 +54,7 @@ type Deps struct {
 	Log zerolog.Logger
 }
 
-// Service signs users in at other providers. It is safe for concurrent use.
+// Service signs users in with other providers. It is safe for concurrent use.
 type Service struct {
 	configs  *configs
 	db       *pg.DB

@@ -28,9 +28,9 @@ var errOvertaken = errors.New("overtaken by another sign-in")
 // The server that this one replaces linked by address alone and took every
 // address as verified, so writing an address into a profile somewhere was enough
 // to take over the account of its owner. Here the provider must have verified
-// the address, placeholder addresses link nothing, and a user whose address
-// nobody has verified is handed over without the ways to sign in that others may
-// have added.
+// the address, placeholder addresses link nothing, and a user whose address was
+// never verified is linked without the ways to sign in that others may have
+// added.
 //
 // It returns 403 AUTH_SIGNUP_DISABLED, 409 AUTH_EMAIL_EXISTS when an address is
 // taken and the provider does not vouch for it, 403 FORBIDDEN when the project
@@ -89,7 +89,7 @@ func (s *Service) holderOf(ctx context.Context, tx pg.Tx, provider oauth.Name, a
 	return s.link(ctx, tx, provider, a, h)
 }
 
-// meetAgain refreshes what is stored of a linked account. Its user becomes
+// meetAgain refreshes what is stored about a linked account. Its user becomes
 // verified when the provider vouches for exactly the user's address.
 func (s *Service) meetAgain(ctx context.Context, tx pg.Tx, provider oauth.Name, a oauth.Account, h accounts.Holder) (accounts.Holder, error) {
 	l, err := linkTo(provider, a)
@@ -173,8 +173,8 @@ func accountName(a oauth.Account, address string) string {
 	return cmp.Or(a.Name, local)
 }
 
-// linkTo returns what is stored of an account at a provider. The provider's
-// tokens are not: nothing needs them once the account is known.
+// linkTo returns what is stored about an account at a provider. The provider's
+// tokens are not stored: nothing needs them once the account is known.
 func linkTo(provider oauth.Name, a oauth.Account) (accounts.Link, error) {
 	data, err := json.Marshal(map[string]any{
 		"id": a.ID, "email": a.Email, "email_verified": a.EmailVerified,

@@ -46,7 +46,7 @@ func (s *configs) customProvider(ctx context.Context, key oauth.Name, r oauth.Re
 }
 
 // callbackURL is the address that a provider sends browsers back to. It comes
-// from the configuration only: the Host header of a request says whatever its
+// from the configuration only: the Host header of a request says what its
 // sender wants.
 func (s *configs) callbackURL(via providerRef) string {
 	return s.baseURL + "/api/auth" + via.path() + "/callback"

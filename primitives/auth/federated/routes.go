@@ -65,8 +65,8 @@ func customVia(c rest.Context) (providerRef, error) {
 	return providerRef{name: oauth.Name(key), custom: true}, nil
 }
 
-// customKeyRule wants a key that fits into a path and does not name another way
-// to sign in: links are stored under it.
+// customKeyRule requires a key that fits into a path and does not name another
+// way to sign in: links are stored under it.
 func customKeyRule(key string) string {
 	switch {
 	case len(key) > maxCustomKey || !customKey.MatchString(key):
@@ -162,7 +162,7 @@ func (s *Service) handleCallback(viaOf func(rest.Context) (providerRef, error)) 
 }
 
 // callbackOf reads what the provider sent the browser back with. Repeated
-// parameters are dropped, since somebody else may have added the second one.
+// parameters are dropped, since someone else may have added the second one.
 func callbackOf(c rest.Context) (callbackInput, error) {
 	values := c.Request().URL.Query()
 	if c.Request().Method == http.MethodPost {

@@ -48,7 +48,7 @@ func (s *configs) handleConfig(c rest.Context) error {
 	return secretJSON(c, config)
 }
 
-// secretJSON answers with a client secret, which nobody on the way keeps.
+// secretJSON answers with a client secret, which nothing on the way may store.
 func secretJSON(c rest.Context, v any) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.JSON(http.StatusOK, v)

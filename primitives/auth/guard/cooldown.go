@@ -20,7 +20,7 @@ type Cooldown struct {
 	until *recent.Map[[sha256.Size]byte, time.Time]
 }
 
-// NewCooldown returns a Cooldown that wants a pause between two requests.
+// NewCooldown returns a Cooldown that requires a pause between two requests.
 func NewCooldown(pause time.Duration) *Cooldown {
 	return &Cooldown{pause: pause, until: recent.New[[sha256.Size]byte, time.Time](maxCooling)}
 }

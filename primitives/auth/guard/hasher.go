@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// DefaultCost is the bcrypt cost of a Hasher unless it is given another.
+	// DefaultCost is the bcrypt cost of a Hasher unless it is given one.
 	DefaultCost = 10
 	// bcryptBytes is how much of a password bcrypt reads. The rest is cut off,
 	// as in the hashes that InsForge made.
@@ -32,7 +32,7 @@ const (
 	decoyForm = "$2a$%02d$.l3abcrOLxlf9XPoxWhYV.s1Qjh4vKkzNIMOxFLNWTRSTlGmMNLNu"
 )
 
-// Hasher hashes passwords and always leaves one core to everything else.
+// Hasher hashes passwords and always leaves one core for everything else.
 // Clients take turns, so that one that floods it does not keep others from
 // signing in. It is safe for concurrent use.
 type Hasher struct {

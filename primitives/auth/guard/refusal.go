@@ -11,7 +11,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// MaxBodyBytes bounds the request bodies of auth: anybody may send one.
+// MaxBodyBytes bounds the request bodies of auth: anyone may send one.
 const MaxBodyBytes = 1 << 20
 
 // RetryAfter is the cause of a refusal that is lifted after a while.

@@ -13,7 +13,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// A rate is how many failures may come at once, and how long it takes until
+// A rate is how many failures may happen at once, and how long it takes until
 // one of them is forgotten.
 type rate struct {
 	burst float64
@@ -28,7 +28,7 @@ type rate struct {
 //     chances, and one more every 90 s.
 //   - An account that many strangers fail at is under attack: each stranger
 //     then has 3 chances, and one more every 5 min. That slows down a botnet,
-//     and still leaves 3 chances to the owner at a new place.
+//     and still leaves 3 chances to the owner in a new place.
 //   - A client that fails at many accounts has 100 chances in total at those
 //     where it is a stranger. Each account that signs in from there adds to
 //     them, as for an app's server that signs in on behalf of all its users.
@@ -160,7 +160,7 @@ type Throttle struct {
 	waiting int
 }
 
-// NewThrottle returns a Throttle that has seen nobody yet.
+// NewThrottle returns a Throttle that knows no clients yet.
 func NewThrottle(now func() time.Time) *Throttle {
 	return &Throttle{
 		now:      now,

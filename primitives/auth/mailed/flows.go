@@ -6,8 +6,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/auth/accounts"
 )
 
-// flow is what a mail is requested for and the two forms that it has: with a
-// code or with a link, as the settings say.
+// flow is what a mail is requested for, and its two forms: with a code or with
+// a link, as the settings say.
 type flow struct {
 	purpose                    purpose
 	method                     func(accounts.Settings) accounts.Method

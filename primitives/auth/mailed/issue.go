@@ -54,7 +54,7 @@ func (s *Service) issue(ctx context.Context, email string, p purpose, m accounts
 }
 
 // takeBack restores the secret that i replaced: the mail with i was not sent,
-// and the mail before it may be about to be read.
+// and the user may be about to read the mail before it.
 func (s *Service) takeBack(ctx context.Context, i issued) error {
 	if i.former == nil {
 		return nil

@@ -17,7 +17,7 @@ type Mailer interface {
 	// Configured reports whether mails can be sent at all.
 	Configured(ctx context.Context) (bool, error)
 	// SendTemplate sends a mail to one address, or takes charge of sending it.
-	// name is the receiver's; variables fill the template; lifetime is how long
+	// name is the recipient's; variables fill the template; lifetime is how long
 	// the mail is worth sending. It returns 503 EMAIL_PROVIDER_NOT_CONFIGURED,
 	// 429 RATE_LIMITED and 500 EMAIL_SMTP_SEND_FAILED, which the caller may see.
 	SendTemplate(ctx context.Context, template, to, name string, variables map[string]string, lifetime time.Duration) error
@@ -33,7 +33,7 @@ const (
 )
 
 const (
-	// someone stands in for the name of a receiver without one.
+	// someone is the name of a recipient who has none.
 	someone = "User"
 	// maxNameRunes bounds the name in a mail, which users choose themselves.
 	maxNameRunes = 100
@@ -47,7 +47,7 @@ const (
 )
 
 // letter is a mail that is ready to be sent. When to is empty, it has no
-// receiver and is dropped.
+// recipient and is dropped.
 type letter struct {
 	template, to, name string
 	variables          map[string]string
@@ -71,9 +71,9 @@ func (s *Service) send(ctx context.Context, l letter) error {
 }
 
 // post queues a letter for Run. A caller who must not learn whether there is a
-// receiver is answered before the mail is sent, so that neither the answer nor
-// its time gives it away. A letter without receiver takes a place in the queue
-// like any other.
+// recipient is answered before the mail is sent, so that neither the answer
+// nor its time gives it away. A letter without a recipient takes a place in
+// the queue like any other.
 //
 // It returns 503 TOO_MANY_REQUESTS when too many are waiting.
 func (s *Service) post(l letter) error {

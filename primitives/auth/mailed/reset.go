@@ -76,7 +76,7 @@ func (s *Service) resetPassword(ctx context.Context, token, password string) err
 }
 
 // hashForToken hashes a password if the token is valid: hashing is too expensive
-// to do for anybody who asks.
+// to do for anyone who asks.
 func (s *Service) hashForToken(ctx context.Context, token, password string) (string, error) {
 	if !tokenDigits.MatchString(token) {
 		return "", errToken()

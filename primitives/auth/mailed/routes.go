@@ -31,7 +31,7 @@ func (s *Service) Mount(r rest.Router) {
 	r.POST("/email/reset-password", rest.Public, s.handleReset, codes, body, retry)
 }
 
-// sixDigits wants a mailed code. what names it in the complaint.
+// sixDigits requires a mailed code. what names it in the complaint.
 func sixDigits(what string) rest.StringRule {
 	return func(s string) string {
 		if !codeDigits.MatchString(s) {
@@ -239,7 +239,8 @@ func (s *Service) handleResetLink(c rest.Context) error {
 	return leadBack(c, l, "token", token, "insforge_status", "ready", "insforge_type", "reset_password")
 }
 
-// isPrefetch reports whether a browser fetches a page that nobody has opened.
+// isPrefetch reports whether a browser fetches a page that the user has not
+// opened.
 func isPrefetch(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch"
 }

@@ -53,7 +53,7 @@ var (
 	tokenDigits = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-// secret is what is mailed, and what is stored of it.
+// secret is what is mailed, and what of it is stored.
 type secret struct {
 	text, hash string
 	kind       kind
@@ -171,7 +171,7 @@ func errToken() *fault.Error {
 	return fault.Invalid("Invalid or expired token").Next("Request a new e-mail.")
 }
 
-// link is what is known of a token without redeeming it.
+// link is what is known about a token without redeeming it.
 type link struct {
 	redirectTo string
 	used       bool

@@ -10,7 +10,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
-// insertAttempts is how often to look for a user who appears and disappears.
+// insertAttempts is how often to look for a user who keeps appearing and
+// disappearing.
 const insertAttempts = 5
 
 // mailSignInCode mails a code to sign in with. It goes to any address: the

@@ -15,7 +15,7 @@ const (
 
 // Account is who signed in, according to the provider.
 type Account struct {
-	// ID is the provider's id of the account, which never passes to somebody
+	// ID is the provider's id of the account, which never passes to someone
 	// else.
 	ID string
 	// Email is in lower case; empty when the provider returns none.
@@ -48,7 +48,7 @@ func (a Account) tidy() Account {
 
 // tidyEmail returns an address in lower case, or "" for one that is not ASCII:
 // some letters outside it have an ASCII letter as their lower case, which would
-// turn the address into somebody else's.
+// turn the address into someone else's.
 func tidyEmail(email string) string {
 	if len(email) > maxEmailBytes || strings.ContainsFunc(email, func(r rune) bool { return r <= ' ' || r >= utf8.RuneSelf }) {
 		return ""
@@ -95,7 +95,7 @@ func IsPlaceholder(email string) bool {
 }
 
 // placeholders returns made-up addresses: one with the name, which reads well but
-// may pass to somebody else, and one with the id, which never does.
+// may pass to someone else, and one with the id, which never does.
 func placeholders(p Name, id, username string) []string {
 	var all []string
 	domain := placeholderDomains()[p]
@@ -105,7 +105,7 @@ func placeholders(p Name, id, username string) []string {
 	return append(all, localPart(id)+"@"+domain)
 }
 
-// localPart returns text in a form that may stand before the @ of an address.
+// localPart returns text in a form allowed before the @ of an address.
 func localPart(text string) string {
 	return strings.Trim(strings.Map(func(r rune) rune {
 		switch {

@@ -15,8 +15,8 @@ import (
 // for each request; Apple accepts up to six months.
 const appleSecretLifetime = 5 * time.Minute
 
-// appleKey is the client secret as it is configured: a key to sign client
-// secrets with.
+// appleKey is the client secret as configured: a key to sign client secrets
+// with.
 type appleKey struct {
 	TeamID     string `json:"teamId"`
 	KeyID      string `json:"keyId"`

@@ -21,7 +21,7 @@ import (
 // again.
 const discoveryMaxAge = 10 * time.Minute
 
-// asymmetric are the accepted signature algorithms; with the others, anybody who
+// asymmetric are the accepted signature algorithms; with the others, anyone who
 // can verify a signature can also make one.
 var asymmetric = []string{
 	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
@@ -41,7 +41,8 @@ type discovery struct {
 }
 
 // CheckEndpoint returns an error, which may be shown, unless the address of a
-// discovery document may be called, as far as that shows without calling it.
+// discovery document may be called, as far as one can know without calling
+// it.
 func (rp *RelyingParty) CheckEndpoint(address string) error {
 	u, err := url.Parse(address)
 	if err != nil {

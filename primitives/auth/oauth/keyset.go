@@ -68,7 +68,7 @@ func (k *keySet) VerifySignature(ctx context.Context, token string) ([]byte, err
 }
 
 // fits reports whether a key is for signatures with an algorithm. Secrets in a
-// published set do not count: anybody could sign with them.
+// published set do not count: anyone could sign with them.
 func fits(key jose.JSONWebKey, algorithm string) bool {
 	return key.Valid() && key.IsPublic() &&
 		(key.Use == "" || key.Use == "sig") &&

@@ -65,8 +65,8 @@ func newOutbound(guarded, allowPrivate bool) outbound {
 	}
 }
 
-// checkURL returns an error unless u may be called: by https, or by http on
-// the loopback interface where allowLoopback says so.
+// checkURL returns an error unless u may be called: over https, or over http on
+// the loopback interface if allowLoopback is set.
 func checkURL(u *url.URL, allowLoopback bool) error {
 	switch {
 	case u.Host == "" || u.Hostname() == "":

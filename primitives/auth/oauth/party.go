@@ -180,7 +180,7 @@ func (rp *RelyingParty) Account(ctx context.Context, p Provider, r Registration,
 	return account.tidy(), nil
 }
 
-// checkIssuer refuses a callback of another provider (mix-up). RFC 9207 §2.4.
+// checkIssuer refuses a callback from another provider (mix-up). RFC 9207 §2.4.
 func (p Provider) checkIssuer(iss string) error {
 	switch {
 	case iss == "" && p.requiresIssuer:

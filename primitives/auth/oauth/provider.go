@@ -61,7 +61,7 @@ type Endpoints struct {
 	Issuer, JWKS string
 }
 
-// Provider describes how users sign in at a provider. It is immutable.
+// Provider describes how users sign in with a provider. It is immutable.
 type Provider struct {
 	Name Name
 	// Title is the name to show.
