@@ -115,6 +115,9 @@ func TestRequestsThatAreMalformed(t *testing.T) {
 		{"an exception of its own", body("DO $$ BEGIN RAISE 'not today' USING ERRCODE = 'MY001'; END $$"), "not today", 400, fault.DatabaseValidationError},
 		{"text that is no number", body("SELECT 'x'::int"), "invalid input syntax for type integer", 400, fault.DatabaseValidationError},
 		{"a constraint at the end", body("CREATE TEMP TABLE d (n int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO d VALUES (1), (1)"), "duplicate key", 409, fault.DatabaseDuplicate},
+		{"a parameter without a value", body("SELECT $1::int"), "number of parameters in the SQL", 400, fault.DatabaseValidationError},
+		{"a value too many", body("SELECT $1::int", 1, 2), "number of parameters in the SQL", 400, fault.DatabaseValidationError},
+		{"a parameter in several statements", body("SELECT 1; SELECT $1::int"), "number of parameters in the SQL", 400, fault.DatabaseValidationError},
 		{"a missing parameter", body("SELECT $2::int", 1), "data type of parameter $1", 400, fault.DatabaseValidationError},
 	} {
 		for _, path := range []string{restricted, unrestricted} {

@@ -60,6 +60,11 @@ func OfSQL(e *pgconn.PgError) *fault.Error {
 	if inTheWay(e.Code) {
 		return busy(e)
 	}
+	if e.Code == pgerrcode.ProtocolViolation { // the protocol is ours, the number of values is not
+		return fault.New(http.StatusBadRequest, fault.DatabaseValidationError,
+			"The number of values sent is not the number of parameters in the SQL").
+			Next("Send one value for each of $1, $2, …").Because(e)
+	}
 	f := pg.Fault(e)
 	switch {
 	case f.Status != http.StatusInternalServerError || serversFault(e.Code):
