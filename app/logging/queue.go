@@ -17,7 +17,7 @@ const (
 	maxPending = 8 << 20
 	// writeSize is how much is cleaned and written at once.
 	writeSize = 64 << 10
-	// keepSize is the largest buffer that is used again.
+	// keepSize is the largest buffer that is reused.
 	keepSize = 1 << 20
 )
 

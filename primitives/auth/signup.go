@@ -96,7 +96,7 @@ func registrationOf(f *rest.Fields, byAdmin bool) (registration, error) {
 // INVALID_INPUT for a password or a redirect that the settings do not allow, and
 // 409 AUTH_EMAIL_EXISTS. When the verification mail cannot be sent it returns
 // 500 AUTH_VERIFICATION_EMAIL_DELIVERY_FAILED, or 429 with that code, and the
-// user stays.
+// user is kept.
 func (s *Service) signUp(ctx context.Context, in registration) (made accounts.Account, verify bool, err error) {
 	settings, err := s.accounts.Settings(ctx)
 	if err != nil {

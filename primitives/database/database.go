@@ -135,7 +135,8 @@ func (d Deps) openAPI() (engine.OpenAPI, error) {
 }
 
 // exposedSchemas are the schemas that the record layer serves, public first.
-// The owner asks: the callers' login has no right to look into schema system.
+// The owner reads them: the callers' login has no right to look into schema
+// system.
 func exposedSchemas(ctx context.Context, db *pg.DB) (names []string, err error) {
 	err = db.AsOwner(ctx, func(tx pg.Tx) error {
 		rows, err := tx.Query(ctx, `
@@ -169,9 +170,9 @@ func (s *Service) MountPlain(r rest.Router) { s.records.MountPlain(r) }
 // MountAdvisor registers the advisor's routes; r is at /api/advisor.
 func (s *Service) MountAdvisor(r rest.Router) { s.advisor.Mount(r) }
 
-// Run listens for changes of the schema, keeps the engine's picture of it and
-// scans for the advisor, until ctx ends or one of them fails; the error names
-// which.
+// Run listens for changes of the schema, keeps the engine's picture of it up
+// to date and runs the advisor's scans, until ctx ends or one of them fails;
+// the error names which.
 func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for part, run := range map[string]func(context.Context) error{

@@ -16,7 +16,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// lookupTimeout bounds the question where a host is.
+// lookupTimeout bounds the lookup of a host.
 const lookupTimeout = 5 * time.Second
 
 // Config is the SMTP configuration as administrators see it.
@@ -61,7 +61,7 @@ func (s *Service) Config(ctx context.Context) (Config, error) {
 		found, err = readSettings(ctx, tx)
 		return err
 	})
-	if found.ID == uuid.Nil { // somebody deleted the row
+	if found.ID == uuid.Nil { // someone deleted the row
 		found.CreatedAt, found.UpdatedAt = rest.Time(s.now()), rest.Time(s.now())
 	}
 	return found.Config, err
@@ -69,11 +69,11 @@ func (s *Service) Config(ctx context.Context) (Config, error) {
 
 // UpdateConfig replaces the SMTP configuration and is audited. One that is
 // enabled is tried out first: the host must be public, unless the operator
-// allows others, and let the account in.
+// allows others, and must accept the account.
 //
 // It returns 400 INVALID_INPUT for a host that is refused or a password that
 // is missing, 400 EMAIL_SMTP_CONNECTION_FAILED when signing in fails, 400
-// EMAIL_PROVIDER_NOT_CONFIGURED when mails must remain possible, and 409 when
+// EMAIL_PROVIDER_NOT_CONFIGURED when mails must stay possible, and 409 when
 // the stored password was replaced meanwhile. Nothing is saved then.
 func (s *Service) UpdateConfig(ctx context.Context, u ConfigUpdate) (Config, error) {
 	var tried string // the stored password that was tried out, sealed
@@ -126,7 +126,7 @@ func (s *Service) mayStopMail(ctx context.Context, tx pg.Tx) error {
 }
 
 // tryOut signs in as u would, with no transaction open, and returns the stored
-// password, sealed, when u has none of its own.
+// password, sealed, when u has none.
 func (s *Service) tryOut(ctx context.Context, u ConfigUpdate) (stored string, err error) {
 	if err := s.checkHost(ctx, u.Host); err != nil {
 		return "", err
@@ -191,8 +191,8 @@ func (s *Service) storedPassword(ctx context.Context) (sealed, password string, 
 	return found.passwordSealed, password, nil
 }
 
-// serverSaid is a fault about err, a failed session, for administrators: with
-// what the server said.
+// serverSaid is a fault about err, a failed session, with what the server
+// said; it is for administrators.
 func serverSaid(status int, code fault.Code, what string, err error) error {
 	var failed *smtp.Error
 	if !errors.As(err, &failed) {

@@ -77,7 +77,7 @@ type Mail struct {
 	HTML    string   `json:"html"`
 }
 
-// Configured reports whether mails can be sent, be it to the mailbox.
+// Configured reports whether mails can be sent, if only to the mailbox.
 func (s *Service) Configured(ctx context.Context) (bool, error) {
 	where, err := s.Delivery(ctx)
 	return err == nil && where != Nowhere, err
@@ -93,7 +93,7 @@ const (
 	Nowhere   Delivery = "none" // sending is refused
 )
 
-// Delivery returns where mails go at the moment, for who tells an operator.
+// Delivery returns where mails currently go, to show to an operator.
 func (s *Service) Delivery(ctx context.Context) (Delivery, error) {
 	p, err := s.provider(ctx)
 	switch {
@@ -108,10 +108,10 @@ func (s *Service) Delivery(ctx context.Context) (Delivery, error) {
 }
 
 // SendTemplate sends the mail that a template makes with variables to one
-// address. name and to are variables as well, called name and email, whatever
-// variables holds; an empty name reads "User". lifetime is how long the mail is
-// worth sending, such as for as long as the code in it works: when it cannot be
-// delivered now, it is tried again for that long.
+// address. name and to are variables as well, called name and email, even if
+// variables holds others; an empty name reads "User". lifetime is how long the
+// mail is worth sending, such as for as long as the code in it works: when it
+// cannot be delivered now, it is tried again for that long.
 //
 // It returns 503 EMAIL_PROVIDER_NOT_CONFIGURED, 404 EMAIL_TEMPLATE_NOT_FOUND,
 // 429 RATE_LIMITED when the address got a mail too recently, or 500
@@ -148,9 +148,9 @@ type Receipt struct {
 	ID string `json:"id"`
 }
 
-// SendTest sends a short mail to one address, past the outbox and the interval
-// between mails, and reports to an administrator what the server said to it. It
-// is audited.
+// SendTest sends a short mail to one address, bypassing the outbox and the
+// interval between mails, and reports to an administrator what the server said.
+// It is audited.
 //
 // It returns 503 EMAIL_PROVIDER_NOT_CONFIGURED, or 500 EMAIL_SMTP_SEND_FAILED
 // with the server's words.

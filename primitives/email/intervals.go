@@ -24,9 +24,9 @@ func newIntervals() *intervals {
 	return &intervals{last: recent.New[string, time.Time](maxRecipients)}
 }
 
-// reserve notes that a mail goes to all addresses now, or to none of them and
-// returns 429 RATE_LIMITED when one got a mail less than least ago. A mail that
-// is being sent counts. giveBack takes the note back when it was not sent.
+// reserve notes that a mail goes to all addresses now. When one of them got a
+// mail less than least ago, it notes none and returns 429 RATE_LIMITED. A mail
+// that is being sent counts. giveBack takes the note back when it was not sent.
 func (v *intervals) reserve(addresses []string, least time.Duration, now time.Time) (giveBack func(), err error) {
 	if least <= 0 {
 		return func() {}, nil

@@ -69,8 +69,8 @@ func (s *Service) MailboxState(ctx context.Context) (state MailboxState, err err
 	return state, err
 }
 
-// SwitchMailbox switches the mailbox on or off, whatever the server's setting,
-// and is audited. Mails in it stay.
+// SwitchMailbox switches the mailbox on or off, overriding the server's
+// setting, and is audited. Mails in it stay.
 //
 // It returns 400 EMAIL_PROVIDER_NOT_CONFIGURED for switching off the only way
 // to send mails while users must verify their address.

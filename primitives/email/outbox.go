@@ -23,8 +23,8 @@ const (
 	maxSessions = 16
 	// sessionWait is how long a mail waits for its turn.
 	sessionWait = 10 * time.Second
-	// lease is how long a try belongs to who began it. It is longer than the
-	// try can take.
+	// lease is how long a try belongs to the process that began it. It is
+	// longer than the try can take.
 	lease = sessionWait + smtp.SendTimeout + 20*time.Second
 	// maxAttempts and the mail's lifetime, whichever ends first, bound retries.
 	maxAttempts  = 12
@@ -47,7 +47,7 @@ type entry struct {
 	expires  time.Time
 }
 
-// outcome is what became of a try.
+// outcome is the result of a try.
 type outcome uint8
 
 const (
@@ -66,7 +66,7 @@ func (s *Service) send(ctx context.Context, p provider, kind string, m Mail, lif
 	if err != nil {
 		return err
 	}
-	// A client that goes away must not leave it open whether the mail was sent.
+	// A client that goes away must not leave the mail's outcome open.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
 	defer cancel()
 	e, err := s.enqueue(ctx, kind, m, lifetime)
@@ -104,7 +104,7 @@ func (s *Service) sealMail(m Mail) (string, error) {
 	return s.box.Seal(string(plain)), nil
 }
 
-// openMail is the reverse of sealMail. Its errors repeat nothing of the mail.
+// openMail is the reverse of sealMail. Its errors repeat nothing from the mail.
 func (s *Service) openMail(sealed string) (m Mail, err error) {
 	plain, err := s.box.Open(sealed)
 	if err == nil && json.Unmarshal([]byte(plain), &m) != nil {
@@ -133,8 +133,8 @@ func (s *Service) session(ctx context.Context, p provider, m smtp.Message) error
 	}
 }
 
-// settle notes what became of a try that ended with err, and logs failures. It
-// returns err, for the one who waits.
+// settle notes the outcome of a try that ended with err, and logs failures. It
+// returns err, for the waiting caller.
 func (s *Service) settle(ctx context.Context, e entry, err error) (outcome, error) {
 	result := delivered
 	reason := ""

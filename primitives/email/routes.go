@@ -111,7 +111,7 @@ func readConfigUpdate(f *rest.Fields) ConfigUpdate {
 	return u
 }
 
-// printable wants a string of one line.
+// printable requires a string of one line.
 func printable(s string) string {
 	if smtp.OneLine(s) != strings.TrimSpace(s) {
 		return "String must not contain control characters"

@@ -123,7 +123,7 @@ func scanKept(row pgx.CollectableRow) (k kept, err error) {
 }
 
 // insertKept adds a mail to the mailbox and drops the oldest ones beyond its
-// caps. The newest stays whatever its size.
+// caps. The newest stays regardless of its size.
 func insertKept(ctx context.Context, tx pg.Tx, k kept) error {
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('insforge mailbox'))`); err != nil {
 		return err

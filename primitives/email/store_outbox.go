@@ -120,7 +120,7 @@ func listEntries(ctx context.Context, tx pg.Tx, most int) (list []OutboxEntry, t
 	return list, total, err
 }
 
-// deleteFailed forgets failed mails from before t, and the oldest beyond most.
+// deleteFailed deletes failed mails from before t, and the oldest beyond most.
 func deleteFailed(ctx context.Context, tx pg.Tx, t time.Time, most int) error {
 	_, err := tx.Exec(ctx, `
 		DELETE FROM email.outbox

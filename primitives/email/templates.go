@@ -26,7 +26,7 @@ var templateTypes = []string{
 	"email-verification-code", "email-verification-link", "request-otp", "reset-password-code", "reset-password-link",
 }
 
-// Template is how one of the product's mails looks.
+// Template is the text of one of the product's mails.
 type Template struct {
 	ID           uuid.UUID `json:"id"`
 	TemplateType string    `json:"templateType"`
@@ -134,8 +134,8 @@ func (s *Service) sample(kind string) map[string]string {
 	return allVariables("ada@example.com", "Ada Lovelace", own)
 }
 
-// allVariables are those that a mail has of its own and those that every mail
-// has, which win.
+// allVariables are a mail's own variables and those that every mail has,
+// which win.
 func allVariables(to, name string, own map[string]string) map[string]string {
 	values := maps.Clone(own)
 	if values == nil {

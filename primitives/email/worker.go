@@ -15,7 +15,7 @@ const (
 	poll = 10 * time.Second
 	// batch is how many mails of the outbox are tried at once.
 	batch = 4
-	// tidyEvery, keptFailed and failedFor bound what stays of failed mails.
+	// tidyEvery, keptFailed and failedFor bound the failed mails that are kept.
 	tidyEvery  = time.Hour
 	keptFailed = 1000
 	failedFor  = 7 * 24 * time.Hour
@@ -38,7 +38,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// work tries all mails that are due and, once in a while, throws old rows away.
+// work tries all mails that are due and, once in a while, deletes old rows.
 func (s *Service) work(ctx context.Context) error {
 	for {
 		tried, err := s.tryDue(ctx)
@@ -95,7 +95,7 @@ func (s *Service) tryClaimed(ctx context.Context, c claim) {
 	_, _ = s.settle(ctx, e, err)
 }
 
-// putBack makes a mail due at once, for the process that comes after this one.
+// putBack makes a mail due at once, for the next process.
 func (s *Service) putBack(ctx context.Context, e entry) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -105,7 +105,7 @@ func (s *Service) putBack(ctx context.Context, e entry) {
 	}
 }
 
-// tidy throws away what became too old or too much, once in tidyEvery.
+// tidy deletes what is too old or too much, once per tidyEvery.
 func (s *Service) tidy(ctx context.Context) error {
 	now := s.now()
 	if now.Sub(s.tidied) < tidyEvery {

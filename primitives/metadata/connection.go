@@ -32,11 +32,11 @@ var (
 )
 
 // parseConnection takes a connection string apart, a URL or keywords and
-// values. What it leaves out is completed as a client would.
+// values. What it leaves out is filled in as a client would.
 func parseConnection(text string) (connection, error) {
 	c, err := pgconn.ParseConfig(text)
 	if err != nil {
-		return connection{}, errors.New("the database's connection string cannot be parsed") // pgx's words may repeat it
+		return connection{}, errors.New("the database's connection string cannot be parsed") // pgx's message may repeat it
 	}
 	p := parameters{Host: c.Host, Port: int(c.Port), Database: c.Database, User: c.User, Password: c.Password, SSLMode: "prefer"}
 	if m := sslMode.FindStringSubmatch(text); m != nil {

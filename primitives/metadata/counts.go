@@ -36,7 +36,7 @@ func (c *counts) of(ctx context.Context, db Database, names []string) (map[strin
 	if len(missing) == 0 {
 		return rows, nil
 	}
-	// Counting is not done under the lock: it takes as long as it takes.
+	// Counting is not done under the lock: it may take long.
 	counted, err := db.CountRows(ctx, missing)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,8 @@ func (c *counts) of(ctx context.Context, db Database, names []string) (map[strin
 	return rows, nil
 }
 
-// known returns what is remembered of tables, and forgets what is too old.
+// known returns the numbers that are remembered, and drops those that are too
+// old.
 func (c *counts) known(names []string) (rows map[string]int64, missing []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -19,7 +19,7 @@ type Source interface {
 	Describe(ctx context.Context) (any, error)
 }
 
-// Database tells about the tables of schema public.
+// Database describes the tables of schema public.
 type Database interface {
 	// Tables lists them and returns the size of the whole database.
 	Tables(ctx context.Context) (names []string, sizeBytes int64, err error)
@@ -65,7 +65,7 @@ func New(d Deps) (*Service, error) {
 	return &Service{deps: d, counts: newCounts(d.Now)}, nil
 }
 
-// project is the whole answer, in the order that people read it.
+// project is the whole answer, in the order in which people read it.
 type project struct {
 	Auth      any           `json:"auth,omitempty"`
 	Database  *databasePart `json:"database,omitempty"`
@@ -144,7 +144,7 @@ func (s *Service) realtime(ctx context.Context) (any, error) {
 
 func (s *Service) compute(ctx context.Context) (any, error) { return ask(ctx, s.deps.Compute, nil) }
 
-// ask returns what a source says, and otherwise where there is none.
+// ask returns what a source says, or otherwise if there is no source.
 func ask(ctx context.Context, source Source, otherwise any) (any, error) {
 	if source == nil {
 		return otherwise, nil

@@ -29,7 +29,7 @@ func (s *Service) Mount(r rest.Router) {
 	r.GET("/project-id", rest.Admin, s.handleProjectID)
 	r.GET("/database-connection-string", rest.Admin, s.handleConnection)
 	r.GET("/database-password", rest.Admin, s.handlePassword)
-	r.GET("/:tableName", rest.Admin, s.handleTable) // last: the words above are no tables
+	r.GET("/:tableName", rest.Admin, s.handleTable) // last: the words above are not tables
 }
 
 // handleProject serves "GET /api/metadata".
@@ -134,7 +134,7 @@ func (s *Service) handlePassword(c rest.Context) error {
 	return confidential(c, map[string]string{"databasePassword": conn.Parameters.Password})
 }
 
-// connection returns 500 INTERNAL_ERROR where the database is not to be told.
+// connection returns 500 INTERNAL_ERROR where the database's address is hidden.
 func (s *Service) connection() (connection, error) {
 	if s.deps.DatabaseURL == "" {
 		return connection{}, fault.Internal(errors.New("metadata: the database's address must not be revealed"))

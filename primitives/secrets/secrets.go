@@ -32,8 +32,8 @@ func New(d Deps) (*Service, error) {
 	return &Service{deps: d}, nil
 }
 
-// Value returns the value of an active secret and marks it as used. Whoever
-// calls it hands the value on only to an administrator or to the product.
+// Value returns the value of an active secret and marks it as used. Its callers
+// may pass the value on only to an administrator or to the product itself.
 //
 // It returns 404 SECRET_NOT_FOUND for a secret that is unknown, inactive or
 // expired.
@@ -80,11 +80,11 @@ func (s *Service) Each(ctx context.Context, match func(key string) bool, visit f
 	return nil
 }
 
-// Reconcile makes reserved secrets what decide wants. decide sees the values
-// of those keys that are active and returns the ones to write, new or
-// replaced; nil changes nothing. Reading, deciding and writing are one
-// transaction, and processes that reconcile at once go one after the other:
-// what the first made is what the others see.
+// Reconcile sets reserved secrets as decide says. decide sees the values of
+// those keys that are active and returns the ones to write, new or replaced;
+// nil changes nothing. Reading, deciding and writing are one transaction, and
+// processes that reconcile at the same time take turns: each sees what those
+// before it wrote.
 func (s *Service) Reconcile(ctx context.Context, keys []string, decide func(stored map[string]string) (map[string]string, error)) error {
 	return s.deps.DB.AsOwner(ctx, func(tx pg.Tx) error {
 		if err := lockReserved(ctx, tx); err != nil {

@@ -50,14 +50,14 @@ func reserved(ctx context.Context, tx pg.Tx, now time.Time) ([]row, error) {
 	})
 }
 
-// lockReserved holds other writers of reserved secrets off until the end of
-// the transaction.
+// lockReserved keeps out other writers of reserved secrets until the end of the
+// transaction.
 func lockReserved(ctx context.Context, tx pg.Tx) error {
 	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('insforge reserved secrets'))`)
 	return err
 }
 
-// putReserved writes a reserved secret, over whatever had its key.
+// putReserved writes a reserved secret, replacing any that had its key.
 func putReserved(ctx context.Context, tx pg.Tx, key, sealed string) error {
 	_, err := tx.Exec(ctx, `
 		INSERT INTO system.secrets (key, value_ciphertext, is_reserved)

@@ -17,7 +17,8 @@ const (
 	builtPage     = "dist/app/index.html"
 )
 
-// builder makes node_modules and dist/app in dir, and reports its steps to say.
+// builder brings node_modules and dist/app in dir up to date, and reports its
+// steps to say.
 type builder struct {
 	dir string
 	say io.Writer

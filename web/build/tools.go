@@ -27,7 +27,8 @@ func (b builder) checkTools() error {
 	return nil
 }
 
-// supported tells whether a version such as "v20.20.2" satisfies "engines" of package.json: ^20.19.0 || >=22.12.0.
+// supported reports whether a version such as "v20.20.2" satisfies "engines" of package.json: ^20.19.0 ||
+// >=22.12.0.
 func supported(version string) bool {
 	var major, minor int
 	if _, err := fmt.Sscanf(version, "v%d.%d.", &major, &minor); err != nil {

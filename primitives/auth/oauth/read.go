@@ -133,7 +133,7 @@ func readFacebook(ctx context.Context, s session) (Account, error) {
 		} `json:"picture"`
 	}
 	// The proof shows that the application itself makes the call, and not
-	// somebody who got hold of the token.
+	// someone who got hold of the token.
 	proof := hmac.New(sha256.New, []byte(s.r.ClientSecret))
 	proof.Write([]byte(s.token.AccessToken))
 	query := url.Values{
@@ -151,7 +151,7 @@ func readFacebook(ctx context.Context, s session) (Account, error) {
 
 // readMicrosoft vouches for an address only when it is also the name that the
 // user signs in with: the organisation has proved to own its domain. The address
-// of a profile (mail) is whatever an administrator of any organisation put
+// of a profile (mail) is anything that an administrator of any organisation put
 // there.
 func readMicrosoft(ctx context.Context, s session) (Account, error) {
 	var user struct {

@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// MaxBytes bounds the length of a URL to match: anybody may send one.
+// MaxBytes bounds the length of a URL to match: anyone may send one.
 const MaxBytes = 2048
 
 // forbiddenSchemes run in the context of a page or name something local to
@@ -205,8 +205,8 @@ func CheckEntry(entry string) string {
 }
 
 // WithParams returns target with query parameters added, given as alternating
-// names and values. They replace parameters of the same name; all others stay
-// as they are.
+// names and values. They replace parameters of the same name; all others are
+// left unchanged.
 func WithParams(target string, params ...string) (string, error) {
 	u, err := url.Parse(target)
 	if err != nil {

@@ -37,7 +37,7 @@ func (s *Service) IssueCode(ctx context.Context, userID, challenge string) (stri
 	return code, err
 }
 
-// RedeemCode returns the user that a code stands for, and uses the code up even
+// RedeemCode returns the user that a code stands for. It uses the code up even
 // when the verifier is wrong.
 //
 // It returns 400 INVALID_INPUT for a code that is unknown, expired or used, and
@@ -65,8 +65,8 @@ func (s *Service) RedeemCode(ctx context.Context, code, verifier string) (uuid.U
 }
 
 // forgetCodes deletes the codes of a user. Only the owner may touch them, so
-// they go after the transaction that makes them void; should that fail, they
-// still expire soon.
+// they are deleted after the transaction that makes them void; if that fails,
+// they still expire soon.
 func (s *Service) forgetCodes(ctx context.Context, userID uuid.UUID) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetPatience)
 	defer cancel()

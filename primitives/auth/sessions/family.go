@@ -28,7 +28,7 @@ const (
 	maxSessions = 100
 )
 
-// family is a session as it is stored: a chain of tokens.
+// family is a session as stored: a chain of tokens.
 type family struct {
 	// subject is the user's id or the administrator's label.
 	subject string
@@ -43,7 +43,7 @@ type family struct {
 	expires   time.Time
 }
 
-// verdict is what becomes of a refresh token that is presented.
+// verdict is what happens to a refresh token that is presented.
 type verdict uint8
 
 const (
@@ -53,12 +53,12 @@ const (
 	rotate
 	// again: its successor is the latest and is handed out once more.
 	again
-	// reused: it was exchanged too long ago, so somebody has a copy.
+	// reused: it was exchanged too long ago, so someone has a copy.
 	reused
 )
 
-// judge decides what becomes of a token by its place in the family. started is
-// when this process did.
+// judge decides what happens to a token by its place in the family. started is
+// when this process started.
 func (f family) judge(t tokens.Session, now, started time.Time) verdict {
 	behind := f.generation - t.Generation
 	switch {

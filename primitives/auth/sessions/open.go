@@ -47,7 +47,7 @@ type Signing struct {
 	wait    func() (Grant, error)
 }
 
-// StartSigning begins a session of a user, or of nobody when user is zero.
+// StartSigning begins a session of a user, or of no one when user is zero.
 func (s *Service) StartSigning(user accounts.User) Signing {
 	t := tokens.NewSession(cmp.Or(user.ID, uuid.Nil.String()), tokens.ForUser)
 	var g Grant
@@ -70,7 +70,7 @@ func (s *Service) store(ctx context.Context, t tokens.Session, by Client, hash s
 }
 
 // OpenAfter opens a session of the user that f returns, all in one transaction:
-// what f uses up is used up only if a session comes of it.
+// what f uses up is used up only if a session is opened.
 func (s *Service) OpenAfter(ctx context.Context, by Client, f func(pg.Tx) (accounts.User, error)) (user accounts.User, g Grant, err error) {
 	var opened tokens.Session
 	err = s.db.AsProject(ctx, func(tx pg.Tx) error {
@@ -102,8 +102,8 @@ func (s *Service) AccessOnly(user accounts.User) (string, error) {
 	return a.Access(user.ID, user.Email, string(identity.RoleAuthenticated), "")
 }
 
-// session returns what a refresh token stands for, or 401 AUTH_UNAUTHORIZED.
-// It does not check whether the session still lives.
+// session returns what a refresh token stands for, or 401 AUTH_UNAUTHORIZED. It
+// does not check whether the session has ended.
 func (s *Service) session(token string, audience tokens.Audience) (tokens.Session, error) {
 	a, err := s.credentials.Authority()
 	if err != nil {

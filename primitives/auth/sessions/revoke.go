@@ -64,9 +64,9 @@ func (s *Service) RevokeDeleted(ctx context.Context, tx pg.Tx, ids []uuid.UUID) 
 	return err
 }
 
-// ClaimAddress hands an account to the person who just proved to own its
-// address, unless somebody has proved it before. Somebody else may have made
-// the account, to share it later: all ways to sign in are removed, and all
+// ClaimAddress hands an account to the person who has just proved to own its
+// address, unless someone has proved it before. Someone else may have created
+// the account to share it later: all ways to sign in are removed, and all
 // sessions end.
 func (s *Service) ClaimAddress(ctx context.Context, tx pg.Tx, h accounts.Holder) error {
 	if h.Verified {

@@ -241,8 +241,8 @@ type revoked struct {
 }
 
 // handleEndSession serves "DELETE /api/auth/sessions/:sessionId" and its
-// siblings for administrators. A session that is over, or that belongs to
-// somebody else, is answered with a count of zero.
+// siblings for administrators. For a session that is over or belongs to someone
+// else, the answer is a count of zero.
 func (s *Service) handleEndSession(of func(rest.Context) (owner, error)) rest.Handler {
 	return func(c rest.Context) error {
 		o, err := of(c)
@@ -266,7 +266,7 @@ func (s *Service) handleEndSession(of func(rest.Context) (owner, error)) rest.Ha
 }
 
 // handleEndSessions serves "DELETE /api/auth/sessions" and its siblings for
-// administrators. The session that asks stays.
+// administrators. The session that makes the request stays.
 func (s *Service) handleEndSessions(of func(rest.Context) (owner, error)) rest.Handler {
 	return func(c rest.Context) error {
 		o, err := of(c)

@@ -19,7 +19,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// maxEnded bounds the memory of ended sessions, in two generations.
+// maxEnded bounds the ended sessions that are remembered, in two generations.
 const maxEnded = 8192
 
 // Deps are what sessions needs.
@@ -50,10 +50,10 @@ type Service struct {
 	audit       audit.Recorder
 	admins      administrators
 	now         func() time.Time
-	// started is when this process did; see family.judge.
+	// started is when this process started; see family.judge.
 	started time.Time
-	// ended are the sessions that this process ended lately, with the answer to
-	// their access tokens, which have not expired yet.
+	// ended holds the sessions that this process ended recently, with the
+	// answer to their access tokens, which have not expired yet.
 	ended *recent.Map[string, *fault.Error]
 	log   zerolog.Logger
 }

@@ -145,10 +145,10 @@ func listSessions(ctx context.Context, tx pg.Tx, now time.Time, condition string
 	})
 }
 
-// sessionLives selects whether a session lives.
+// sessionLives selects whether a session is live.
 const sessionLives = `SELECT EXISTS (SELECT FROM auth.sessions WHERE id = $1 AND expires_at > $2)`
 
-// userSignedIn selects the user with an id if the session lives; an empty
+// userSignedIn selects the user with an id if the session is live; an empty
 // session is that of a token without one.
 const userSignedIn = accounts.UserByID + `
 	   AND ($2 = '' OR EXISTS (

@@ -23,7 +23,8 @@ type Claims struct {
 	// against the project's roles.
 	Email, Role string
 	// Session is the id of the session that the token belongs to; empty for
-	// tokens of third parties, whatever they claim, and for those without one.
+	// those without one and for tokens of third parties, regardless of their
+	// claims.
 	Session string
 	// ExpiresAt is when the token becomes invalid: when it expires, or earlier if
 	// its key does. It is zero for a token that does not expire.

@@ -13,7 +13,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// maxTokenBytes bounds what is decoded: anybody may send a token.
+// maxTokenBytes bounds what is decoded: anyone may send a token.
 const maxTokenBytes = 16 << 10
 
 // ErrInvalid is returned for a token that is malformed, not signed by this

@@ -86,7 +86,7 @@ func (k PublicKey) parse() (*rsa.PublicKey, error) {
 }
 
 // parse returns the usable form of k and checks that its halves belong
-// together: a mixed-up pair would sign tokens that nobody can verify.
+// together: a mixed-up pair would sign tokens that no one can verify.
 func (k KeyPair) parse() (*rsa.PrivateKey, error) {
 	public, err := k.PublicKey.parse()
 	if err != nil {

@@ -109,8 +109,8 @@ func (a *Authority) Refresh(s Session) (string, error) {
 }
 
 // VerifyRefresh returns what a refresh token of this audience represents, or
-// ErrInvalid. It is up to the caller to check that the session still lives and
-// that the token is its latest.
+// ErrInvalid. The caller must check that the session has not ended and that
+// the token is its latest.
 func (a *Authority) VerifyRefresh(token string, audience Audience) (Session, error) {
 	payload, _, err := a.verify(token)
 	if err != nil {

@@ -80,8 +80,8 @@ type Deps struct {
 	Limits Limits
 }
 
-// Service answers for scans and what they found. Its callers are
-// administrators: it works as the database owner.
+// Service runs scans and serves their findings. Its callers are administrators:
+// it works as the database owner.
 type Service struct {
 	db      *pg.DB
 	log     zerolog.Logger
@@ -91,8 +91,8 @@ type Service struct {
 	limits map[string]any
 
 	scans chan *scan
-	// ready is closed when scans of an earlier process have been settled, done
-	// when Run has returned.
+	// ready is closed when unfinished scans of an earlier process have been
+	// closed, done when Run has returned.
 	ready, done chan struct{}
 }
 
@@ -130,8 +130,8 @@ func (s *Service) Issues(ctx context.Context, f Filter) (issues []Issue, total i
 	return issues, total, err
 }
 
-// Suppress makes findings disappear from Latest and Issues. who is written
-// down as its author; it may be empty.
+// Suppress makes findings disappear from Latest and Issues. who is recorded as
+// its author; it may be empty.
 //
 // It returns 409 DATABASE_DUPLICATE when the same is suppressed already.
 func (s *Service) Suppress(ctx context.Context, n NewSuppression, who string) (made Suppression, err error) {
@@ -159,7 +159,7 @@ func (s *Service) Suppressions(ctx context.Context) (all []Suppression, err erro
 	return all, err
 }
 
-// describe fills in from the rule what no finding told.
+// describe fills in from the rule what no finding supplied.
 func (s *Service) describe(x *Suppression) {
 	if x.Title != nil {
 		return

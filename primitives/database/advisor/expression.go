@@ -18,7 +18,7 @@ const (
 	symbol // a parenthesis, bracket, comma, dot, or an operator
 )
 
-// token is a piece of an expression; text is as it stands there. An opening
+// token is a piece of an expression; text is as written there. An opening
 // parenthesis knows how many tokens later it is closed.
 type token struct {
 	kind  tokenKind
@@ -55,11 +55,11 @@ func isWordByte(c byte) bool {
 
 const operatorBytes = "+-*/<>=~!@#%^&|`?:"
 
-// maxExpression is as many bytes as are examined; nobody writes more by hand.
+// maxExpression bounds the bytes that are examined; no one writes more by hand.
 const maxExpression = 64 << 10
 
-// tokenize splits an expression; what it does not know becomes a symbol. Of an
-// enormous one, and of one whose parentheses do not match, nothing is left.
+// tokenize splits an expression; what it does not know becomes a symbol. It
+// returns nothing for an enormous one, or one with unbalanced parentheses.
 func tokenize(s string) []token {
 	if len(s) > maxExpression {
 		return nil
@@ -162,9 +162,9 @@ func split(t []token, at string) [][]token {
 	return append(parts, t[start:])
 }
 
-// alwaysTrue reports whether an expression lets every row pass: TRUE, something
-// that equals itself, or a disjunction or conjunction of such. What it does
-// not understand is not.
+// alwaysTrue reports whether an expression is true for every row: TRUE,
+// something that equals itself, or a disjunction or conjunction of such. It
+// returns false for what it does not understand.
 func alwaysTrue(expression string) bool { return holds(tokenize(expression)) }
 
 func holds(t []token) bool {
@@ -214,9 +214,9 @@ func callerCalls(t []token) (calls []call) {
 	return calls
 }
 
-// wrapCalls puts each call that asks who is calling into a sub-select, so
-// that it is made once instead of for every row. changed is false when all
-// were.
+// wrapCalls puts each call that asks who is calling into a sub-select, so that
+// it is made once instead of for every row. changed is false when all of them
+// already were.
 func wrapCalls(expression string) (wrapped string, changed bool) {
 	t := tokenize(expression)
 	var b strings.Builder

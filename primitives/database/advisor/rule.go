@@ -35,7 +35,7 @@ type finding struct {
 	fix string
 }
 
-// maxObject is as many characters as a suppression may name.
+// maxObject is the number of characters that a suppression may name.
 const maxObject = 500
 
 // fill adds what the rule knows.
@@ -54,7 +54,7 @@ type examination struct {
 	limits map[string]any
 }
 
-// arguments are the limits as queries name them; durations in seconds.
+// arguments are the limits by the names that queries use; durations in seconds.
 func (l Limits) arguments() map[string]any {
 	seconds := func(d time.Duration) float64 { return d.Seconds() }
 	return map[string]any{
@@ -118,7 +118,8 @@ const (
 	isInvoker = `coalesce((SELECT option_value::boolean FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker'), false)`
 
 	// reach is what the API's callers may do with relation c in schema n:
-	// whether anon and whether anybody uses it, whether anybody writes to it.
+	// whether anon may use it, whether anyone may, and whether anyone may
+	// write to it.
 	reach = `CROSS JOIN LATERAL (
 	         SELECT coalesce(bool_or(r.role = 'anon' AND (r.reads OR r.writes)), false) AS anon,
 	                coalesce(bool_or(r.reads OR r.writes), false) AS anybody,
@@ -133,11 +134,11 @@ const (
 	// who names those callers in a sentence.
 	who = `CASE WHEN reach.anon THEN 'anyone with the anon key' ELSE 'every signed-in user' END`
 
-	// apiTables are the tables t that the API serves to anybody but
+	// apiTables are the tables t that the API serves to anyone but
 	// administrators, partitions and children among them: each can be read under
 	// its own name, where the policies of its parent do not count. own_rows is
-	// the condition of a policy by which users have their own rows; NULL for
-	// a table without a column that says whose a row is.
+	// the condition of a policy by which users have their own rows; NULL for a
+	// table without a column that says whose a row is.
 	apiTables = `(
 	  SELECT c.oid,
 	         format('%I.%I', n.nspname, c.relname) AS name,

@@ -1,7 +1,7 @@
 package advisor
 
 // accessRules are about tables, views and functions that callers of the API
-// reach without, or past, policies.
+// reach without policies, or bypassing them.
 func accessRules() []rule {
 	return []rule{
 		{
@@ -57,10 +57,10 @@ func accessRules() []rule {
 			id: "definer-view", severity: Critical, category: Security,
 			title: "A view bypasses row-level security",
 			// A view reads its tables with the rights of its owner, unless it is
-			// told to use those of its reader; a materialized view has done so.
-			// What it reads may be a view again: one that uses its reader's rights
-			// is safe under any view, but not under a materialized one, whose
-			// owner was the reader.
+			// set to use those of its reader; a materialized view read them when
+			// it was refreshed. What it reads may itself be a view: one that uses
+			// its reader's rights is safe under any view, but not under a
+			// materialized one, whose owner was the reader.
 			find: rows(`
 				WITH RECURSIVE through AS (
 				  SELECT c.oid AS view, format('%I.%I', n.nspname, c.relname) AS name, ` + who + ` AS who,

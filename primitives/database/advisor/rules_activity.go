@@ -81,8 +81,8 @@ func since(at string) string {
 	return fmt.Sprintf(`date_trunc('second', clock_timestamp() - %s)`, at)
 }
 
-// end is the SQL that ends what the session does, or the session. A later one
-// with the same number is left alone.
+// end is the SQL that ends what the session does, or the session. A later
+// session with the same number is left alone.
 func end(function string) string {
 	return fmt.Sprintf(`format('SELECT %s(pid) FROM pg_stat_activity WHERE pid = %%s AND backend_start = %%L;', a.pid, a.backend_start)`, function)
 }

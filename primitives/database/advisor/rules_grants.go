@@ -80,7 +80,8 @@ const (
 	            AND a.privilege_type NOT IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')) d
 	  GROUP BY d.owner, d.schema)`
 
-	// Attributes and memberships that make the roles more than they are.
+	// Attributes and memberships that give the roles more rights than they
+	// should have.
 	excessOfRoles = `
 	(SELECT 'critical', format('%I', r.rolname),
 	        format('Role %I is %s.', r.rolname, concat_ws(', ',

@@ -103,7 +103,7 @@ func findPermissive(ctx context.Context, e examination) (found []finding, err er
 // lets reports whether one of the policy's expressions is always true.
 func (p *policy) lets() bool { return alwaysTrue(p.using) || alwaysTrue(p.check) }
 
-// restricted reports whether a restrictive policy narrows what p lets pass.
+// restricted reports whether a restrictive policy narrows what p allows.
 func restricted(p *policy, all []policy) bool {
 	return slices.ContainsFunc(all, func(r policy) bool {
 		return r.table == p.table && !r.permissive && !r.lets() &&
@@ -134,7 +134,7 @@ func (p *policy) alter(using, check string) string {
 	return b.String() + ";"
 }
 
-// parenthesized puts an expression into the parentheses that a policy wants.
+// parenthesized puts an expression into the parentheses that a policy needs.
 // Those of a sub-select are its own.
 func parenthesized(expression string) string {
 	if t := tokenize(expression); len(t) > 1 && t[0].is("(") && closing(t, 0) == len(t)-1 && !t[1].is("SELECT") {
@@ -201,7 +201,7 @@ func findUnindexedColumns(ctx context.Context, e examination) ([]finding, error)
 	if err != nil {
 		return nil, err
 	}
-	// What the policies compare with the caller, one column a row.
+	// What the policies compare with the caller, one column per row.
 	var oids []uint32
 	var tables, names []string
 	var casts []bool

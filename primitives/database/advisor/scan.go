@@ -20,7 +20,7 @@ const (
 	lockKey   = 1
 	// defaultRuleTimeout bounds each rule.
 	defaultRuleTimeout = 15 * time.Second
-	// settleLimit bounds recording the end of a scan, which is done even while
+	// settleLimit bounds recording the end of a scan, which happens even while
 	// the process stops.
 	settleLimit = 5 * time.Second
 	// maxFindings bounds what one rule may report.
@@ -102,7 +102,7 @@ func (s *Service) Scan(ctx context.Context) (id string, err error) {
 }
 
 // connect opens the connection of a scan. Names in the rules' queries resolve to
-// the catalog, whatever the project has defined.
+// the catalog, regardless of what the project has defined.
 func (s *Service) connect(ctx context.Context) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(s.db.OwnerDSN())
 	if err != nil { // the message may repeat the connection string
@@ -185,7 +185,7 @@ func (s *Service) fail(ctx context.Context, sc *scan, why string) {
 	}
 }
 
-// examine applies all rules, each on its own. trouble says which did not work.
+// examine applies all rules, each on its own. trouble says which failed.
 func (s *Service) examine(ctx context.Context, conn *pgx.Conn) (found []finding, trouble []string) {
 	for i := range s.rules {
 		r := &s.rules[i]

@@ -69,8 +69,8 @@ type NewSuppression struct {
 	Note           *string
 }
 
-// Suppression is a suppression in force. Title, Severity and Category are
-// known in lists only.
+// Suppression is a suppression in force. Title, Severity and Category are set
+// only in lists.
 type Suppression struct {
 	ID             string    `json:"id"`
 	RuleID         string    `json:"ruleId"`
@@ -140,7 +140,7 @@ func list(ctx context.Context, tx pg.Tx, f Filter) (issues []Issue, total int64,
 }
 
 // beginScan enters a new scan. Since the caller holds the lock of scans, those
-// still marked as running were cut short, and are settled.
+// still marked as running were cut short, and are marked so.
 func beginScan(ctx context.Context, tx pgx.Tx) (id string, err error) {
 	if err := settle(ctx, tx); err != nil {
 		return "", err

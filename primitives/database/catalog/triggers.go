@@ -2,8 +2,8 @@ package catalog
 
 import "strings"
 
-// splitTrigger takes a trigger's condition (nil for none) and what it executes
-// out of its definition. Postgres prints neither on its own.
+// splitTrigger extracts a trigger's condition (nil for none) and what it
+// executes from its definition. Postgres prints neither on its own.
 func splitTrigger(definition string) (condition *string, statement string) {
 	const when, execute = " WHEN (", " EXECUTE FUNCTION "
 	conditionAt, depth := -1, 0

@@ -23,9 +23,9 @@ type Limits struct {
 	// Migration and DryRun are how long one may take in all, 10 minutes and
 	// 30 seconds.
 	Migration, DryRun time.Duration
-	// Lock is how long a statement waits for the locks of other
-	// transactions, 5 seconds. While a statement waits for a table's
-	// exclusive lock, all later readers wait behind it.
+	// Lock is how long a statement waits for the locks of other transactions, 5
+	// seconds. While a statement waits for a table's exclusive lock, all later
+	// readers queue behind it.
 	Lock time.Duration
 	// Turn is how long a request waits for other migrations, 30 seconds.
 	Turn time.Duration
@@ -94,9 +94,9 @@ type Migration struct {
 
 // Page is a part of the list of migrations, newest version first.
 type Page struct {
-	// Limit is how many there are at most; zero is no limit.
+	// Limit is the largest number of migrations; zero means no limit.
 	Limit int64
-	// Offset is how many of the newest are left out.
+	// Offset is how many of the newest are skipped.
 	Offset int64
 }
 

@@ -24,7 +24,8 @@ const (
 
 // Report is what a dry run found out.
 type Report struct {
-	// Valid reports whether the SQL could be applied to the database as it is.
+	// Valid reports whether the SQL could be applied to the database as it is
+	// now.
 	Valid          bool     `json:"valid"`
 	StatementCount int      `json:"statementCount"`
 	Statements     []string `json:"statements"`

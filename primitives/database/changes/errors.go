@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// failure says which statement failed. Number 0 are the constraints that were
-// deferred to the end.
+// failure says which statement failed. Number 0 means the constraints that
+// were deferred to the end.
 type failure struct {
 	number, of int
 	statement  sqltext.Statement
@@ -35,7 +35,7 @@ func atEnd(err error) error {
 	return err
 }
 
-// where says which statement failed, for people. position is where in it, in
+// where says, for people, which statement failed. position is where in it, in
 // characters from 1; 0 where that is unknown.
 func (f *failure) where(position int) string {
 	if f.number == 0 {
@@ -98,7 +98,7 @@ func (s *Service) busy() *fault.Error {
 		Next("Try again when they have ended.")
 }
 
-// errTooSlow marks SQL that was ended because its time was over.
+// errTooSlow marks SQL that was stopped because its time was up.
 var errTooSlow = errors.New("time limit")
 
 func tookTooLong(limit time.Duration, cause error) *fault.Error {

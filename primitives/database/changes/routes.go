@@ -54,7 +54,7 @@ func number(c rest.Context, name string, least int64) (int64, error) {
 }
 
 // listWriter writes migrations as they come. The answer begins with the first,
-// so that a failure before it has a status of its own.
+// so that a failure before it has its own status.
 type listWriter struct {
 	to    http.ResponseWriter
 	begun bool
@@ -73,7 +73,7 @@ func (w *listWriter) add(m Migration) error {
 	return e.Encode(m)
 }
 
-// begin returns what stands before the first migration.
+// begin returns what comes before the first migration.
 func (w *listWriter) begin() string {
 	w.begun = true
 	w.to.Header().Set("Content-Type", "application/json")

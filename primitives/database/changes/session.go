@@ -14,7 +14,7 @@ import (
 const grace = 5 * time.Second
 
 // alone opens a session for f while no other migration of this process runs.
-// After limit, it is ended from outside.
+// After limit, it is terminated from outside.
 func (s *Service) alone(ctx context.Context, limit time.Duration, f func(context.Context, *session.Session) error) error {
 	select {
 	case <-s.turn:

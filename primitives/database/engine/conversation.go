@@ -32,7 +32,7 @@ type reader func(sent, *pgconn.ResultReader) error
 // usualSteps are as many as most conversations have.
 const usualSteps = 4
 
-// converse begins an exchange; who does closes its pipeline.
+// converse begins an exchange; its caller closes the pipeline.
 func converse(ctx context.Context, conn *pgconn.PgConn, statements *statements) *conversation {
 	return &conversation{conn: conn, pipeline: conn.StartPipeline(ctx), statements: statements, steps: make([]step, 0, usualSteps)}
 }
@@ -76,7 +76,7 @@ func (c *conversation) end(explicit, rollback bool) {
 }
 
 // readAll reads the answers to what was sent. The first failure is the one to
-// report; Postgres skips everything behind it.
+// report; Postgres skips everything after it.
 func (c *conversation) readAll(sync bool) error {
 	if sync {
 		if err := c.pipeline.Sync(); err != nil {

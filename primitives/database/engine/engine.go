@@ -18,7 +18,7 @@ import (
 // "reload schema", "reload config", or empty for both.
 const Channel = "pgrst"
 
-// Listener is what the engine needs of pg.Listener.
+// Listener is what the engine needs from pg.Listener.
 type Listener interface {
 	On(channel string, f func(payload string))
 	OnConnect(f func())

@@ -132,8 +132,7 @@ func (e *Engine) inUTC(in *incoming, p *planned, conn *pgconn.PgConn) bool {
 		p.plan.Call == nil && e.options.PreRequest.Name == "" && !roleSets(in, p, "timezone")
 }
 
-// roleSets reports whether the role has a setting of its own, named in lower
-// case.
+// roleSets reports whether the role itself sets a setting, named in lower case.
 func roleSets(in *incoming, p *planned, name string) bool {
 	for _, s := range p.snapshot.Role(in.caller.Role).Settings {
 		if strings.EqualFold(s.Name, name) {
@@ -157,7 +156,7 @@ func hasState(err error, states ...string) bool {
 }
 
 // namesTooMuch reports whether a write failed because its RETURNING named a
-// column that the snapshot still has. The other form asks for all there are.
+// column that the snapshot still has. The other form asks for all that exist.
 func namesTooMuch(p *planned, query sqlgen.Query, err error) bool {
 	return p.plan.Mutation != nil && query.Output == sqlgen.Columns && hasState(err, pgerrcode.UndefinedColumn)
 }

@@ -18,12 +18,12 @@ import (
 // made once for all values, saves that, but may be bad for some values where
 // the planner's own choice would differ. Postgres compares estimated costs,
 // which for ranges and limits are guesses, and so plans nearly every list
-// anew. The engine compares the plans themselves: a shape that is used often
-// is explained beside the requests, with the values of a request and without
-// any. A shape for which both plans were the same for several requests runs
-// with the generic plan; one for which they differed is planned each time, also
-// where Postgres would take the generic plan for its lower estimate. Samples go
-// on for as long as the shape is used; a new schema starts anew.
+// again. The engine compares the plans themselves: a shape that is used often
+// is explained in the background, with the values of a request and without any.
+// A shape for which both plans were the same for several requests runs with the
+// generic plan; one for which they differed is planned each time, even where
+// Postgres would take the generic plan for its lower estimate. Samples continue
+// for as long as the shape is used; a new schema starts over.
 const (
 	firstSample    = 8
 	agreements     = 3
@@ -51,7 +51,7 @@ type generics struct {
 	shapes map[statementKey]*shape
 }
 
-// shape is what is known of one statement for one role.
+// shape is what is known about one statement for one role.
 type shape struct {
 	snapshot uint64 // its serial number
 	uses     int

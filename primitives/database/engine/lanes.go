@@ -11,11 +11,12 @@ import (
 
 const (
 	// lanesPerCore is how many statements run at once for each core. More
-	// only take turns, each on a backend of its own with cold caches: 4 on two
-	// cores answer a tenth more lists a second than 8, with half the p99.
+	// would only take turns, each on its own backend with cold caches: 4 on
+	// two cores answer a tenth more lists per second than 8, with half the
+	// p99.
 	lanesPerCore = 2
-	// lanePatience is how long a request waits for a lane before it goes beside
-	// them: slow statements must not hold up the others.
+	// lanePatience is how long a request waits for a lane before it runs
+	// outside them: slow statements must not hold up the others.
 	lanePatience = 5 * time.Millisecond
 	// poolEvery is how often a connection goes back to the pool although
 	// a request waits for it: the pool decides when it is too old.
@@ -73,7 +74,7 @@ func (l *lanes) leave(conn *pgxpool.Conn) {
 	<-l.taken
 }
 
-// isIdle reports whether another request can use conn as it is.
+// isIdle reports whether another request can use conn without cleanup.
 func isIdle(conn *pgxpool.Conn) bool {
 	c := conn.Conn().PgConn()
 	return !c.IsClosed() && !c.IsBusy() && c.TxStatus() == 'I'

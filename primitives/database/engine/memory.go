@@ -47,7 +47,7 @@ type made struct {
 	options sqlgen.Options
 }
 
-// recollection is what the memory knows of one request.
+// recollection is what the memory knows about one request.
 type recollection struct {
 	memory *memory
 	// query is the query string with marks for values.
@@ -90,10 +90,11 @@ func (m *memory) of(s *schema.Snapshot) *makings {
 	return fresh
 }
 
-// forgo makes the request one of its own, whose values stay where they are.
+// forgo treats the request as one that is not shared, whose values stay where
+// they are.
 func (r *recollection) forgo() { r.values, r.keeps = nil, false }
 
-// fillRequest is the request that its shape stands for.
+// fillRequest is the request that its shape represents.
 func (r *recollection) fillRequest(shape *request.Request) *request.Request {
 	if r.values == nil {
 		return shape
@@ -138,7 +139,7 @@ func (m *made) queryFor(p *plan.Plan, o sqlgen.Options) (q sqlgen.Query, ok bool
 	return m.query.WithValues(p.Mutation.Values)
 }
 
-// withoutBody is a plan and its statements without anything of a body; ok is
+// withoutBody is a plan and its statements without anything from a body; ok is
 // false where they have more of it than values.
 func withoutBody(p *plan.Plan, q sqlgen.Query) (_ *plan.Plan, _ sqlgen.Query, ok bool) {
 	if p.Mutation == nil {

@@ -49,7 +49,7 @@ type Options struct {
 	Aggregates bool
 	// PlanOutput allows the media type of execution plans.
 	PlanOutput bool
-	// AliasesOnly wants the alias of an embed that has one, not its name, in
+	// AliasesOnly requires the alias of an embed that has one, not its name, in
 	// filters, orders and limits.
 	AliasesOnly bool
 	// TxEnd is how transactions end.
@@ -154,8 +154,8 @@ type Target struct {
 	Path string
 	// As is the caller; nil takes the principal of the request's context.
 	As *Caller
-	// StripEmpty leaves members of the body out that are the empty string
-	// when their column is not of a text type.
+	// StripEmpty leaves out members of the body that are the empty string when
+	// their column is not of a text type.
 	StripEmpty bool
 	// JSONOnly reads bodies of the type JSON, which must be objects or arrays;
 	// a body of any other type is an empty object.

@@ -14,7 +14,7 @@ type asked struct {
 	snapshot *schema.Snapshot
 	request  *request.Request
 	// shape is what other requests of the same shape start from: without values
-	// and body. memory is what is known of them.
+	// and body. memory is what is known about them.
 	shape  *request.Request
 	memory recollection
 }

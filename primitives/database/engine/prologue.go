@@ -16,7 +16,7 @@ import (
 
 // prologue is the statement that sets up the transaction, written into to. The
 // settings of the role come before the role: setting them may need a right that
-// the login has and the role has not. planMode is a plan_cache_mode, or empty.
+// the login has and the role lacks. planMode is a plan_cache_mode, or empty.
 func (e *Engine) prologue(to *settings, in *incoming, p *planned, readOnly bool, planMode string) sqlgen.Statement {
 	to.sql, to.args, to.values = append(to.sql[:0], "SELECT "...), to.args[:0], to.values[:0]
 	to.set("search_path", e.searchPath(p.request.Schema))
@@ -194,7 +194,7 @@ func isolationOf(in *incoming, p *planned) string {
 }
 
 // begin is the BEGIN of an explicit transaction. The level is one of a closed
-// set, so that nothing of a setting's text reaches the SQL.
+// set, so that no part of a setting's text reaches the SQL.
 func begin(isolation string, readOnly bool) string {
 	sql := "BEGIN ISOLATION LEVEL "
 	switch isolation {

@@ -200,7 +200,8 @@ func (t *intake) takePlanned(_ sent, r *pgconn.ResultReader) error {
 	if err := json.Unmarshal(r.Values()[0], &plans); err != nil || len(plans) != 1 {
 		return fmt.Errorf("read the planned number of rows: %w", err)
 	}
-	// An estimate counts exactly up to the cap of rows, and plans beyond it.
+	// An estimate counts exactly up to the cap of rows, and uses the plan
+	// beyond it.
 	if t.planned.request.Prefer.Count == "planned" || t.result.Total > t.maxRows {
 		t.result.Total = max(t.result.Total, plans[0].Plan.Rows)
 	}

@@ -18,7 +18,7 @@ const maxPrepared = 200
 const statementsKey = "insforge engine statements"
 
 // statements are those that one connection has seen. A shape is prepared when
-// it is seen a second time, so that one that never comes again costs nothing.
+// it is seen a second time, so that one that never returns costs nothing.
 // They are kept apart by role: a plan under row-level security belongs to the
 // role it was made for, and is thrown away when another role uses it.
 type statements struct {
@@ -97,7 +97,7 @@ type sent struct {
 	// when the answer begins with that of a Parse.
 	prepared  *prepared
 	preparing bool
-	// columns is set when the rows come as it says.
+	// columns is set when the rows come in its formats.
 	columns *columns
 	// dropped counts the answers to statements that were given up for it.
 	dropped int

@@ -43,7 +43,8 @@ type Table struct{ Schema, Name Name }
 // SQL returns the name quoted.
 func (t Table) SQL() string { return t.Schema.SQL() + "." + t.Name.SQL() }
 
-// Parse checks a name from a request; field is where it stood, for the message.
+// Parse checks a name from a request; field is where it was found, for the
+// message.
 //
 // It returns 400 DATABASE_VALIDATION_ERROR for an empty name, one with a
 // double quote or a control character, and one that Postgres would cut short.

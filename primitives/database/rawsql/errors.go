@@ -16,9 +16,9 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// locate turns an error of Postgres about a statement into the answer, with
-// where in the text it is: that of refusal, but 403 for text that does not
-// parse. prefix is the length of what was put before the statement.
+// locate turns an error of Postgres about a statement into the answer, with its
+// place in the text: that of refusal, but 403 for text that does not parse.
+// prefix is the length of what was put before the statement.
 func locate(err error, s sqltext.Statement, prefix int) error {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) || pg.Gone(err) {

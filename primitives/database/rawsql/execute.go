@@ -25,9 +25,9 @@ type connection struct {
 // raw is the connection below pgx, for statements whose results are streamed.
 func (x *connection) raw() *pgconn.PgConn { return x.PgConn() }
 
-// execute runs the statements by the extended protocol, so that the server
-// checks that each is one command. The result is that of a single
-// statement, and empty for several.
+// execute runs the statements with the extended protocol, so that the server
+// checks that each is one command. The result is that of a single statement,
+// and empty for several.
 func (x *connection) execute(ctx context.Context, j job) (*Result, error) {
 	if len(j.statements) > 1 {
 		return x.several(ctx, j.statements)

@@ -21,7 +21,7 @@ const maxParams = 65535
 const maxNesting = 6
 
 // parameters turns JSON into the text that Postgres reads. Text, numbers and
-// booleans are taken as they are, and the server decides what they are. For an
+// booleans are passed on unchanged, and the server decides their types. For an
 // array or an object the server is asked first, since only the type says whether
 // JSON or an array of Postgres is meant: the statement is then prepared by name.
 func (x *connection) parameters(ctx context.Context, sql string, params []json.RawMessage) (prepared string, texts [][]byte, err error) {

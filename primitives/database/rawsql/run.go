@@ -61,11 +61,11 @@ func (s *Service) run(ctx context.Context, x *connection, j job) (result *Result
 // the transaction around it (active_sql_transaction). The owner may also have
 // code that commits (invalid_transaction_termination).
 //
-// The caller's own code must not bring it about, since what it does outside
-// is committed before session.Run judges it: the refusal must come from
+// The caller's own code must not be able to cause it, since what it does
+// outside is committed before session.Run judges it: the refusal must come from
 // the server's check, which precedes the command, and not from code that the
-// command runs. The commands that have the check run code of users as the
-// owner of a table and restricted, where no role can be left.
+// command runs. The commands that have the check run code of users as the owner
+// of a table and restricted, where no role can be left.
 func wantsNoTransaction(err error, root bool) bool {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {

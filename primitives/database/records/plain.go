@@ -6,8 +6,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// MountPlain registers the routes of plain PostgREST, for its client
-// libraries: nothing of the InsForge API's rules applies below r.
+// MountPlain registers the routes of plain PostgREST, for its client libraries:
+// none of the InsForge API's rules apply below r.
 func (s *Service) MountPlain(r rest.Router) {
 	every(r, "", rest.LibraryUser, s.handleRoot)
 	every(r, "/:tableName", rest.LibraryUser, s.handlePlainTable)

@@ -98,9 +98,9 @@ func (s *Service) announce(d engine.Done) {
 
 const defaultSchema = "public"
 
-// targetOf applies the rules of names and takes the schema parameter out of
-// the query string, which otherwise stays as it was sent: a client repeats a
-// key to filter one column twice.
+// targetOf applies the rules of names and takes the schema parameter out of the
+// query string, which is otherwise left as sent: a client repeats a key to
+// filter one column twice.
 func targetOf(r *http.Request, kind request.TargetKind, name string) (engine.Target, error) {
 	if err := checkName(name); err != nil {
 		return engine.Target{}, err

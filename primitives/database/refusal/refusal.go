@@ -23,7 +23,7 @@ import (
 // Of translates err. It returns 503 DATABASE_INTERNAL_ERROR for a lock that
 // could not be taken and for a statement that took too long, and 400 with
 // Postgres's message for what the request alone causes. Faults, errors that the
-// general map knows and errors of our own stay as they are.
+// general map knows and our own errors are returned unchanged.
 func Of(err error) error {
 	var known *fault.Error
 	var e *pgconn.PgError
@@ -52,9 +52,9 @@ func Of(err error) error {
 //
 // It returns what the general map says of the SQLSTATEs that it knows; 503
 // DATABASE_INTERNAL_ERROR where another transaction is in the way; 500
-// INTERNAL_ERROR for what the server itself failed at; and for everything else
-// 400: it follows from the SQL, or from code that the SQL runs. That goes for
-// a limit of time, too. The code is DATABASE_CONSTRAINT_VIOLATION for integrity
+// INTERNAL_ERROR for a failure of the server itself; and for everything else
+// 400: it follows from the SQL, or from code that the SQL runs. That includes
+// time limits. The code is DATABASE_CONSTRAINT_VIOLATION for integrity
 // constraints, otherwise DATABASE_VALIDATION_ERROR.
 func OfSQL(e *pgconn.PgError) *fault.Error {
 	if inTheWay(e.Code) {
@@ -132,7 +132,7 @@ func callersFault(state string) bool {
 	return false
 }
 
-// Because is a 400 with Postgres's own words.
+// Because is a 400 with Postgres's own message.
 func Because(code fault.Code, e *pgconn.PgError) *fault.Error {
 	return fault.New(http.StatusBadRequest, code, e.Message).Next(e.Hint).Because(e)
 }

@@ -14,7 +14,7 @@ import (
 // maxRows bounds the rows of one request.
 const maxRows = 10_000
 
-// readRows reads a body that is an array of objects, one at least.
+// readRows reads a body that is an array of at least one object.
 func readRows(c rest.Context) ([]Values, error) {
 	raw, err := io.ReadAll(c.Request().Body)
 	if err != nil {
@@ -36,7 +36,7 @@ func readRows(c rest.Context) ([]Values, error) {
 	return rows, err
 }
 
-// readList reads an array of objects; path says where it stood.
+// readList reads an array of objects; path says where it was found.
 func readList(raw json.RawMessage, path string) ([]Values, error) {
 	var elements []json.RawMessage
 	if !json.Valid(raw) {

@@ -6,7 +6,7 @@ import (
 )
 
 // group is rows that set the same columns. values holds, for each column, one
-// value a row.
+// value per row.
 type group struct {
 	columns []column
 	values  [][]*string
@@ -42,7 +42,7 @@ func (in table) groups(rows []Values) ([]*group, error) {
 	return all, nil
 }
 
-// cells returns the columns that a row sets and what to, by name.
+// cells returns the columns that a row sets, by name, and their values.
 func (in table) cells(row Values) (columns []column, texts []*string, err error) {
 	for _, name := range sorted(row) {
 		c, err := in.column(name)

@@ -118,10 +118,10 @@ func (s *Service) Insert(ctx context.Context, t naming.Table, rows []Values) (st
 	return stored, err
 }
 
-// Update changes the row that key names and returns it as it is then.
+// Update changes the row that key names and returns the changed row.
 //
 // It returns 400 INVALID_INPUT when key does not name exactly the columns of
-// the primary key, or fits several rows, when data names no column, and for
+// the primary key, or matches several rows, when data names no column, and for
 // an empty text in a column that is neither text nor nullable, and 404
 // DATABASE_NOT_FOUND when no row has the key.
 func (s *Service) Update(ctx context.Context, t naming.Table, key, data Values) (updated Record, err error) {
@@ -146,8 +146,8 @@ func (s *Service) Update(ctx context.Context, t naming.Table, key, data Values) 
 	return updated, err
 }
 
-// Delete deletes the rows that keys name and returns how many there were. A
-// key that no row has is no error; the rules of Update's key apply.
+// Delete deletes the rows that keys name and returns how many there were. A key
+// that no row has is not an error; the rules of Update's key apply.
 func (s *Service) Delete(ctx context.Context, t naming.Table, keys []Values) (deleted int64, err error) {
 	err = s.write(ctx, t, func(ctx context.Context, tx pg.Tx, in table) (bool, error) {
 		var batch pgx.Batch
@@ -191,7 +191,7 @@ func (s *Service) write(ctx context.Context, t naming.Table, f func(context.Cont
 	})
 }
 
-// within runs f in a bounded transaction of the caller, with the table as it is.
+// within runs f in a bounded transaction of the caller, with the current table.
 func (s *Service) within(ctx context.Context, t naming.Table, f func(context.Context, pg.Tx, table) error) error {
 	bounded, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()

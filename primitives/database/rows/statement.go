@@ -31,9 +31,9 @@ func (st *statement) param(v any) string {
 	return "$" + strconv.Itoa(len(st.args)) + "::text"
 }
 
-// value adds a value as the column's type reads it. The base type stands
-// without modifiers: casting to varchar(3) would cut the text short, storing
-// it there is refused.
+// value adds a value as the column's type reads it. The base type is written
+// without modifiers: casting to varchar(3) would cut the text short, storing it
+// there is refused.
 func (st *statement) value(c column, text *string) string {
 	return "CAST(" + st.param(text) + " AS " + c.sql + ")"
 }

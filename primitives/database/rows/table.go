@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// table describes a table as it is now.
+// table describes the current state of a table.
 type table struct {
 	name    naming.Table
 	columns []column

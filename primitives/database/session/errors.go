@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Deferred is an error of Postgres that no single statement made: what was
+// Deferred is an error of Postgres that no single statement caused: something
 // deferred to the end of the transaction failed.
 type Deferred struct{ err error }
 
@@ -28,7 +28,7 @@ func deferred(err error) error {
 	return &Deferred{err}
 }
 
-// explain turns lost connections, and limits of time that the SQL set itself,
+// explain turns lost connections, and time limits that the SQL set itself,
 // into the answer. begun is when the work began.
 func (s *Session) explain(ctx context.Context, begun time.Time, err error) error {
 	var known *fault.Error
@@ -49,8 +49,8 @@ func (s *Session) explain(ctx context.Context, begun time.Time, err error) error
 // open for too long.
 const transactionTimeout = "25P04"
 
-// limitedItself reports whether a limit of time ended the SQL before ours was
-// over: then the SQL set it.
+// limitedItself reports whether a time limit ended the SQL before ours was
+// reached, so the SQL set it.
 func (s *Session) limitedItself(begun time.Time, err error) bool {
 	switch pg.State(err) {
 	case pgerrcode.QueryCanceled, pgerrcode.IdleInTransactionSessionTimeout, transactionTimeout:
@@ -85,7 +85,7 @@ func connectionLost(cause error) *fault.Error {
 }
 
 // outcomeUnknown is the answer when the connection broke while w.Name was
-// "being committed" or "running", so that what became of it cannot be known.
+// "being committed" or "running", so that its outcome cannot be known.
 func outcomeUnknown(w Work, while string, cause error) *fault.Error {
 	return fault.New(http.StatusServiceUnavailable, fault.UpstreamFailure,
 		fmt.Sprintf("The connection to the database was lost while %s was %s", w.Name, while)).

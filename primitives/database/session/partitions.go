@@ -9,10 +9,10 @@ import (
 )
 
 // unguarded are the statements that give partitions the row-level security of
-// the table that they are a part of. A partition is a table of its own: read
-// under its own name, the policies of that table do not count. Only what this
-// transaction created, attached or put above them is looked at (age counts
-// from its number), so that turning it off for a partition alone stays
+// the table that they are a part of. A partition is a separate table: when it
+// is read by its own name, the policies of that table do not apply. Only what
+// this transaction created, attached or put above them is looked at (age
+// counts from its number), so that turning it off for a partition alone stays
 // possible; and only what the role may alter.
 const unguarded = `
 	SELECT pg_catalog.format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY', n.nspname, c.relname)

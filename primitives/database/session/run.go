@@ -13,15 +13,15 @@ import (
 
 // Work is one transaction of a caller's SQL. Each part may be nil.
 type Work struct {
-	// Before is the product's own part that the SQL finds done and cannot
+	// Before is the product's own part, which the SQL finds done and cannot
 	// undo. It runs under a search path of pg_catalog alone.
 	Before func(context.Context, pg.Tx) error
 	// Settings are statements of ours that set the transaction up for SQL.
 	Settings string
 	// SQL runs what the caller brought.
 	SQL func(context.Context, pg.Tx) error
-	// Record is the product's own part at the end, whatever the SQL has made
-	// of role, search path and other settings.
+	// Record is the product's own part at the end, regardless of what the SQL
+	// did to role, search path and other settings.
 	Record func(context.Context, pg.Tx) error
 	// Name is what is committed, for people: "the migration". Look says where
 	// its outcome can be seen when the connection breaks during the commit.
@@ -43,7 +43,7 @@ var errTransactionLeft = errors.New("the SQL left the transaction that the serve
 //
 // It returns the errors of w's parts; *Deferred for what only the end of the
 // transaction found; 403 FORBIDDEN for a transaction that changed roles; 400
-// DATABASE_VALIDATION_ERROR for SQL that was ended by a limit it set itself;
+// DATABASE_VALIDATION_ERROR for SQL that was stopped by a limit it set itself;
 // 503 UPSTREAM_FAILURE when the connection broke, which says whether the
 // outcome is known.
 func (s *Session) Run(ctx context.Context, w Work) error {
@@ -56,7 +56,7 @@ func (s *Session) Run(ctx context.Context, w Work) error {
 		s.rollback(ctx)
 		return s.explain(ctx, begun, err)
 	}
-	// What was deferred once more runs in here.
+	// What was deferred again runs here.
 	if err := tx.Commit(ctx); err != nil {
 		if ctx.Err() == nil && (pg.State(err) == "" && s.IsClosed() || pg.Gone(err)) {
 			return outcomeUnknown(w, "being committed", err)
@@ -138,14 +138,15 @@ func (s *Session) settle(ctx context.Context) error {
 	return deferred(s.simple(ctx, s.settings("SET LOCAL")+"; SET CONSTRAINTS ALL IMMEDIATE"))
 }
 
-// seal ends what the caller's SQL may have a say in, and records it.
+// seal ends the influence of the caller's SQL on the transaction, and records
+// the work.
 //
 // Every role may change its own password and settings, so code that leaves the
 // caller's role could lock the product out of its own login. The guards on
 // text do not see into code; the locks on the catalogs of roles, which last
-// until the commit, do. Deferred code, which should have run by now, may
-// have deferred more of itself, to run at the commit, behind this check: from
-// here on it can only read.
+// until the commit, do. Deferred code, which should have run by now, may have
+// deferred more of itself to the commit, after this check: from here on it can
+// only read.
 func (s *Session) seal(ctx context.Context, tx pg.Tx, record func(context.Context, pg.Tx) error) error {
 	err := s.simple(ctx, "RESET ALL; SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE "+s.role+"; "+ours+"; "+s.settings("SET LOCAL"))
 	if err != nil {

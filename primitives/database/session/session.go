@@ -30,7 +30,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// goodbye bounds what is done for a session after its request.
+// goodbye bounds the work on a session after its request.
 const goodbye = 5 * time.Second
 
 // Options describe a session.
@@ -38,13 +38,13 @@ type Options struct {
 	// Root connects as the database owner, instead of as callers do.
 	Root bool
 	// MaxRow bounds a row of a result, in bytes; a larger one breaks the
-	// connection before it is read. Zero is no bound.
+	// connection before it is read. Zero means no bound.
 	MaxRow int
 	// SearchPath is a schema, the only one that the SQL finds unqualified names
 	// in. Empty means the database's own search path.
 	SearchPath string
 	// Lock and Statement are how long a statement may wait for a lock and run,
-	// ours as well as the caller's; zero is no limit.
+	// ours as well as the caller's; zero means no limit.
 	Lock, Statement time.Duration
 }
 
@@ -110,15 +110,15 @@ func (s *Session) simple(ctx context.Context, sql string) error {
 
 // Close ends the session, which rolls back what was not committed. When ctx
 // ended first, or the rest of a result is not wanted, a statement may still
-// run: it was asked to stop, which SQL can ignore, so the server is told to
-// end it.
+// run: it was asked to stop, which SQL can ignore, so the server is asked to
+// terminate it.
 func (s *Session) Close(ctx context.Context) {
 	running := ctx.Err() != nil || s.PgConn().IsBusy()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
 	if running {
 		_ = s.db.AsOwner(ctx, func(tx pg.Tx) error {
-			// The process id may be that of a session that began later by now.
+			// By now, the process id may belong to a later session.
 			_, err := tx.Exec(ctx, `
 				SELECT pg_terminate_backend(pid)
 				  FROM pg_stat_activity

@@ -47,7 +47,7 @@ func (s Statement) starts(keywords ...string) bool {
 	return true
 }
 
-// modifiers may stand between CREATE and the kind of object.
+// modifiers may come between CREATE and the kind of object.
 var modifiers = []string{
 	"or", "replace", "temp", "temporary", "global", "local", "unlogged", "unique", "constraint", "recursive",
 	"trusted", "procedural",

@@ -27,7 +27,7 @@ const (
 // Token is one lexical element.
 type Token struct {
 	Kind Kind
-	// Text is the token as it is written.
+	// Text is the token as written.
 	Text string
 	// Pos is its offset in bytes.
 	Pos int
@@ -79,15 +79,16 @@ const (
 type lexer struct {
 	src string
 	pos int
-	// marks says that byte order marks are white space: before a statement.
+	// marks says that byte order marks are white space, as they are before a
+	// statement.
 	marks bool
 	// opened counts the comments that began in the run of operator characters
 	// at pos.
 	opened int
 }
 
-// byteOrderMark is what some editors write at the beginning of a file. Where
-// files were concatenated it is also in between. Postgres reads it as a letter.
+// byteOrderMark is what some editors write at the beginning of a file. In
+// concatenated files it is also in the middle. Postgres reads it as a letter.
 const byteOrderMark = "\ufeff"
 
 func isSpace(c byte) bool {

@@ -61,7 +61,7 @@ func unescape(s string, escape byte) (string, bool) {
 // Constant returns the text of a plain string constant, '…'. ok is false for
 // all others.
 func (t Token) Constant() (text string, ok bool) {
-	if t.Kind != String || t.Text[0] != '\'' || strings.ContainsAny(t.Text, "\r\n") { // it may go on in the next line
+	if t.Kind != String || t.Text[0] != '\'' || strings.ContainsAny(t.Text, "\r\n") { // it may continue on the next line
 		return "", false
 	}
 	return strings.ReplaceAll(t.Text[1:len(t.Text)-1], "''", "'"), true

@@ -61,7 +61,7 @@ func (s *Scanner) Next() (Statement, error) {
 }
 
 // more reads as much again as is held, so that reading a long statement several
-// times from its beginning takes time in proportion to its length.
+// times from its beginning takes time proportional to its length.
 func (s *Scanner) more() error {
 	held := s.text[s.pos:]
 	if len(held) > s.most {

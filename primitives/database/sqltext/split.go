@@ -87,8 +87,8 @@ const headTokens = 16
 
 // cut reads the statement that begins at pos and returns it with the offset
 // after its semicolon. Text is empty when there is no statement. whole says
-// that src is the end of the text; otherwise a statement without semicolon is
-// incomplete.
+// that src reaches the end of the text; otherwise a statement without
+// semicolon is incomplete.
 func cut(src string, pos int, whole bool) (s Statement, end int, syntax *SyntaxError) {
 	l := lexer{src: src, pos: pos, marks: true}
 	b := boundary{}

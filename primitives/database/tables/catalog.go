@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Description describes a table as it is now.
+// Description describes the current state of a table.
 type Description struct {
 	Schema      Name             `json:"schemaName"`
 	Name        Name             `json:"tableName"`

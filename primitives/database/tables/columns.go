@@ -37,9 +37,9 @@ func (t Type) SQL() (name, fallback string) {
 	return "TEXT", ""
 }
 
-// typeOf returns the API's name for a type of Postgres, given as
-// format_type() prints it; isArray for arrays. A type the API cannot make is
-// named by the first 8 letters of its own name.
+// typeOf returns the API's name for a type of Postgres, given as format_type()
+// prints it; isArray for arrays. A type the API cannot make is named by the
+// first 8 letters of its name.
 func typeOf(sql string, isArray bool) Type {
 	if isArray {
 		return "json"
@@ -72,7 +72,7 @@ type Column struct {
 	Default *string `json:"defaultValue,omitempty"`
 }
 
-// definition returns the column as CREATE TABLE and ADD COLUMN want it.
+// definition returns the column as CREATE TABLE and ADD COLUMN expect it.
 func (c Column) definition() string {
 	name, value := c.Type.SQL()
 	sql := c.Name.SQL() + " " + name
@@ -96,7 +96,7 @@ func (c Column) definition() string {
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
 
 // defaultSQL returns a default value in SQL: one of two functions by name, or
-// else a literal, whatever it says.
+// else a literal, regardless of its content.
 func defaultSQL(value string) string {
 	switch f := strings.ToLower(value); f {
 	case "now()", "gen_random_uuid()":
@@ -105,8 +105,8 @@ func defaultSQL(value string) string {
 	return quote.Literal(value)
 }
 
-// castLiteral is a literal with nothing but a cast behind it, as
-// pg_get_expr() prints a constant default: '…'::character varying(10).
+// castLiteral is a literal with nothing but a cast after it, as pg_get_expr()
+// prints a constant default: '…'::character varying(10).
 var castLiteral = regexp.MustCompile(`^'((?:[^']|'')*)'(?:::[^'():]+(?:\([0-9, -]+\))?(?: with(?:out)? time zone)?(?:\[\])*)?$`)
 
 // readDefault turns what pg_get_expr() prints back into what a client would

@@ -6,7 +6,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/naming"
 )
 
-// Action is what happens to a row when the row it points to goes or changes.
+// Action is what happens to a row when the row it points to is deleted or
+// changed.
 type Action string
 
 func actionNames() []string {
@@ -59,7 +60,7 @@ func (k ForeignKey) constraint() Name {
 	return naming.Fit(strings.Join(parts, "_"))
 }
 
-// definition returns the key as CREATE TABLE and ADD want it.
+// definition returns the key as CREATE TABLE and ADD expect it.
 func (k ForeignKey) definition() string {
 	sources, targets := make([]string, len(k.Columns)), make([]string, len(k.Columns))
 	for i, c := range k.Columns {

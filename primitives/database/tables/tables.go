@@ -160,8 +160,8 @@ func (spec Spec) statements() []string {
 // triggerName is the trigger that keeps updated_at.
 func triggerName(table Name) Name { return naming.Fit(string(table) + "_update_timestamp") }
 
-// Drop drops a table and all that depends on it. A table that does not exist
-// is no error.
+// Drop drops a table and all that depends on it. A table that does not exist is
+// not an error.
 func (s *Service) Drop(ctx context.Context, t Table) error {
 	return s.change(ctx, audit.Entry{Action: "DELETE_TABLE", Details: struct {
 		Schema Name `json:"schemaName"`
@@ -172,7 +172,7 @@ func (s *Service) Drop(ctx context.Context, t Table) error {
 }
 
 // change runs f in a bounded transaction that also records the entry and has
-// the record layer read the catalog anew. The change is announced once it is
+// the record layer reload the catalog. The change is announced once it is
 // committed.
 func (s *Service) change(ctx context.Context, e audit.Entry, news events.Change, f func(pg.Tx) error) error {
 	e.Module = audit.Database

@@ -49,7 +49,7 @@ func (c *cursor) punct(text string) bool {
 	return true
 }
 
-// name skips a name and returns it; "" when the next token is none.
+// name skips a name and returns it; "" when the next token is not a name.
 func (c *cursor) name() string {
 	if c.end() {
 		return ""

@@ -26,9 +26,9 @@ const (
 )
 
 // judge decides which statements of a file run. It takes them in order and
-// refuses those that the guards refuse, unless they mean nothing here: what
-// dumps say about owners, settings and the database as a whole, and the lines
-// around the statements of psql scripts.
+// refuses those that the guards refuse, unless they have no meaning here:
+// what dumps say about owners, settings and the database as a whole, and the
+// lines around the statements of psql scripts.
 type judge struct {
 	// belongs reports whether an extension is the server's.
 	belongs func(extension string) bool
@@ -70,7 +70,7 @@ func (j *judge) end() error {
 }
 
 // command judges a line for psql. \connect is fine until a statement has run:
-// behind that, the file would be about two databases.
+// after that, the file would be about two databases.
 func (j *judge) command(st step) error {
 	words := strings.Fields(st.Text)
 	argument := ""
@@ -127,7 +127,7 @@ func (j *judge) meaningless(s sqltext.Statement, refused error) string {
 	case "CREATE EXTENSION":
 		c := startOf(s)
 		c.pass("create", "extension")
-		if !c.pass("if") && j.belongs(c.name()) { // with IF NOT EXISTS it runs, to no effect
+		if !c.pass("if") && j.belongs(c.name()) { // with IF NOT EXISTS it runs, with no effect
 			return isServers
 		}
 	case "DROP EXTENSION":
@@ -241,7 +241,7 @@ func settings(c *cursor) string {
 // limits are time limits, which dumps turn off.
 var limits = []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout", "idle_session_timeout"}
 
-// isZero matches no time at all, with or without a unit.
+// isZero matches zero, with or without a unit.
 var isZero = regexp.MustCompile(`^0+(\.0*)? *(us|ms|s|min|h|d)?$`)
 
 // harmless judges a setting and the values that it is given.

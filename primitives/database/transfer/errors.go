@@ -20,8 +20,8 @@ import (
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// translateExport translates errors that are particular to exports; others
-// stay as they are, for the general rules.
+// translateExport translates errors that are particular to exports; others are
+// left to the general rules.
 func translateExport(err error) error {
 	var known *fault.Error
 	if errors.As(err, &known) {

@@ -37,7 +37,7 @@ func at(line int, err error) error {
 func (f *failed) Error() string { return fmt.Sprintf("line %d: %v", f.line, f.err) }
 func (f *failed) Unwrap() error { return f.err }
 
-// runner sends statements in batches. Each is sent alone, by the extended
+// runner sends statements in batches. Each is sent alone, with the extended
 // protocol, which refuses a text that turns out to be two commands.
 type runner struct {
 	conn     *pgconn.PgConn
@@ -145,8 +145,8 @@ func (r *runner) result(p *pgconn.Pipeline) error {
 // copy runs COPY … FROM stdin with the rows that follow it.
 func (r *runner) copy(ctx context.Context, st step) error {
 	first := st.rows.line
-	// COPY goes by the simple protocol, so Postgres is asked first whether
-	// this is one command.
+	// COPY uses the simple protocol, so Postgres is asked first whether this is
+	// one command.
 	if _, err := r.conn.Prepare(ctx, "", st.Text, nil); err != nil {
 		return &failed{line: st.Line, err: err}
 	}

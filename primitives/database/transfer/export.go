@@ -156,7 +156,7 @@ func (e *exporter) chosen(ctx context.Context) ([]string, error) {
 	return names, lockTables(ctx, e.tx, names)
 }
 
-// lockTables keeps the tables as they are until the transaction ends.
+// lockTables keeps the tables unchanged until the transaction ends.
 func lockTables(ctx context.Context, tx pg.Tx, names []string) error {
 	if len(names) == 0 {
 		return nil

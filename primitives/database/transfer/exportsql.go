@@ -61,7 +61,7 @@ func (e *exporter) writeSQL(ctx context.Context) error {
 	return e.out.Text(`"`)
 }
 
-// statements writes statements, each on lines of its own.
+// statements writes statements, each on its own lines.
 func (e *exporter) statements(statements ...string) error {
 	for _, sql := range statements {
 		text := importable(sql) + ";\n\n"

@@ -113,7 +113,7 @@ const objectsQuery = membersQuery + `
 
 // needsQuery lists the dependencies between objects. A sequence that a column
 // owns depends on its table in the catalog, but can be made before it. A
-// partitioned table is of no use without its partitions.
+// partitioned table is useless without its partitions.
 const needsQuery = membersQuery + `
 	SELECT DISTINCT f.to_class, f.to_id, CASE WHEN d.deptype = 'a' AND f.relkind = 'S' THEN '' ELSE f.how END, f.what, t.to_class, t.to_id
 	  FROM pg_depend d
@@ -184,7 +184,7 @@ func (g graph) readNeeds(rows pgx.Rows) error {
 		if f == nil || t == nil {
 			return nil // an extension makes it
 		}
-		if how == "" { // the owned sequence: the table is of no use without it
+		if how == "" { // the owned sequence: the table is useless without it
 			f, t, how = t, f, late
 		}
 		f.needs = append(f.needs, need{on: t, how: how, what: what})

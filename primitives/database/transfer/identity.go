@@ -109,7 +109,7 @@ func (s *sequence) behind(value int64) bool {
 }
 
 // furthest returns the value of a column in the file that a sequence reaches
-// last, nil when it reaches none.
+// last, or nil when it reaches none.
 func (w *writer) furthest(ctx context.Context, c *columnInfo, s sequence) (value *int64, err error) {
 	last := "max"
 	if s.increment < 0 {

@@ -66,7 +66,7 @@ func (s *Skipped) add(st step, reason string) {
 // reads the file twice. With truncate, the tables that it names are emptied
 // first. name is for the audit log.
 //
-// It returns 403 FORBIDDEN for what is no SQL or is refused for everybody, and
+// It returns 403 FORBIDDEN for what is not SQL or is refused for everyone, and
 // 400 INVALID_INPUT for a file that needs roles or extensions that are not
 // there, both before anything ran; 400 INVALID_INPUT for a statement that
 // fails, 503 DATABASE_INTERNAL_ERROR when another transaction is in the way or
@@ -104,7 +104,7 @@ func (s *Service) Import(ctx context.Context, file io.ReaderAt, size int64, name
 	return done, nil
 }
 
-// plan is what is known of a file before it runs.
+// plan is what is known about a file before it runs.
 type plan struct {
 	tables []naming.Table
 	needs  needs
@@ -114,8 +114,8 @@ type plan struct {
 func inspect(s *script) (p plan, err error) {
 	p.needs = newNeeds()
 	seen := map[naming.Table]bool{}
-	// Whose the extensions are is not known yet. Nothing of an extension that
-	// is the server's runs.
+	// It is not known yet who owns the extensions. Statements about one that
+	// is the server's do not run.
 	j := judge{belongs: func(string) bool { return true }}
 	for {
 		st, err := s.next()
@@ -152,8 +152,8 @@ func (p plan) names() []string {
 	return names
 }
 
-// target returns the table that a statement makes or fills. It is sure: its
-// rows may be about to go.
+// target returns the table that a statement makes or fills. It never guesses,
+// because the rows may be about to be deleted.
 func target(s sqltext.Statement) (t naming.Table, ok bool) {
 	switch s.Command() {
 	case "INSERT", "COPY", "CREATE TABLE":
@@ -171,7 +171,7 @@ func target(s sqltext.Statement) (t naming.Table, ok bool) {
 	return c.table()
 }
 
-// truncateTables empties those tables that exist, together: then it does not
+// truncateTables empties those tables that exist, together, so that it does not
 // matter how they refer to each other.
 func truncateTables(ctx context.Context, tx pg.Tx, tables []naming.Table) error {
 	var there []string

@@ -19,7 +19,7 @@ const (
 )
 
 // script reads a file of SQL step by step, also one for psql: COPY with its
-// rows behind it, and backslash commands on lines of their own.
+// rows after it, and backslash commands on their own lines.
 type script struct {
 	file io.ReaderAt
 	size int64
@@ -106,8 +106,8 @@ func (s *script) wordAt(offset int64) string {
 	return string(text[:n])
 }
 
-// command reads the line of a command for psql; ok is false where one stands
-// within a statement.
+// command reads the line of a command for psql; ok is false where it is within
+// a statement.
 func (s *script) command(at int64, word string) (_ step, ok bool, err error) {
 	before, err := s.between(s.end, at)
 	if err != nil {

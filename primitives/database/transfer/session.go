@@ -10,10 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// within runs f in a transaction as the caller in ctx, on a session of its
-// own: code that an import brings, or a trigger of the table, may leave
-// settings, temporary tables and prepared statements behind. What f returns is
-// audited in the transaction.
+// within runs f in a transaction as the caller in ctx, in its own session:
+// code that an import brings, or a trigger of the table, may leave settings,
+// temporary tables and prepared statements behind. What f returns is audited
+// in the transaction.
 func (s *Service) within(ctx context.Context, f func(tx pg.Tx) (audit.Entry, error)) error {
 	x, err := session.Open(ctx, s.deps.DB, session.Options{
 		SearchPath: string(naming.Public), Lock: s.deps.LockWait, Statement: statementLimit,

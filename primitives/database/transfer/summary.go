@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// largeTable is from how many bytes on the rows of a table are estimated:
-// nobody waits for the exact number.
+// largeTable is the size in bytes from which the rows of a table are estimated:
+// no one waits for the exact number.
 const largeTable = 1 << 30
 
 // Tables lists the base tables of schema public, sorted bytewise, and returns
@@ -33,8 +33,8 @@ func (s *Service) Tables(ctx context.Context) (names []string, sizeBytes int64, 
 	return names, sizeBytes, err
 }
 
-// CountRows returns how many rows tables of schema public have, exactly but
-// for tables of a gigabyte and more. Those that do not exist are left out.
+// CountRows returns how many rows tables of schema public have, exactly except
+// for tables of a gigabyte or more. Those that do not exist are left out.
 func (s *Service) CountRows(ctx context.Context, names []string) (counts map[string]int64, err error) {
 	counts = map[string]int64{}
 	err = s.deps.DB.AsOwner(ctx, func(tx pg.Tx) error {

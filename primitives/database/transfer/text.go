@@ -32,7 +32,7 @@ func indexForbidden(s string) int {
 	return -1
 }
 
-// respell puts other in the place of the word's underscore.
+// respell replaces the word's underscore by other.
 func respell(s, other string) string {
 	for i := indexForbidden(s); i >= 0; i = indexForbidden(s) {
 		i += len("set")

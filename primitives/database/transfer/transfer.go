@@ -19,8 +19,8 @@ const (
 	statementLimit = 15 * time.Minute
 	// maxExportBytes bounds an answer, which waits on disk.
 	maxExportBytes = 4 << 30
-	// maxTransfers bounds how many transfers are under way, each of which has
-	// a connection and files of its own. Further ones wait.
+	// maxTransfers bounds the transfers in progress, each of which has its
+	// own connection and files. Others wait.
 	maxTransfers = 3
 )
 

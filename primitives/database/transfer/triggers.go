@@ -17,10 +17,10 @@ import (
 
 // triggers emulates how dumps of data switch triggers off around the rows:
 // ALTER TABLE … DISABLE TRIGGER ALL, or session_replication_role. In Postgres
-// both take a superuser, since they also disable foreign keys, and rows that
-// break one are never found.
+// both require a superuser, since they also disable foreign keys, and rows
+// that break one are never found.
 //
-// Here no more rights are needed than the owner of the tables has anyway. The
+// Here the rights that the owner of the tables has anyway are enough. The
 // table's own triggers are disabled; foreign keys are deferred, so that rows
 // may come before the rows they refer to, and Postgres checks them all before
 // the commit. A table with pending checks cannot be altered, so triggers are
@@ -54,7 +54,7 @@ const (
 )
 
 // task is what must happen before a statement runs; done reports whether that
-// takes the place of the statement.
+// replaces the statement.
 type task func(ctx context.Context) (done bool, err error)
 
 // quietKinds are commands that do not depend on pending checks.
@@ -162,7 +162,7 @@ func (t *triggers) fill(ctx context.Context, table naming.Table) error {
 	return t.settle(ctx)
 }
 
-// alter takes the place of ALTER TABLE … TRIGGER ALL.
+// alter replaces ALTER TABLE … TRIGGER ALL.
 func (t *triggers) alter(ctx context.Context, to switching) error {
 	q := t.tables[to.table]
 	if !to.on {
@@ -186,7 +186,7 @@ func (t *triggers) alter(ctx context.Context, to switching) error {
 	return nil
 }
 
-// setReplica takes the place of SET session_replication_role.
+// setReplica replaces SET session_replication_role.
 func (t *triggers) setReplica(ctx context.Context, replica bool) error {
 	t.replica = replica
 	if replica {

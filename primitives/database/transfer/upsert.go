@@ -35,8 +35,8 @@ type Upsert struct {
 // Upserted is what an upsert did.
 type Upserted struct {
 	Affected, Total int64
-	// Behind says of each sequence that could not be moved behind the values
-	// of the file what to do about it.
+	// Behind says, for each sequence that could not be moved past the values of
+	// the file, what to do about it.
 	Behind []string
 }
 

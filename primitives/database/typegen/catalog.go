@@ -26,8 +26,8 @@ type pgType struct {
 	element, base, relation uint32
 	notNull, hasDefault     bool // of a domain
 	labels                  []string
-	// toJSON reports whether a cast of its own renders it as JSON. Domains are not
-	// looked through, where only implicit casts count.
+	// toJSON reports whether the type has its own cast to JSON. For domains only
+	// implicit casts count, and the base type is not considered.
 	toJSON bool
 }
 
@@ -112,9 +112,9 @@ func (c *catalog) readSchemas(ctx context.Context, tx pgx.Tx, schemas []string) 
 	return each(ctx, tx, q, []any{schemas}, []any{&name}, func() { c.exists[name] = true })
 }
 
-// readTypes reads all types. What to_json does with a type decides about its
-// TypeScript: a function that casts it to json is called for the types that
-// the server does not know itself, and for a domain only if it is implicit.
+// readTypes reads all types. What to_json does with a type decides its
+// TypeScript: a function that casts it to json is called for the types that the
+// server does not know itself, and for a domain only if it is implicit.
 func (c *catalog) readTypes(ctx context.Context, tx pgx.Tx, _ []string) error {
 	const q = `
 SELECT t.oid, n.nspname, t.typname, t.typtype::text,
@@ -142,7 +142,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace`
 // readRelations reads what the record layer serves, and the composite types.
 // Partitions are served through their parent. Those of other schemas are for
 // columns and results of their types; the server is not asked whether they can
-// be written, which fails for a foreign table that has lost its library.
+// be written, which fails for a foreign table whose library is gone.
 func (c *catalog) readRelations(ctx context.Context, tx pgx.Tx, schemas []string) error {
 	const q = `
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, n.nspname = ANY ($1),

@@ -88,7 +88,7 @@ func (p *printer) computedField(f *function) *relation {
 	return r
 }
 
-// computedRows is the relation whose rows the function leads on to rows of
+// computedRows is the relation from whose rows the function leads to rows of
 // another, or nil.
 func (p *printer) computedRows(f *function) *relation {
 	if p.served(f, f.returns) == nil {
@@ -154,7 +154,7 @@ func (p *printer) alike(functions []*function) (groups [][]*function) {
 	return groups
 }
 
-// undecided is the signature of overloads that cannot be told apart: the
+// undecided is the signature of overloads that cannot be distinguished: the
 // result is a sentence that the compiler shows.
 func (p *printer) undecided(functions []*function) signature {
 	described := make([]string, len(functions))

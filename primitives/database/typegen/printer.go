@@ -96,7 +96,7 @@ func (p *printer) enumsOf(schema string) (found []*pgType) {
 }
 
 // relation writes a table or view. Tables always have an Insert and an Update,
-// because the clients' types want them; a view has those that it supports.
+// because the clients' types require them; a view has those that it supports.
 func (p *printer) relation(r *relation) {
 	p.block(key(r.name)+": {", "}", func() {
 		p.rowType(r)
@@ -153,7 +153,8 @@ func (p *printer) updateField(r *relation, c column) string {
 }
 
 // relationshipsOf writes the foreign keys of a table, or those that a view
-// shows, to relations of its own schema: a row of another cannot be embedded.
+// shows, to relations of the same schema: a row of another cannot be
+// embedded.
 func (p *printer) relationshipsOf(r *relation) {
 	all, _ := p.relationships(schema.Name{Schema: r.schema, Name: r.name}, r.schema)
 	own := slices.DeleteFunc(slices.Clone(all), func(rel schema.Relationship) bool { return !rel.Refers })

@@ -11,7 +11,7 @@ import (
 )
 
 // Exposed returns the schemas that the record layer serves, public first. In a
-// database that is not the product's this is public alone.
+// database that is not the product's, that is public alone.
 func Exposed(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	const ours = `SELECT to_regprocedure('system.is_exposed_schema(text)') IS NOT NULL`
 	var known bool
@@ -50,7 +50,7 @@ func publicFirst(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// TypeScript returns the TypeScript of the schemas, public first whatever
+// TypeScript returns the TypeScript of the schemas, public first regardless of
 // their order. It fails on a schema that does not exist. The login needs no
 // rights on the objects, since it only reads the catalog.
 func TypeScript(ctx context.Context, conn *pgx.Conn, schemas []string) ([]byte, error) {

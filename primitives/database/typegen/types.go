@@ -74,7 +74,8 @@ func labels(t *pgType) string {
 	return strings.Join(quoted, " | ")
 }
 
-// row is a value of a composite type: of a table, a view or one of its own.
+// row is a value of a composite type: that of a table or view, or a standalone
+// one.
 func (p *printer) row(t *pgType) string {
 	r := p.catalog.byOID[t.relation]
 	switch {
@@ -110,7 +111,7 @@ func (p *printer) readType(r *relation, c column) string {
 }
 
 // nullable reports whether a column may be NULL. What a view shows may come
-// from the empty side of a join, so nothing is known of it.
+// from the empty side of a join, so nothing is known about it.
 func (p *printer) nullable(r *relation, c column) bool {
 	if r.isView() {
 		return true
@@ -166,8 +167,9 @@ func valueKey(name string) string {
 	return key(name)
 }
 
-// quote is a string literal that ends where it should whatever the name holds.
-// JSON escapes quotes, backslashes and every line break that TypeScript knows.
+// quote is a string literal that ends where it should, whatever the name
+// holds. JSON escapes quotes, backslashes and every line break that TypeScript
+// knows.
 func quote(s string) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)

@@ -12,7 +12,7 @@ import (
 )
 
 // What Text returns for values that Postgres cannot hold, or would read as
-// something else than was meant.
+// something other than what was meant.
 var (
 	ErrNUL      = errors.New("text must not contain NUL characters")
 	ErrNotBytes = errors.New(`bytes are text in Postgres's notation or {"type":"Buffer","data":[…]}`)

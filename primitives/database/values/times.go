@@ -67,7 +67,7 @@ func parseTime(text string) (time.Time, bool) {
 	return t.Add(sinceMidnight - offset), ok
 }
 
-// parseClock reads "03", "03:04", "03:04:05" or "03:04:05.678901"; what is
+// parseClock reads "03", "03:04", "03:04:05" or "03:04:05.678901"; anything
 // below a millisecond is cut off.
 func parseClock(text string) (time.Duration, bool) {
 	text, fraction, _ := strings.Cut(text, ".")

@@ -25,15 +25,15 @@ type Error struct {
 	Phase string
 	// Code is the server's reply code, 0 when it did not reply.
 	Code int
-	// Temporary tells that the same may succeed later: a reply 4xx, a server
-	// that was not reached or did not answer in time.
+	// Temporary reports whether the same may succeed later: a reply 4xx, a
+	// server that was not reached or did not answer in time.
 	Temporary bool
 	// Reason says in a few words what happened. It repeats nothing that the
 	// server said and is fit for logs.
 	Reason string
 	// Reply is what the server said, in one line and without the account's
-	// password. It may repeat parts of the message, so it goes to nobody but
-	// who wrote that.
+	// password. It may repeat parts of the message, so it goes only to the
+	// sender of that.
 	Reply string
 	// Err is the cause; its text is as delicate as Reply, or more.
 	Err error
@@ -61,8 +61,8 @@ func explain(a Account, phase string, err error) *Error {
 	return e
 }
 
-// reason tells what happened to a session that no reply ended, and whether it
-// may go better later.
+// reason returns what happened to a session that no reply ended, and whether
+// a later one may succeed.
 func reason(err error) (text string, temporary bool) {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError

@@ -9,8 +9,8 @@ import (
 	"github.com/wneessen/go-mail"
 )
 
-// build makes the mail of m. Whatever m holds, it has the headers set here and
-// no others. It returns an error for an address that is none.
+// build makes the mail of m. It has the headers set here and no others,
+// whatever m holds. It returns an error for an invalid address.
 func build(m Message) (*mail.Msg, error) {
 	msg := mail.NewMsg(mail.WithCharset(mail.CharsetUTF8), mail.WithEncoding(mail.EncodingQP), mail.WithNoDefaultUserAgent())
 	for _, list := range []struct {
@@ -46,7 +46,7 @@ func optional(s string) []string {
 	return []string{s}
 }
 
-// parse returns plain addresses as net/mail has them.
+// parse returns plain addresses in net/mail's form.
 func parse(plain []string) ([]*address.Address, error) {
 	out := make([]*address.Address, len(plain))
 	for i, text := range plain {
@@ -68,8 +68,8 @@ func header(s string) string {
 	return strings.ReplaceAll(OneLine(s), "=?", "= ?")
 }
 
-// OneLine returns s as it may stand in a header: line breaks and other
-// control characters are spaces.
+// OneLine returns s in a form safe for a header: line breaks and other control
+// characters become spaces.
 func OneLine(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.Map(func(r rune) rune {

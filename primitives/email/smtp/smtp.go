@@ -71,9 +71,9 @@ func (c Client) Check(ctx context.Context, a Account) error {
 	return c.session(ctx, a, cmp.Or(c.CheckTimeout, checkTimeout), func(*transport.Client) error { return nil })
 }
 
-// Send delivers m to all its recipients or, as far as the server plays along,
-// to none. It returns an *Error, whose Temporary tells whether another try may
-// succeed. After a timeout while the server held the whole message it is
+// Send delivers m to all its recipients or, as far as the server cooperates,
+// to none. It returns an *Error, whose Temporary reports whether another try
+// may succeed. After a timeout while the server held the whole message it is
 // unknown whether it was delivered: another try has the same Message-ID.
 func (c Client) Send(ctx context.Context, a Account, m Message) error {
 	built, err := build(m)
@@ -81,8 +81,8 @@ func (c Client) Send(ctx context.Context, a Account, m Message) error {
 		return &Error{Phase: "message", Reason: "the message has an address that is not valid", Err: err}
 	}
 	timeout := cmp.Or(c.SendTimeout, SendTimeout)
-	// Its own deadline must not come before that of the session: it hides why
-	// a connection broke.
+	// Its own deadline must not come before the session's, because it hides
+	// why a connection broke.
 	sender, err := mail.NewClient(a.Host, mail.WithTimeout(2*timeout), mail.WithoutNoop(), mail.WithoutRset())
 	if err != nil {
 		return &Error{Phase: "message", Reason: "the mail server's settings are not usable", Err: err}
@@ -105,7 +105,7 @@ func (c Client) session(ctx context.Context, a Account, timeout time.Duration, u
 		return explain(a, "connect", err)
 	}
 	defer conn.Close()
-	// The transport knows deadlines of single steps; this one is of the whole.
+	// The transport has deadlines for single steps; this one is for the whole.
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 
 	session, err := c.greet(ctx, a, conn)
@@ -118,7 +118,7 @@ func (c Client) session(ctx context.Context, a Account, timeout time.Duration, u
 	if err := use(session); err != nil {
 		return explain(a, "send", orDeadline(ctx, err))
 	}
-	_ = session.Quit() // everything is done; a server that hangs up first is none the worse
+	_ = session.Quit() // everything is done; a server may hang up first
 	return nil
 }
 
@@ -170,7 +170,8 @@ func name() string {
 }
 
 // signIn proves who a is with the first mechanism that the server offers.
-// trusted allows those that send the password as it is without encryption.
+// trusted allows those that send the password in the clear even without
+// encryption.
 func signIn(a Account, session *transport.Client, trusted bool) error {
 	_, text := session.Extension("AUTH")
 	offered := strings.Fields(text)
@@ -191,14 +192,14 @@ func signIn(a Account, session *transport.Client, trusted bool) error {
 	return errNoAuth
 }
 
-// isPrivate reports whether conn leads to an address that Guard lets pass only
-// where the operator allows it.
+// isPrivate reports whether conn leads to an address that Guard allows only if
+// the operator does.
 func isPrivate(conn net.Conn) bool {
 	remote, ok := conn.RemoteAddr().(*net.TCPAddr)
 	return ok && !egress.Public(remote.AddrPort().Addr())
 }
 
-// Why a session ends that no reply ended.
+// Why a session ended without a reply.
 var (
 	errNoTLS     = errors.New("the server offers no encryption")
 	errNoAuth    = errors.New("the server offers no way to sign in with a password")

@@ -25,8 +25,8 @@ const maxDials = 4
 var (
 	// ErrHost is returned for what is neither a host name nor an address.
 	ErrHost = errors.New("not a host name or an IP address")
-	// ErrPrivate is returned for a host that has an address, be it one of
-	// several, that is not on the public internet.
+	// ErrPrivate is returned for a host that has an address that is not on the
+	// public internet, even if it is one of several.
 	ErrPrivate = errors.New("the host is, or resolves to, a private, loopback or otherwise special address")
 )
 
@@ -38,8 +38,8 @@ type Resolver interface {
 // Guard decides where connections may go. The zero value allows public
 // addresses only.
 type Guard struct {
-	// AllowPrivate lets every address pass, for an operator whose services
-	// are on the same machine or network.
+	// AllowPrivate allows every address, for an operator whose services are on
+	// the same machine or network.
 	AllowPrivate bool
 	// Resolver is net.DefaultResolver when nil.
 	Resolver Resolver
@@ -84,8 +84,8 @@ func (g Guard) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	return addrs, err
 }
 
-// DialContext connects to a host and port after Resolve has let the host
-// pass. The addresses are tried in turn; each gets an equal share of the time
+// DialContext connects to a host and port after Resolve has accepted the
+// host. The addresses are tried in turn; each gets an equal share of the time
 // that ctx leaves.
 func (g Guard) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)

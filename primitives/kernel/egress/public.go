@@ -34,7 +34,7 @@ var (
 )
 
 // Public reports whether addr is on the public internet. An IPv6 address that
-// stands for an IPv4 address is as public as that one.
+// embeds an IPv4 address is as public as that one.
 func Public(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	if addr.Is6() {

@@ -49,7 +49,7 @@ type Principal struct {
 	Session string
 	// Claims is the JSON object that SQL sees as request.jwt.claims. Only a
 	// signed-in user's has a sub: auth.uid() casts it to uuid, and an
-	// administrator's label is none.
+	// administrator's label is not one.
 	Claims string
 	role   Role
 }
@@ -61,7 +61,7 @@ func Anonymous(kind Kind) Principal {
 }
 
 // NewUser is a signed-in user. claims are the verified claims of the token;
-// role is set among them whatever they say.
+// role is set among them regardless of what they say.
 func NewUser(subject, email string, claims map[string]any) Principal {
 	seen := make(map[string]any, len(claims)+2)
 	for k, v := range claims {

@@ -58,7 +58,7 @@ func atOnce(ctx context.Context, conn *pgxpool.Conn, b *pgx.Batch) error {
 	return conn.SendBatch(ctx, b).Close()
 }
 
-// afresh is atOnce after b's statements were prepared anew.
+// afresh is atOnce after preparing b's statements again.
 func afresh(ctx context.Context, conn *pgxpool.Conn, b *pgx.Batch) error {
 	known := preparedOn(conn)
 	for _, q := range b.QueuedQueries {
@@ -71,7 +71,7 @@ func afresh(ctx context.Context, conn *pgxpool.Conn, b *pgx.Batch) error {
 }
 
 // prepare prepares the statements of b that are not on conn yet, as the
-// project's administrator: the login sees none of the tables.
+// project's administrator: the login itself cannot see the tables.
 func prepare(ctx context.Context, conn *pgxpool.Conn, b *pgx.Batch) error {
 	known := preparedOn(conn)
 	var fresh []string

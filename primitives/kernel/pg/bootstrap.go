@@ -34,8 +34,8 @@ func (db *DB) Bootstrap(ctx context.Context, verifier string, auditToken []byte)
 	})
 }
 
-// claim makes the database that of the project with this token, or makes sure
-// that it is.
+// claim assigns the database to the project with this token, or checks that
+// it belongs to it.
 func claim(ctx context.Context, tx Tx, auditToken []byte) error {
 	digest := sha256.Sum256(auditToken)
 	if _, err := tx.Exec(ctx, `
@@ -87,8 +87,9 @@ func ensureAuthenticator(ctx context.Context, tx Tx, login, verifier string) err
 	return err
 }
 
-// forgetSettings takes back what the login set for its later sessions, which
-// no role can be kept from: SQL of a project may RESET ROLE and be the login.
+// forgetSettings undoes what the login set for its later sessions, which no
+// role can be prevented from doing: SQL of a project may RESET ROLE and
+// become the login.
 func forgetSettings(ctx context.Context, tx Tx, login string) error {
 	var everywhere, here string
 	err := tx.QueryRow(ctx, `

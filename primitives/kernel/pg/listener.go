@@ -38,8 +38,8 @@ func (l *Listener) On(channel string, f func(payload string)) {
 }
 
 // OnConnect calls f whenever listening starts again: notifications sent while
-// the connection was down are lost, so code that mirrors state reads it anew.
-// It must be called before Run.
+// the connection was down are lost, so code that mirrors state reads it
+// again. It must be called before Run.
 func (l *Listener) OnConnect(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

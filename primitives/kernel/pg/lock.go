@@ -3,11 +3,11 @@ package pg
 import "context"
 
 // Lock is an advisory lock that more than one primitive takes, so that changes
-// which must agree with each other are made one after the other.
+// which must agree with each other are made one at a time.
 type Lock int64
 
-// MailSettings is for what depends on whether mails can be sent, and for what
-// they must be sent for: verification needs a mail service, and one that
+// MailSettings guards what depends on mails being sent, and what decides
+// whether they can be: verification needs a mail service, and one that
 // verification needs cannot be switched off.
 const MailSettings Lock = 1869573991
 

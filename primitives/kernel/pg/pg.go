@@ -58,7 +58,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	caller.ConnConfig.User = cmp.Or(c.Authenticator, Authenticator)
 	caller.ConnConfig.Password = c.AuthenticatorPassword
 	caller.MaxConns = cmpOr(c.MaxCaller, defaultMaxCaller)
-	// A plan made for one role is thrown away when another uses it, and callers
+	// A plan made for one role is discarded when another uses it, and callers
 	// change their tables, so nothing is cached by SQL text alone.
 	caller.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
 	caller.ConnConfig.StatementCacheCapacity = 0
@@ -103,7 +103,7 @@ func (db *DB) Close() {
 	db.owner.Close()
 }
 
-// Ping makes sure that Postgres answers, to the owner and to callers.
+// Ping checks that Postgres answers, to the owner and to callers.
 func (db *DB) Ping(ctx context.Context) error {
 	if err := db.owner.Ping(ctx); err != nil {
 		return fmt.Errorf("as the owner: %w", err)

@@ -30,7 +30,7 @@ type Beginner interface {
 }
 
 // Begin begins a transaction on a connection that the caller opened, for code
-// that must end it itself; everybody else uses As, AsOwner or AsProject.
+// that must end it itself; all other code uses As, AsOwner or AsProject.
 // Committing it with Tx.Commit runs what was given to OnCommit. Rolling it
 // back, or losing the connection, does not.
 func Begin(ctx context.Context, on Beginner, o pgx.TxOptions) (Tx, error) {
@@ -79,7 +79,7 @@ func (db *DB) As(ctx context.Context, f func(Tx) error) error {
 	return run(ctx, db.caller, &p, f)
 }
 
-// project is whom AsProject and AsProjectAtOnce run as.
+// project is the caller that AsProject and AsProjectAtOnce run as.
 func project() identity.Principal { return identity.NewAdmin(identity.APIKey, "") }
 
 // AsProject runs f in a transaction as the project's administrator, regardless
@@ -95,8 +95,8 @@ func (db *DB) AsProject(ctx context.Context, f func(Tx) error) error {
 	})
 }
 
-// described is a transaction that asks once a connection, not each time, what
-// a statement takes and returns: one round trip less.
+// described is a transaction that asks once per connection, not each time,
+// what a statement takes and returns, which saves a round trip.
 type described struct{ pgx.Tx }
 
 func (d described) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
@@ -118,7 +118,7 @@ func describedOnce(args []any) []any {
 func run(ctx context.Context, pool *pgxpool.Pool, as *identity.Principal, f func(Tx) error) error {
 	tx, err := Begin(ctx, pool, pgx.TxOptions{BeginQuery: beginQuery(ctx, as)})
 	if err != nil {
-		// What Postgres answers is no lost connection.
+		// An answer from Postgres is not a lost connection.
 		if ctx.Err() == nil && State(err) == "" {
 			err = fmt.Errorf("%w: %w", errLost, err)
 		}
@@ -141,7 +141,8 @@ func run(ctx context.Context, pool *pgxpool.Pool, as *identity.Principal, f func
 	}
 	done = true
 	if err := tx.Commit(ctx); err != nil {
-		// What Postgres answers, that it rolled back or why, is no lost connection.
+		// An answer from Postgres, that it rolled back or why, is not a lost
+		// connection.
 		if ctx.Err() == nil && State(err) == "" && !errors.Is(err, pgx.ErrTxCommitRollback) {
 			err = fmt.Errorf("%w: %w", errLost, err)
 		}
@@ -172,7 +173,7 @@ func beginQuery(ctx context.Context, as *identity.Principal) string {
 		return q
 	}
 	// Claims hold what a caller likes. In hexadecimal they are the same text
-	// under every setting that a session before may have left behind.
+	// under every setting that an earlier session may have left behind.
 	return q + fmt.Sprintf(`; SELECT pg_catalog.set_config('role', '%s', true),`+
 		` pg_catalog.set_config('request.jwt.claims', pg_catalog.convert_from(pg_catalog.decode('%x', 'hex'), 'UTF8'), true)`,
 		as.Role(), as.Claims)

@@ -44,8 +44,8 @@ func WriteIdentifier(b *strings.Builder, name string) {
 
 // Literal returns s as a string constant. One with a backslash is written as
 // E'…', since a plain constant with one depends on standard_conforming_strings;
-// what stands before it must not be a letter. Callers refuse zero bytes, which
-// Postgres cannot store.
+// the character before it must not be a letter. Callers refuse zero bytes,
+// which Postgres cannot store.
 func Literal(s string) string {
 	if strings.Contains(s, `\`) {
 		return Escaped(s)
@@ -57,6 +57,6 @@ func Literal(s string) string {
 // backslash_quote may forbid.
 var escapes = strings.NewReplacer(`\`, `\\`, `'`, `''`)
 
-// Escaped is Literal in the form E'…' whatever s holds, for callers that add
-// escapes of their own.
+// Escaped is Literal, always in the form E'…', for callers that add their own
+// escapes.
 func Escaped(s string) string { return "E'" + escapes.Replace(s) + "'" }

@@ -27,8 +27,8 @@ func EnvelopeOf(f *fault.Error) Envelope {
 // WriteFault answers with the envelope of f.
 func WriteFault(c Context, f *fault.Error) error { return c.JSON(f.Status, EnvelopeOf(f)) }
 
-// FaultOf returns the failure that the caller sees for an error of a handler
-// or of the framework: a fault as it is, an error of Postgres by the map of the
+// FaultOf returns the failure that the caller sees for an error of a handler or
+// of the framework: a fault unchanged, an error of Postgres by the map of the
 // contract, a route that does not exist as 404, and anything else as a 500 that
 // gives nothing away.
 func FaultOf(c Context, err error) *fault.Error {
@@ -64,22 +64,22 @@ func frameworkFault(c Context, e *echo.HTTPError) *fault.Error {
 	return fault.Internal(e)
 }
 
-// NotFound is the answer where no route is.
+// NotFound is the answer where there is no route.
 func NotFound(c Context) *fault.Error {
 	return fault.New(http.StatusNotFound, fault.NotFound, "Endpoint "+c.Request().RequestURI+" not found").
 		Next("Check the method and the path; every endpoint lives under /api.")
 }
 
-// NewEcho returns the framework as every server of the product uses it: JSON
-// is written with <, > and & as they are.
+// NewEcho returns the framework as every server of the product uses it: JSON is
+// written without escaping <, > and &.
 func NewEcho() *echo.Echo {
 	e := echo.New()
 	e.JSONSerializer = serializer{}
 	return e
 }
 
-// serializer is the framework's own without the escapes for HTML, which no
-// answer is part of.
+// serializer is the framework's own without escaping for HTML, which no answer
+// is part of.
 type serializer struct{ echo.DefaultJSONSerializer }
 
 // Serialize implements echo.JSONSerializer.

@@ -19,7 +19,7 @@ import (
 )
 
 // Fields reads the members of a JSON object and collects what is wrong with
-// them, in the words that clients of the contract know. Read every member
+// them, in the wording that clients of the contract know. Read every member
 // first, then ask Err once.
 type Fields struct {
 	object map[string]json.RawMessage
@@ -49,7 +49,7 @@ func (f *Fields) complain(name, text string) {
 // Complain records an issue that the rules here do not cover.
 func (f *Fields) Complain(name, text string) { f.complain(name, text) }
 
-// Has reports whether the member is present, be it null.
+// Has reports whether the member is present, even if null.
 func (f *Fields) Has(name string) bool {
 	_, ok := f.object[name]
 	return ok
@@ -74,7 +74,7 @@ func (f *Fields) Raw(name string) json.RawMessage { return f.object[name] }
 // StringRule checks a string and returns a complaint or "".
 type StringRule func(string) string
 
-// MinLength wants at least n UTF-16 code units, as JavaScript counts them.
+// MinLength requires at least n UTF-16 code units, as JavaScript counts them.
 func MinLength(n int) StringRule {
 	return func(s string) string {
 		if len(utf16.Encode([]rune(s))) < n {
@@ -84,7 +84,7 @@ func MinLength(n int) StringRule {
 	}
 }
 
-// MaxLength wants at most n UTF-16 code units.
+// MaxLength requires at most n UTF-16 code units.
 func MaxLength(n int) StringRule {
 	return func(s string) string {
 		if len(utf16.Encode([]rune(s))) > n {
@@ -98,7 +98,7 @@ func MaxLength(n int) StringRule {
 // dots in the local part, a top-level domain of two letters or more.
 var email = regexp.MustCompile(`^[A-Za-z0-9_'+\-]+(\.[A-Za-z0-9_'+\-]+)*@([A-Za-z0-9]([A-Za-z0-9\-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$`)
 
-// Email wants an e-mail address without spaces around it.
+// Email requires an e-mail address without spaces around it.
 func Email(s string) string {
 	if len(s) > 320 || !email.MatchString(s) {
 		return "Invalid email"
@@ -106,7 +106,7 @@ func Email(s string) string {
 	return ""
 }
 
-// URL wants an absolute URL of any scheme.
+// URL requires an absolute URL of any scheme.
 func URL(s string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme == "" || (u.Host == "" && u.Path == "" && u.Opaque == "") {
@@ -115,7 +115,7 @@ func URL(s string) string {
 	return ""
 }
 
-// UUID wants a UUID in its usual form of 36 characters.
+// UUID requires a UUID in its usual form of 36 characters.
 func UUID(s string) string {
 	if len(s) != 36 || uuid.Validate(s) != nil {
 		return "Invalid uuid"
@@ -123,7 +123,7 @@ func UUID(s string) string {
 	return ""
 }
 
-// NoNUL wants a string that Postgres can hold.
+// NoNUL requires a string that Postgres can hold.
 func NoNUL(s string) string {
 	if strings.ContainsRune(s, 0) {
 		return "String must not contain NUL characters"
@@ -210,7 +210,7 @@ func (f *Fields) OptInt(name string, least, most int) *int {
 	return nil
 }
 
-// Enum returns a required string out of a fixed set.
+// Enum returns a required string from a fixed set.
 func (f *Fields) Enum(name string, allowed ...string) string {
 	if !f.Has(name) {
 		f.complain(name, "Required")
@@ -261,7 +261,7 @@ func (f *Fields) Strings(name string, rules ...StringRule) []string {
 	return out
 }
 
-// Object returns a nested object. When it is absent or no object, ok is
+// Object returns a nested object. When it is absent or not an object, ok is
 // false; only the latter is a complaint.
 func (f *Fields) Object(name string) (nested *Fields, ok bool) {
 	m, ok := optional[map[string]json.RawMessage](f, name, "object")
@@ -291,7 +291,7 @@ func (f *Fields) RequireElements(name string, n int) {
 		f.complain(name, "Required")
 		return
 	}
-	var raws []json.RawMessage // null is no array, which reading it complains about
+	var raws []json.RawMessage // null is not an array: reading it complains
 	if !isNull(f.object[name]) && json.Unmarshal(f.object[name], &raws) == nil && len(raws) < n {
 		f.complain(name, fmt.Sprintf("Array must contain at least %d element(s)", n))
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // Authenticator finds out who presents a credential. Each method returns a
-// *fault.Error that the gate User may answer with as it is.
+// *fault.Error that the gate User may return unchanged.
 type Authenticator interface {
 	// APIKey returns the administrator's principal, or 401
 	// AUTH_INVALID_API_KEY.
@@ -20,7 +20,7 @@ type Authenticator interface {
 	// AUTH_INVALID_CREDENTIALS.
 	AnonKey(ctx context.Context, key string) (identity.Principal, error)
 	// AccessToken returns the principal of a verified JWT, 401
-	// AUTH_UNAUTHORIZED, or 403 when its role is none of the project's.
+	// AUTH_UNAUTHORIZED, or 403 when its role is not one of the project's.
 	AccessToken(ctx context.Context, token string) (identity.Principal, error)
 }
 
@@ -64,7 +64,7 @@ func noToken(message string) *fault.Error {
 		Next("Send the header Authorization: Bearer <token>, with a user's access token, the anon key or the API key.")
 }
 
-// Public lets everyone in and ignores credentials, also bad ones.
+// Public lets everyone in and ignores credentials, even bad ones.
 func Public(*http.Request, Authenticator) (identity.Principal, error) {
 	return identity.Anonymous(identity.Nobody), nil
 }
@@ -75,9 +75,9 @@ func User(r *http.Request, auth Authenticator) (identity.Principal, error) {
 }
 
 // LibraryUser is User for the client libraries of PostgREST: where neither
-// Authorization nor x-api-key is sent, the header apikey, which those
-// libraries add on their own, is as good as a Bearer credential. It is no
-// cookie: no browser sends it unless a script that has the key says so.
+// Authorization nor x-api-key is sent, the header apikey, which those libraries
+// add on their own, is as good as a Bearer credential. It is not a cookie: no
+// browser sends it unless a script that has the key says so.
 func LibraryUser(r *http.Request, auth Authenticator) (identity.Principal, error) {
 	c := credentialsOf(r)
 	if key := r.Header.Get("Apikey"); key != "" && r.Header.Get("Authorization") == "" && c.apiKey == "" {
@@ -127,7 +127,7 @@ func Admin(r *http.Request, auth Authenticator) (identity.Principal, error) {
 	return p, nil
 }
 
-// forbidden reports whether err is about a good token of a role that the
+// forbidden reports whether err is about a valid token with a role that the
 // project does not know.
 func forbidden(err error) bool {
 	var f *fault.Error

@@ -77,7 +77,7 @@ func (l *Limiter) Middleware(next Handler) Handler {
 }
 
 // Network is who counts as one client: an IPv4 address, or the /64 of an IPv6
-// address, the smallest block that a network hands out: one host owns all
+// address, the smallest block that a network hands out; one host owns all
 // addresses in it. It is the zero prefix for the zero address.
 func Network(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap()
@@ -123,7 +123,7 @@ func (l *Limiter) giveBack(client netip.Prefix, ends time.Time) {
 }
 
 // makeRoom drops ended windows when the table is full, and a tenth of the
-// others when that was not enough.
+// others if that is not enough.
 func (l *Limiter) makeRoom(now time.Time) {
 	if len(l.clients) < maxClients {
 		return

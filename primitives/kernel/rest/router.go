@@ -48,7 +48,7 @@ func (r Router) Group(prefix string) Router {
 }
 
 // Uploads returns a Router for routes whose bodies may be larger than others,
-// up to maxBytes. They refuse a longer one in their own words.
+// up to maxBytes. They refuse a longer one with their own message.
 func (r Router) Uploads(maxBytes int64) Router {
 	r.maxBody = maxBytes
 	return r
@@ -86,8 +86,8 @@ func (r Router) DELETE(path string, g Gate, h Handler, mw ...Middleware) {
 	r.handle(http.MethodDelete, path, g, h, mw)
 }
 
-// handle runs the gate inside the other middleware: a limiter that counts
-// before authentication is one that is passed here.
+// handle runs the gate inside the other middleware: a limiter passed here
+// counts before authentication.
 func (r Router) handle(method, path string, g Gate, h Handler, mw []Middleware) {
 	gated := func(c Context) error {
 		p, err := g(c.Request(), r.auth)

@@ -8,8 +8,8 @@ import (
 
 // LoneSurrogate returns the first escape in JSON text that is half of a
 // surrogate pair, such as \ud800, without the other half; "" when there is
-// none. Such a string is no text: Postgres refuses it, and encoding/json would
-// silently put another character in its place.
+// none. Such a string is not text: Postgres refuses it, and encoding/json
+// would silently put another character in its place.
 func LoneSurrogate(raw []byte) string {
 	for {
 		i := bytes.IndexByte(raw, '\\')
@@ -31,8 +31,8 @@ func LoneSurrogate(raw []byte) string {
 	}
 }
 
-// escaped returns what \uXXXX at the beginning of raw stands for, -1 when it
-// does not begin with that.
+// escaped returns the value of \uXXXX at the beginning of raw, or -1 when raw
+// does not begin with one.
 func escaped(raw []byte) rune {
 	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
 		return -1

@@ -18,13 +18,13 @@ import (
 // memoryLimit is how much of a body is kept in memory.
 const memoryLimit = 1 << 20
 
-// keepBuffer is the largest buffer that is used again.
+// keepBuffer is the largest buffer that is reused.
 const keepBuffer = 256 << 10
 
 // Buffers makes Spools and lends them memory. The zero value is ready for use.
 type Buffers struct{ pool sync.Pool }
 
-// Spool is a body while it is made and sent. Its owner calls Close.
+// Spool is a body while it is written and sent. Its owner calls Close.
 type Spool struct {
 	buffers *Buffers
 	dir     string
@@ -86,7 +86,8 @@ func (s *Spool) flush() error {
 }
 
 // grow appends what is in memory to the file, which it makes when there is
-// none. The file loses its name at once, so that it goes with the process.
+// none. The file loses its name at once, so that it disappears with the
+// process.
 func (s *Spool) grow() error {
 	if s.file == nil {
 		f, err := os.CreateTemp(s.dir, "result-*")
@@ -119,7 +120,7 @@ func (s *Spool) release() error {
 // Len is the body's length in bytes.
 func (s *Spool) Len() int64 { return s.flushed + int64(len(s.buf)) }
 
-// Reset empties the body, to make it anew.
+// Reset empties the body, to write it again.
 func (s *Spool) Reset() error {
 	s.buf = s.buf[:0]
 	return s.release()

@@ -12,8 +12,8 @@ import (
 const maxName = 63
 
 // alias names a subquery or table of a depth. A name whose depth would be cut
-// off, or that has a zero byte, where it would end, is shortened: what it loses
-// is told apart by a hash.
+// off, or that has a zero byte, where it would end, is shortened: a hash stands
+// in for what it loses.
 func alias(name string, depth int) string {
 	suffix := "_" + strconv.Itoa(depth)
 	if len(name)+len(suffix) <= maxName && strings.IndexByte(name, 0) < 0 {

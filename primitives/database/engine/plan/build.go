@@ -17,7 +17,7 @@ type Options struct {
 	Aggregates bool
 	// PlanOutput allows the media type of execution plans.
 	PlanOutput bool
-	// AliasesOnly wants the alias of an embed that has one, not its name.
+	// AliasesOnly requires the alias of an embed that has one, not its name.
 	AliasesOnly bool
 	// TableNotFound refuses what is about a table that the snapshot lacks.
 	TableNotFound bool
@@ -168,8 +168,8 @@ func (b *builder) resolvePayload(m *Mutation, t *schema.Table) *request.Error {
 }
 
 // WithPayload returns the plan of a request that differs from that of p only in
-// its payload, or nil where it must be made anew: the payload is not one object
-// of the same members, or Postgres must take it apart.
+// its payload, or nil where it must be planned again: the payload is not one
+// object of the same members, or Postgres must take it apart.
 func (p *Plan) WithPayload(payload request.Payload) *Plan {
 	m := p.Mutation
 	if m == nil || m.Values == nil || !slices.EqualFunc(payload.Keys, m.Columns, func(key string, f Field) bool { return key == f.Name }) {
@@ -228,7 +228,7 @@ func (b *builder) put(m *Mutation) (*Mutation, *request.Error) {
 }
 
 // neededColumns are the columns that a mutation or call must return for the
-// select list, the embeds and whatever else needs more.
+// select list, the embeds and anything else that needs more.
 func neededColumns(read *Read, more []string) []string {
 	var names []string
 	for _, s := range read.Select {

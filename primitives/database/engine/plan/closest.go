@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// usualScore is the similarity from which on names count as like each other.
+// usualScore is the similarity at which names begin to count as alike.
 const usualScore = 0.33
 
 // closest returns the candidate most like text, or "" when none has at least

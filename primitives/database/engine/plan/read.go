@@ -177,7 +177,7 @@ func (b *builder) addRelations(node, parent *Read) *request.Error {
 }
 
 // tellSpreadsApart gives spreads of one resource through several relationships
-// aliases of their own. Other embeds of one name are two members of one name,
+// their own aliases. Other embeds of one name are two members of one name,
 // which Postgres refuses.
 func tellSpreadsApart(children []*Read) {
 	for _, c := range children {

@@ -40,9 +40,9 @@ func (b *builder) filter(table schema.Name, f request.Filter) *Filter {
 }
 
 // resolveFilter resolves the field of a filter. For a full-text search, a column
-// of any type but tsvector is made one, in the language of the search, as in
-// PostgREST 13. Postgres itself would take the database's default language for
-// text, and refuse to search JSON.
+// of any type but tsvector is converted to one, in the language of the search,
+// as in PostgREST 13. Postgres itself would take the database's default language
+// for text, and refuse to search JSON.
 func (b *builder) resolveFilter(table schema.Name, f *Filter) *Filter {
 	c := b.s.Table(table).Column(f.Field.Name)
 	f.Field = b.input(b.field(table, f.Field.Name, f.Field.Path))
@@ -134,8 +134,8 @@ func (b *builder) expandStars(node *Read, named bool) {
 	node.Select = out
 }
 
-// addAlias names what has no name of its own: a JSON path after its last
-// key, a rendered column after itself.
+// addAlias names what has no name: a JSON path after its last key, a rendered
+// column after itself.
 func addAlias(s *Select) {
 	switch {
 	case s.Alias != "":
@@ -241,7 +241,7 @@ func (b *builder) validateAggregates(node *Read) *request.Error {
 }
 
 // nameLifted names what the to-one spreads below a node hand up to be
-// aggregated, where it has no name of its own.
+// aggregated, where it has no name.
 func nameLifted(node *Read) {
 	var lifted []*Select
 	var lift func(*Read)

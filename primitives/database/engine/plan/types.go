@@ -27,7 +27,7 @@ type Field struct {
 	Default string
 	// ToVector is set where a full-text search must make a tsvector of it first.
 	ToVector bool
-	// FullRow stands for the whole row, for count() in a spread.
+	// FullRow means the whole row, for count() in a spread.
 	FullRow bool
 }
 
@@ -140,7 +140,7 @@ type Read struct {
 	// Alias names the node's subquery.
 	Alias    string
 	IsSpread bool
-	// Embeds are what is taken of each of the Children.
+	// Embeds are what is taken from each of the Children.
 	Embeds   []EmbedSelect
 	Depth    int
 	Children []*Read

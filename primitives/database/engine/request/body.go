@@ -19,8 +19,8 @@ type Payload struct {
 	Object bool
 	// Keys are the payload's columns, sorted, unless columns= says otherwise.
 	Keys []string
-	// Values are those of the Keys as they stand in a JSON object; nil for
-	// other bodies, and where a key comes twice or is chosen by columns=.
+	// Values are those of the Keys as written in a JSON object; nil for other
+	// bodies, and where a key comes twice or is chosen by columns=.
 	Values [][]byte
 	// Form are the fields of a form, for a call.
 	Form []Argument
@@ -228,10 +228,10 @@ func isObject(body []byte) bool {
 	return false
 }
 
-// ScalarText returns the text that a JSON value has as the value of a column
-// that is neither an array nor a composite; nil is NULL. ok is false for
-// strings whose text only Postgres can work out: those with escapes that may stand
-// for what its text cannot hold, or that a column of type json would keep.
+// ScalarText returns the text of a JSON value for a column that is neither an
+// array nor a composite; nil is NULL. ok is false for strings whose text only
+// Postgres can work out: those with escapes that may stand for what its text
+// cannot hold, or that a column of type json would keep.
 func ScalarText(value []byte, isJSON bool) (text []byte, ok bool) {
 	switch {
 	case string(value) == "null":

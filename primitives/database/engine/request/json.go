@@ -12,12 +12,12 @@ const maxJSONDepth = 1000
 
 var errJSON = errors.New("invalid JSON")
 
-// shape is what the engine needs to know of a JSON body.
+// shape is what the engine needs to know about a JSON body.
 type shape struct {
 	object  bool     // one object
 	scalar  bool     // neither object nor array
 	keys    []string // of the first object, decoded
-	values  [][]byte // of the one object, as they stand
+	values  [][]byte // of the one object, as written
 	uniform bool     // all elements are objects with the same keys
 }
 
@@ -336,8 +336,8 @@ func AppendString[T string | []byte](b []byte, s T) []byte {
 }
 
 // StripEmptyStrings returns body without the members of its objects that are
-// the empty string and whose name drop accepts. A body that is not an object
-// or an array of objects is returned as it is.
+// the empty string and whose name drop accepts. A body that is not an object or
+// an array of objects is returned unchanged.
 func StripEmptyStrings(body []byte, drop func(name string) bool) []byte {
 	s := stripper{jsonScanner: jsonScanner{in: body}, drop: drop}
 	if !utf8.Valid(body) || s.run() != nil {

@@ -2,11 +2,11 @@ package request
 
 import "net/http"
 
-// maxKeyBytes bounds what of a request a Key may hold.
+// maxKeyBytes bounds how much of a request a Key may hold.
 const maxKeyBytes = 4 << 10
 
-// Key identifies everything that Parse reads, but for its Options: requests
-// with the same Key are parsed to the same Request.
+// Key identifies everything that Parse reads, except its Options: requests with
+// the same Key are parsed to the same Request.
 type Key struct {
 	method, query, schema  string
 	target                 Target

@@ -10,7 +10,7 @@ import (
 // Media names a media type without its parameters.
 type Media string
 
-// The media types with a meaning of their own.
+// The media types that have a meaning here.
 const (
 	JSON        Media = "application/json"
 	GeoJSON     Media = "application/geo+json"

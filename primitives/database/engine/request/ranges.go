@@ -56,8 +56,8 @@ func (r Range) intersect(o Range) Range {
 	return out
 }
 
-// Restrict caps the range at rows, which is the max-rows setting; limit=0
-// stays as it is.
+// Restrict caps the range at rows, which is the max-rows setting; limit=0 is
+// left unchanged.
 func (r Range) Restrict(rows int64) Range {
 	if r.limitZero() {
 		return r

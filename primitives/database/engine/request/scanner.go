@@ -135,7 +135,7 @@ func (s *scanner) fail(kind expectation, text string) result {
 	return result{err: &failure{s.pos, []message{{kind, text}}}}
 }
 
-// failHere fails with a text of its own.
+// failHere fails with its own text.
 func (s *scanner) failHere(text string) result { return s.fail(plain, text) }
 
 func (s *scanner) peek() (rune, int) {

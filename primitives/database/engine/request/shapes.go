@@ -7,9 +7,9 @@ import (
 
 // An application compares the same columns with ever new values. Shapes take
 // the values of plain comparisons out of a query string, so that what was made
-// of one request serves all that differ only in them. A mark stands where a
-// value was, from the request to the parameters of its statement: nothing in
-// between looks at what a column is compared with.
+// of one request serves all others that differ only in those values. A mark
+// takes the place of a value, from the request to the parameters of its
+// statement: nothing in between looks at what a column is compared with.
 type Shapes struct{ mark string }
 
 // NewShapes returns Shapes whose marks no text of a client contains.

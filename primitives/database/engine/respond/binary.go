@@ -11,7 +11,7 @@ import (
 )
 
 // Printing a timestamp, a UUID or an integer costs Postgres more than sending
-// it as it is, and costs us less to write than to read its text.
+// it in binary, and costs us less to write than to read its text.
 
 // ResultFormats returns, for each column, the format in which RowWriter takes
 // it with the least work. utc reports whether the session's time zone is UTC:

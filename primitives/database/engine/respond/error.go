@@ -15,8 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Verbosity is how much of an error its body shows. What is written to clients
-// is written by it.
+// Verbosity is how much of an error its body shows.
 type Verbosity uint8
 
 // The verbosities.
@@ -48,7 +47,8 @@ func (v Verbosity) Error(w http.ResponseWriter, r *http.Request, e *request.Erro
 	}
 }
 
-// isToken reports whether a code, which SQL may have chosen, can stand in a header.
+// isToken reports whether a code, which SQL may have chosen, is allowed in a
+// header.
 func isToken(code string) bool {
 	return code != "" && !strings.ContainsFunc(code, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
@@ -86,7 +86,7 @@ func marshal(v any) ([]byte, error) {
 }
 
 // Translate turns any failure of the database into the error to answer with.
-// authenticated is false for the anonymous role, which is told to sign in
+// authenticated is false for the anonymous role, which is asked to sign in
 // where others are refused.
 func Translate(err error, authenticated bool) *request.Error {
 	var e *request.Error

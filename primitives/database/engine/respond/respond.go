@@ -17,7 +17,7 @@ type KeyValue struct {
 	Null          bool
 }
 
-// Result is what came of a plan.
+// Result is the outcome of a plan.
 type Result struct {
 	// Rows is the number of rows read or changed.
 	Rows int64
@@ -167,7 +167,7 @@ func (a *answer) create(r *request.Request, p *plan.Plan, res *Result) {
 		representation: true, count: true, missing: true,
 	})
 	a.representation(r, p, a.status)
-	if !r.Prefer.Full() && a.body != nil { // the mount's stand-in for an empty answer
+	if !r.Prefer.Full() && a.body != nil { // the mount's substitute for an empty answer
 		a.header.set("Content-Type", "application/json; charset=utf-8")
 	}
 }

@@ -13,7 +13,7 @@ import (
 // statements is read once.
 const debounce = 20 * time.Millisecond
 
-// After a reload that only misses asked for, the next such one waits: so many
+// After a reload that only misses asked for, the next such one waits this many
 // times as long as the last one took, and no longer than restLimit. A flood of
 // requests for what does not exist must not keep the database busy with its own
 // catalog.
@@ -34,8 +34,8 @@ type Cache struct {
 	change, miss chan struct{}
 
 	mu sync.Mutex
-	// wanted counts the requests for a reload, loaded is the newest one that
-	// a finished reload has seen. changed is closed and replaced after each.
+	// wanted counts the requests for a reload; loaded is the newest one that a
+	// finished reload has seen. changed is closed and replaced after each.
 	wanted, loaded uint64
 	changed        chan struct{}
 	loads          Loads
@@ -142,7 +142,7 @@ func (c *Cache) Run(ctx context.Context) error {
 		if c.Current() != nil && !sleep(ctx, debounce, nil) {
 			return nil
 		}
-		// Whatever was asked until now is answered by this reload.
+		// Everything asked for until now is answered by this reload.
 		drain(c.change)
 		drain(c.miss)
 		started := time.Now()

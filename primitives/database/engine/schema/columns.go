@@ -18,7 +18,7 @@ type typeKey struct {
 	modifier int32
 }
 
-// columnDetail is what is known of a column beside its Column.
+// columnDetail is what is known about a column besides its Column.
 type columnDetail struct {
 	number    int16
 	typ       typeKey
@@ -168,7 +168,7 @@ type columnRow struct {
 	number   int16
 }
 
-// columnDefaults reads the default expressions. Those of equal trees are
+// columnDefaults reads the default expressions. Those with equal trees are
 // equal: they cannot refer to columns. A generated column has none.
 func (l *loader) columnDefaults(ctx context.Context) error {
 	const hashes = `

@@ -24,7 +24,7 @@ type foreignKey struct {
 }
 
 // keys reads primary and foreign keys. A foreign key whose columns are also a
-// key of their own leads to one row at most.
+// key of their table leads to one row at most.
 func (l *loader) keys(ctx context.Context) error {
 	const q = `
 SELECT contype::text, conname, conrelid, confrelid, conkey, coalesce(confkey, '{}'), conparentid = 0
@@ -78,8 +78,8 @@ func sameSet(a, b []int16) bool {
 	return within(a, b) && within(b, a)
 }
 
-// nameRelations reads the names of the relations that keys are of, as far as
-// they are not exposed.
+// nameRelations reads the names of the relations that have keys, where those
+// are not exposed.
 func (l *loader) nameRelations(ctx context.Context) error {
 	l.relation = make(map[uint32]Name, len(l.tableOf))
 	for oid, t := range l.tableOf {
@@ -178,7 +178,7 @@ func (l *loader) publish() {
 		if !exposed(r.Table.Schema) {
 			continue
 		}
-		// The key stays even when all it led to is hidden.
+		// The key stays even when everything it leads to is hidden.
 		k := relationKey{r.Table, r.Foreign.Schema}
 		known := l.snapshot.relations[k]
 		if exposed(r.Foreign.Schema) && (r.Junction == nil || exposed(r.Junction.Table.Schema)) {

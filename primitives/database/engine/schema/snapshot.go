@@ -45,7 +45,7 @@ type Table struct {
 	Description string
 	IsView      bool
 	// Insertable, Updatable and Deletable are what the table itself supports,
-	// apart from anybody's privileges.
+	// regardless of privileges.
 	Insertable, Updatable, Deletable bool
 	// PK are the primary key's columns in the table's order.
 	PK      []string
@@ -201,7 +201,7 @@ func (f *Function) TableName() string {
 	return ""
 }
 
-// Handler is a function that renders a result in a media type of its own.
+// Handler is a function that renders a result in its own media type.
 type Handler struct {
 	Function Name
 	// Target is the table whose rows it takes; the zero Name takes any.
@@ -269,8 +269,8 @@ func (s *Snapshot) Tables(f func(*Table)) {
 }
 
 // Relationships are those that lead from the table to tables of schema, in
-// PostgREST's order. known is false when the table never had any, also not to
-// tables that are hidden.
+// PostgREST's order. known is false when the table never had any, not even to
+// hidden tables.
 func (s *Snapshot) Relationships(origin Name, schema string) (all []Relationship, known bool) {
 	all, known = s.relations[relationKey{origin, schema}]
 	return all, known
@@ -342,5 +342,5 @@ var offset = regexp.MustCompile(`^[+-]?\d{1,2}(:\d{2}){0,2}$`)
 func (s *Snapshot) Role(name string) RoleSettings { return s.roles[name] }
 
 // IsPlain reports whether Go can write JSON from the text of a value of the
-// type, which is one made by the user.
+// type, which a user defined.
 func (s *Snapshot) IsPlain(oid uint32) bool { return s.plain[oid] }

@@ -148,8 +148,8 @@ func (w *writer) embedItem(e plan.EmbedSelect, comparable bool) (term string) {
 	return term
 }
 
-// lateral joins an embed. One of many rows has a column of its own name, which
-// is NULL without rows.
+// lateral joins an embed. An embed of many rows has a column named like it,
+// which is NULL without rows.
 func (w *writer) lateral(c *plan.Read, e plan.EmbedSelect, comparable bool) {
 	inner := c.Join == request.JoinInner
 	if inner {
@@ -208,17 +208,17 @@ func (w *writer) jsonArray(value func(), comparable bool) {
 	}
 }
 
-// groupBy repeats what was selected, parameters and all. A name would be that
-// of a column of the table if there is one, whatever it means in the select
-// list.
+// groupBy repeats what was selected, parameters and all. A name would mean a
+// column of the table if there is one, regardless of its meaning in the
+// select list.
 func (w *writer) groupBy(terms []string) {
 	if len(terms) > 0 {
 		w.s(" GROUP BY ", strings.Join(terms, ", "))
 	}
 }
 
-// countRows writes a query with one row for each row of the node, whatever
-// its range. An inner embed is asked for by EXISTS.
+// countRows writes a query with one row for each row of the node, ignoring its
+// range. An inner embed is asked for by EXISTS.
 func (w *writer) countRows(r *plan.Read) {
 	ref := reference(r)
 	w.s("SELECT 1")

@@ -14,11 +14,11 @@ type Output uint8
 
 // The shapes.
 const (
-	// Columns: the rows as they are; the JSON is written from them.
+	// Columns: the plain rows; the JSON is written from them.
 	Columns Output = iota
 	// Rows: one column, the JSON of a row or value; NULL is null.
 	Rows
-	// Records: the rows as they are; the CSV is written from their text.
+	// Records: the plain rows; the CSV is written from their text.
 	Records
 	// Body: one row of total, number of rows and the finished body, in
 	// binary. total is NULL unless it was asked for.
@@ -167,8 +167,8 @@ func flat(p *plan.Plan) bool {
 }
 
 // known reports whether the type of a select item is certain before the statement
-// runs. A write must not be repeated because of what its result turns out to
-// be.
+// runs. A write must not be repeated because its result turns out to have an
+// unexpected type.
 func known(t *schema.Table, s plan.Select) bool {
 	if s.Aggregate != "" || s.Cast != "" || s.Field.Transform != "" {
 		return false

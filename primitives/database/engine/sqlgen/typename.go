@@ -8,8 +8,8 @@ import (
 // typeName writes the type of a cast. It comes from the request and may hold
 // letters, digits, blanks, '_' and '$'. What SQL's grammar spells as keywords
 // is written as such, anything else as one quoted identifier in lower case,
-// which is how Postgres itself reads a name without quotes. So text that is no
-// type is refused as an unknown one, wherever it would lead as SQL.
+// which is how Postgres itself reads a name without quotes. So text that is
+// not a type is refused as an unknown one, whatever it would do as SQL.
 func (w *writer) typeName(name string) {
 	name = foldName(name)
 	if words := strings.Join(strings.Fields(name), " "); isGrammarType(words) {
@@ -19,7 +19,7 @@ func (w *writer) typeName(name string) {
 	w.ident(name)
 }
 
-// foldName makes ASCII letters small. Postgres leaves others alone.
+// foldName makes ASCII letters lower case. Postgres leaves others alone.
 func foldName(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r > unicode.MaxASCII {
@@ -30,7 +30,7 @@ func foldName(name string) string {
 }
 
 // isGrammarType reports whether SQL spells a type so. Quoted, these names would be
-// other types or none. An array of one has the word array behind it.
+// other types or none. An array of one has the word array after it.
 func isGrammarType(words string) bool {
 	words = strings.TrimSuffix(words, " array")
 	switch words {

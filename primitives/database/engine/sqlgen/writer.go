@@ -41,8 +41,8 @@ func (w *writer) arg(value []byte) {
 
 func (w *writer) text(value string) { w.arg([]byte(value)) }
 
-// nameless stands for a name without characters, which would be a syntax
-// error where a caller expects to hear that nothing has that name.
+// nameless replaces a name without characters, which would be a syntax error
+// where a caller expects to hear that nothing has that name.
 const nameless = "\ufffd"
 
 // ident writes a quoted identifier. Like Postgres's own clients, it ends at
@@ -75,7 +75,7 @@ func (w *writer) column(table schema.Name, column string) {
 	w.s(".*")
 }
 
-// member writes a column whatever its name is.
+// member writes a column, whatever its name.
 func (w *writer) member(table schema.Name, column string) {
 	w.name(table)
 	w.sql.WriteByte('.')
@@ -172,7 +172,7 @@ func (w *writer) written(f func()) string {
 }
 
 // selectItem returns what to group by, empty for an aggregate. It is the column
-// itself where that is selected as it is or through its output cast, whose
+// itself where that is selected unchanged or through its output cast, whose
 // JSON cannot be grouped.
 func (w *writer) selectItem(table schema.Name, s plan.Select) (term string) {
 	column := ""
@@ -379,8 +379,8 @@ func (w *writer) order(table schema.Name, terms []plan.Order) {
 	})
 }
 
-// window writes LIMIT and OFFSET. The limit is a number in the text: a plan
-// for any parameters must know it, or Postgres plans every request anew.
+// window writes LIMIT and OFFSET. The limit is a number in the text: a plan for
+// any parameters must know it, or Postgres plans every request again.
 func (w *writer) window(r request.Range) {
 	if r.IsAll() {
 		return

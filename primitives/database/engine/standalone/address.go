@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// clientSettings are what libpq keeps for itself of the database's address. pgx
-// would send them to the server, which knows none of them. Those that protect
-// the connection are not among them: better none than one without.
+// clientSettings are the parts of the database's address that libpq keeps to
+// itself. pgx would send them to the server, which knows none of them. Those
+// that protect the connection are not among them: no connection is better than
+// one without them.
 var clientSettings = strings.Fields(`
 	keepalives keepalives_idle keepalives_interval keepalives_count tcp_user_timeout
 	load_balance_hosts sslcompression client_encoding gssencmode=disable gssencmode=prefer`)
@@ -36,8 +37,8 @@ func databaseAddress(text string) string {
 	return text
 }
 
-// forServer leaves out the pairs that are client settings. A name that stands
-// in for none becomes the name.
+// forServer leaves out the pairs that are client settings. A fallback name
+// becomes the name if there is none.
 func forServer(pairs []string) []string {
 	named := slices.ContainsFunc(pairs, func(p string) bool { return strings.HasPrefix(p, ownName) })
 	var kept []string

@@ -22,8 +22,8 @@ const (
 
 type tokenDigest [sha256.Size]byte
 
-// verified is whom a token that was checked stands for, until it expires. The
-// other claims about time only become true.
+// verified is the caller of a token that was checked, until it expires. The
+// other claims about time, once true, stay true.
 type verified struct {
 	caller  engine.Caller
 	expires time.Time // zero is never

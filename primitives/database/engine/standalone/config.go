@@ -30,7 +30,7 @@ type Config struct {
 	// RoleClaim is the path of the role in the token's claims.
 	RoleClaim []string
 	// JWTSecret is decoded, or the text of a JWK or JWK set; empty for none.
-	// Audience is whom tokens must be meant for; empty does not ask.
+	// Audience is whom tokens must be meant for; empty accepts any.
 	JWTSecret []byte
 	Audience  string
 	// Pool is the number of connections, PoolLifetime and PoolIdle how long
@@ -53,9 +53,9 @@ type Config struct {
 	Channel string
 	// LogLevel is crit, error, warn, info or debug.
 	LogLevel string
-	// Unknown are settings that were given and do not exist.
+	// Unknown are settings that were given but do not exist.
 	Unknown []string
-	// Effective are all settings as they are in force, with secrets hidden.
+	// Effective are all settings in force, with secrets hidden.
 	Effective []schema.Setting
 	// Incomplete reports whether the database may hold settings that were not read.
 	// A server refuses all requests then: they might be forbidden.
@@ -161,8 +161,8 @@ func (e *settings) config() (Config, error) {
 }
 
 // withoutEffect reads the settings that change nothing here, so that they are
-// known and their values are checked. Where not heeding one would do harm, it
-// can only be what happens anyway.
+// known and their values are checked. Where ignoring one would do harm, only
+// the value that applies anyway is allowed.
 func (e *settings) withoutEffect() {
 	e.flag("PGRST_DB_PREPARED_STATEMENTS", true)
 	e.flag("PGRST_DB_POOL_AUTOMATIC_RECOVERY", true)

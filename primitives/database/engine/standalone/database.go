@@ -59,8 +59,8 @@ func (c Config) inDatabase(ctx context.Context) (map[string]string, error) {
 	return values, err
 }
 
-// passes reports whether a failure is none of the statement's: the connection
-// was lost, or Postgres is about to stop or short of something.
+// passes reports whether a failure is not the statement's fault: the
+// connection was lost, or Postgres is about to stop or short of something.
 func passes(state string) bool {
 	return state == "" || strings.HasPrefix(state, "08") || strings.HasPrefix(state, "53") || strings.HasPrefix(state, "57P")
 }
@@ -123,7 +123,8 @@ ORDER BY name, setdatabase DESC`
 	if function.Schema != "" {
 		call = quote.Identifier(function.Schema, function.Name)
 	}
-	// One statement, so that what it sets locally can be seen and is gone after.
+	// One statement, so that what it sets locally can be read and is gone
+	// afterwards.
 	const ofFunction = `SELECT x.name, pg_catalog.current_setting(x.name, true) FROM %s() _ CROSS JOIN unnest($1::text[]) x (name)`
 	if err := read(fmt.Sprintf(ofFunction, call), names); err != nil {
 		return values, &preConfigError{call, err}

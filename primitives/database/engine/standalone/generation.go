@@ -20,7 +20,7 @@ type handler struct {
 	current *generation
 }
 
-// generation is the server of one reading of the settings.
+// generation is the server for one reading of the settings.
 type generation struct {
 	*Server
 	log        zerolog.Logger
@@ -95,7 +95,7 @@ func (h *handler) reload(ctx context.Context) {
 		return // still unreachable
 	}
 	if err == nil && !old.incomplete {
-		err = config.PreConfigFailed // the old settings may have what the function set
+		err = config.PreConfigFailed // the old settings may hold what the function set
 	}
 	var g *generation
 	if err == nil {

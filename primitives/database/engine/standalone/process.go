@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// How long a process waits for headers, for the next request of a connection,
+// How long a process waits for headers, for the next request on a connection,
 // for the database at a start or reload, and for the requests in progress when
 // it ends.
 const (
@@ -90,8 +90,8 @@ func (p Process) Serve(ctx context.Context) error {
 	return h.serve(ctx, l, admin)
 }
 
-// loginRefused reports whether the database rejects the login, so that there
-// is no use in waiting.
+// loginRefused reports whether the database rejects the login, so that waiting
+// is no use.
 func loginRefused(err error) bool {
 	state := pg.State(err)
 	return len(state) == 5 && state[:2] == "28"

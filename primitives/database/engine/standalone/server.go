@@ -40,7 +40,7 @@ type Server struct {
 	listener *pg.Listener
 	loaded   atomic.Bool
 	verified *recent.Map[tokenDigest, verified]
-	// waiting and timeouts are of the requests that want a connection.
+	// waiting and timeouts count requests that want a connection.
 	waiting, timeouts atomic.Int64
 }
 

@@ -98,7 +98,7 @@ func (e *settings) text(name, fallback string) string {
 	return v
 }
 
-// hidden stands for secrets.
+// hidden is shown in place of secrets.
 const hidden = "***"
 
 // listing is the effective settings by PostgREST's names for them, for the
@@ -257,7 +257,7 @@ func (e *settings) fileOrText(name, fallback string) string {
 	switch {
 	case !ok:
 		return v
-	case e.inDatabase[name]: // who may write it there need not be allowed to read files here
+	case e.inDatabase[name]: // those who may set it there need not be allowed to read files here
 		e.complain(name, "comes from the database, where it cannot name a file")
 		return ""
 	}

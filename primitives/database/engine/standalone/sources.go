@@ -9,9 +9,9 @@ import (
 // maxFile bounds files of settings.
 const maxFile = 1 << 20
 
-// Sources are where settings stand outside of the database. They can be read
-// again and again, from one goroutine at a time: what can be read but once, a
-// pipe or standard input, is remembered.
+// Sources are where settings are kept outside the database. They can be read
+// any number of times, from one goroutine at a time: what can be read only
+// once, a pipe or standard input, is remembered.
 type Sources struct {
 	environ []string
 	file    string
