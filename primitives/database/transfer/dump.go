@@ -77,6 +77,9 @@ func (j *judge) command(st step) error {
 	if len(words) > 1 {
 		argument = strings.ToLower(strings.Trim(words[1], `'"`))
 	}
+	if _, more, _ := strings.Cut(st.Text, `\\`); strings.TrimSpace(more) != "" {
+		return notSQL(st, `psql goes on with SQL behind \\; write what follows on a line of its own`)
+	}
 	switch st.psql {
 	case `\restrict`, `\unrestrict`, `\.`, `\echo`, `\qecho`, `\warn`, `\timing`, `\pset`:
 		return nil
@@ -139,7 +142,7 @@ func (j *judge) meaningless(s sqltext.Statement, refused error) string {
 	case "COMMENT":
 		return j.comments(startOf(s))
 	case "GRANT", "REVOKE":
-		if c := startOf(s); c.skipTo("on") && c.pass("database") {
+		if c := startOf(s); c.skipTo("on") && c.pass("database") && !c.end() && !c.tokens[0].IsAny("to", "from") && c.name() != "" {
 			return isDatabase
 		}
 	case "VACUUM":
@@ -364,11 +367,23 @@ func defaultsOfOthers(c *cursor) string {
 	}
 }
 
-// setsOwner reports ALTER … OWNER TO role, with nothing else in it.
+// setsOwner reports whether a statement is ALTER … OWNER TO role, with nothing
+// else in it: neither another action, nor something else that is named owner.
 func setsOwner(s sqltext.Statement) bool {
-	var last [3]sqltext.Token
+	var last [4]sqltext.Token
+	depth := 0
 	for t := range s.Tokens() {
-		last = [3]sqltext.Token{last[1], last[2], t}
+		switch {
+		case t.Text == "(":
+			depth++
+		case t.Text == ")":
+			depth--
+		case t.Text == "," && depth == 0:
+			return false
+		}
+		last = [4]sqltext.Token{last[1], last[2], last[3], t}
 	}
-	return named(last[2]) != "" && last[0].Is("owner") && last[1].Is("to")
+	before := last[0]
+	return !before.IsAny("rename", "column", "constraint", "attribute", "on") &&
+		last[1].Is("owner") && last[2].Is("to") && named(last[3]) != ""
 }
