@@ -39,6 +39,8 @@ func (s *Session) explain(ctx context.Context, begun time.Time, err error) error
 		return ownLimit(err)
 	case errors.As(err, &known):
 		return err
+	case pg.State(err) == pgerrcode.ReadOnlySQLTransaction:
+		return readOnly(err)
 	case ctx.Err() == nil && (pg.State(err) == "" && s.IsClosed() || pg.Gone(err)):
 		return connectionLost(err)
 	}
@@ -72,6 +74,15 @@ func ownLimit(err error) error {
 		answer = known
 	}
 	return answer.Next(strings.TrimSpace(known.NextActions + " " + next)).Because(err)
+}
+
+// readOnly is the answer when the transaction became read-only, ours after the
+// SQL as well: nothing but the SQL makes it so, and it cannot be undone.
+func readOnly(err error) *fault.Error {
+	var e *pgconn.PgError
+	errors.As(err, &e)
+	return fault.New(http.StatusBadRequest, fault.DatabaseValidationError, e.Message).
+		Next("If the SQL makes its transaction read-only, leave that out. Nothing was changed.").Because(err)
 }
 
 func changedRoles() *fault.Error {

@@ -151,6 +151,24 @@ func TestALimitThatTheSQLSetsItselfIsItsOwnMistake(t *testing.T) {
 
 // A partition can be read under its own name, where the policies of its table
 // do not count.
+func TestSQLThatMakesItsTransactionReadOnlyIsItsOwnMistake(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	err := withSession(t, db, session.Options{}, func(ctx context.Context, s *session.Session) error {
+		return s.Run(ctx, session.Work{
+			SQL: statements(`DO $$ BEGIN EXECUTE 'SET transaction_read_only = on'; END $$`),
+			Record: func(ctx context.Context, tx pg.Tx) error {
+				_, err := tx.Exec(ctx, `CREATE TABLE public.t ()`)
+				return err
+			},
+		})
+	})
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Status != http.StatusBadRequest || !strings.Contains(f.NextActions, "read-only") {
+		t.Errorf("got %v, want 400 with what to do", err)
+	}
+}
+
 func TestPartitionsOfATableWithRowSecurityGetIt(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
