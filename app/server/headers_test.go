@@ -6,7 +6,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -133,6 +136,61 @@ func TestTheClientsAddressFollowsTheTrustedProxies(t *testing.T) {
 	behind := serve(t, routes, func(d *server.Deps) { d.TrustProxy = config.TrustProxy{Hops: 2} })
 	if got := behind.do(t, "GET", "/ip", nil, "X-Forwarded-For: 6.6.6.6, 1.1.1.1", "X-Forwarded-For: 2.2.2.2").Text; got != "1.1.1.1" {
 		t.Errorf("behind two proxies: got %s, want 1.1.1.1", got)
+	}
+}
+
+// Who is on this machine is exempt from some limits, so no header may make a
+// caller local that comes through a proxy, whether it is trusted or not.
+func TestWhoComesThroughAProxyIsNotLocal(t *testing.T) {
+	t.Parallel()
+	routes := func(r rest.Router) {
+		r.GET("/local", rest.Public, func(c rest.Context) error {
+			return c.String(200, strconv.FormatBool(identity.CallFrom(c.Request().Context()).Local))
+		})
+	}
+	for _, trust := range []config.TrustProxy{{}, {Hops: 1}, {Hops: -1}, {Ranges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}} {
+		s := serve(t, routes, func(d *server.Deps) { d.TrustProxy = trust })
+		for headers, local := range map[string]bool{
+			"":                                    true,
+			"X-Forwarded-For: 127.0.0.1":          true,
+			"X-Forwarded-For: ::1, 127.0.0.1":     true,
+			"X-Forwarded-For: 127.0.0.1, 6.6.6.6": false,
+			"X-Forwarded-For: 6.6.6.6, 127.0.0.1": false,
+			"X-Forwarded-For: localhost":          false,
+			"X-Forwarded-For: unknown":            false,
+			"X-Forwarded-For: 127.0.0.1|X-Forwarded-For: 6.6.6.6": false,
+			"X-Real-IP: 127.0.0.1":                                false,
+			"Forwarded: for=127.0.0.1":                            false,
+			"Via: 1.1 proxy":                                      false,
+		} {
+			var lines []string
+			if headers != "" {
+				lines = strings.Split(headers, "|")
+			}
+			if got := s.do(t, "GET", "/local", nil, lines...).Text; got != strconv.FormatBool(local) {
+				t.Errorf("%q, trusting %+v: got local %s, want %v", headers, trust, got, local)
+			}
+		}
+	}
+}
+
+func TestAnotherMachineIsNotLocal(t *testing.T) {
+	t.Parallel()
+	var local bool
+	s := serve(t, func(r rest.Router) {
+		r.GET("/local", rest.Public, func(c rest.Context) error {
+			local = identity.CallFrom(c.Request().Context()).Local
+			return nil
+		})
+	}, func(d *server.Deps) { d.TrustProxy = config.TrustProxy{Hops: -1} })
+	for peer, want := range map[string]bool{"192.0.2.1:80": false, "127.0.0.1:80": true, "[::1]:80": true, "[::ffff:127.0.0.1]:80": true, "@": false} {
+		r := httptest.NewRequest("GET", "/local", nil)
+		r.RemoteAddr = peer
+		r.Header.Set("X-Forwarded-For", "127.0.0.1")
+		s.ServeHTTP(httptest.NewRecorder(), r)
+		if local != want {
+			t.Errorf("%s: got local %v, want %v", peer, local, want)
+		}
 	}
 }
 

@@ -27,7 +27,11 @@ func (s *Server) describeCall(next echo.HandlerFunc) echo.HandlerFunc {
 			id = newRequestID()
 		}
 		c.Response().Header().Set(requestIDHeader, id)
-		call := identity.Call{RequestID: id, ClientIP: s.clientIP(r)}
+		call := identity.Call{RequestID: id}
+		if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+			call.ClientIP = s.deps.TrustProxy.ClientIP(peer.Addr(), r.Header["X-Forwarded-For"])
+			call.Local = isLocal(peer.Addr(), r.Header)
+		}
 		c.SetRequest(r.WithContext(identity.WithCall(r.Context(), call)))
 		return next(c)
 	}
@@ -52,12 +56,21 @@ func newRequestID() string {
 	return hex.EncodeToString(raw[:])
 }
 
-func (s *Server) clientIP(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
+// isLocal reports whether a request comes from this machine. Whether the header
+// of a proxy is trusted does not matter: a proxy that names another machine, or
+// does not say for whom it asks, may ask for anybody.
+func isLocal(peer netip.Addr, h http.Header) bool {
+	if !peer.Unmap().IsLoopback() || h["Forwarded"] != nil || h["X-Real-Ip"] != nil || h["Via"] != nil {
+		return false
 	}
-	return s.deps.TrustProxy.ClientIP(peer.Addr(), r.Header["X-Forwarded-For"])
+	for _, line := range h["X-Forwarded-For"] {
+		for text := range strings.SplitSeq(line, ",") {
+			if client, err := netip.ParseAddr(strings.TrimSpace(text)); err != nil || !client.Unmap().IsLoopback() {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // accessLog writes one line per request, even if it fails or panics.

@@ -58,7 +58,7 @@ func (s *Service) limited(next rest.Handler) rest.Handler {
 	bounded := s.requests.Middleware(next)
 	return func(c rest.Context) error {
 		ctx := c.Request().Context()
-		if s.mailboxOn == nil || !identity.CallFrom(ctx).ClientIP.Unmap().IsLoopback() {
+		if s.mailboxOn == nil || !identity.CallFrom(ctx).Local {
 			return bounded(c)
 		}
 		on, err := s.mailboxOn(ctx)

@@ -108,6 +108,9 @@ type Call struct {
 	RequestID string
 	// ClientIP is the caller's address as the trusted proxies report it.
 	ClientIP netip.Addr
+	// Local reports whether the caller is on this machine, as far as can be
+	// seen: it connected over loopback, and no proxy passed it on for another.
+	Local bool
 }
 
 // ApplicationName is the name under which Postgres shows and logs what is done

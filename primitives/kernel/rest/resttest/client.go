@@ -60,7 +60,7 @@ func describeCall(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		c.SetRequest(r.WithContext(identity.WithCall(r.Context(), identity.Call{RequestID: RequestID, ClientIP: addr})))
+		c.SetRequest(r.WithContext(identity.WithCall(r.Context(), identity.Call{RequestID: RequestID, ClientIP: addr, Local: addr.Unmap().IsLoopback()})))
 		return next(c)
 	}
 }
