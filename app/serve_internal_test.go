@@ -15,7 +15,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-func TestAPartThatFailsNamesItself(t *testing.T) {
+func TestAFailingComponentIsNamed(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	p := &product{

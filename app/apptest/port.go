@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// FreePort returns a TCP port that nobody listens on. It is none of those that
-// the system gives to clients and to servers that do not care, so it stays
-// free until the test uses it.
+// FreePort returns a TCP port that nothing listens on. It is outside the range
+// from which the system assigns ports, so it stays free until the test uses
+// it.
 func FreePort() (int, error) {
 	const low, high, tries = 15_000, 32_000, 100
 	for range tries {

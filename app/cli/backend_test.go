@@ -22,8 +22,8 @@ type backend struct {
 
 type backendKey struct{}
 
-// exchange is a request and its answer. An answer that is a JSON string is
-// sent as that text, whatever it is.
+// exchange is a request and its answer. An answer that is a JSON string is sent
+// as that text, valid JSON or not.
 type exchange struct {
 	Ask    string          `json:"ask"` // method and path
 	Body   json.RawMessage `json:"body"`
@@ -44,7 +44,7 @@ func startBackend(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("BACKEND", server.URL)
 }
 
-// asked wants the whole conversation to have taken place.
+// asked requires that the whole conversation has taken place.
 func asked(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: asked")

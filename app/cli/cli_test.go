@@ -29,8 +29,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// nobody is who scripts run the product as to lack permissions. Where the
-// tests do not run as root, that is whoever runs them.
+// nobody is the user that scripts run the product as to lack permissions. Where
+// the tests do not run as root, that is the current user.
 const nobody = 65534
 
 const patience = 2 * time.Minute
@@ -304,7 +304,7 @@ func once(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// oneline FILE wants one line in the file.
+// oneline FILE requires one line in the file.
 func oneline(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: oneline file")
@@ -314,8 +314,8 @@ func oneline(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// hidden SECRETS DIR wants none of the values of the secrets file, but the
-// administrator's name, in any file below the folder.
+// hidden SECRETS DIR requires that no file below the folder holds a value of
+// the secrets file, except the administrator's name.
 func hidden(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: hidden secrets dir")

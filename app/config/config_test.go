@@ -113,10 +113,10 @@ func TestWhatCannotWorkIsRefusedWithTheVariableToChange(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 4097)
 	for _, tt := range []struct{ name, line, want string }{
-		{"a port that is no number", "PORT=http", "PORT"},
+		{"a port that is not a number", "PORT=http", "PORT"},
 		{"a port out of range", "PORT=65536", "PORT"},
 		{"a negative port", "PORT=-1", "PORT"},
-		{"a database port that is no number", "POSTGRES_PORT=x", "POSTGRES_PORT"},
+		{"a database port that is not a number", "POSTGRES_PORT=x", "POSTGRES_PORT"},
 		{"a database port out of range", "POSTGRES_PORT=0", "POSTGRES_PORT"},
 		{"a size without digits", "MAX_JSON_BODY_SIZE=lots", "MAX_JSON_BODY_SIZE"},
 		{"a size that is not a number", "MAX_URLENCODED_BODY_SIZE=nan", "MAX_URLENCODED_BODY_SIZE"},

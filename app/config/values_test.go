@@ -59,10 +59,10 @@ func TestTheClientIsTheFirstAddressNoTrustedProxyVouchesFor(t *testing.T) {
 		{"an IPv4 peer on an IPv6 socket is IPv4", "127.0.0.1", "::ffff:127.0.0.1", []string{"::ffff:1.1.1.1"}, "1.1.1.1"},
 		{"a link-local peer is trusted whatever its zone", "linklocal", "fe80::1%eth0", []string{"2001:db8::1"}, "2001:db8::1"},
 		{"a forged zone is dropped", "1", "10.0.0.1", []string{"fe80::1%" + `x"y`}, "fe80::1"},
-		{"what is no address ends the reading", "true", "10.0.0.1", []string{"1.1.1.1, unknown, 2.2.2.2"}, "2.2.2.2"},
+		{"anything but an address ends the list", "true", "10.0.0.1", []string{"1.1.1.1, unknown, 2.2.2.2"}, "2.2.2.2"},
 		{"an empty entry ends the reading", "true", "10.0.0.1", []string{"1.1.1.1,"}, "10.0.0.1"},
 		{"an empty header says nothing", "true", "10.0.0.1", []string{""}, "10.0.0.1"},
-		{"an address with a port is no address", "1", "10.0.0.1", []string{"1.1.1.1:80"}, "10.0.0.1"},
+		{"an address with a port is not an address", "1", "10.0.0.1", []string{"1.1.1.1:80"}, "10.0.0.1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

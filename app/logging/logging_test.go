@@ -47,7 +47,7 @@ func messageOf(t *testing.T, logs *logging.Logs, out *bytes.Buffer) string {
 	return line.Message
 }
 
-func TestSecretsAreBlottedOutOfMessages(t *testing.T) {
+func TestSecretsAreRemovedFromMessages(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, message, want string }{
 		{"an API key", "key ik_" + hex64 + " used", "key ik_[redacted] used"},
@@ -103,7 +103,7 @@ func TestNormalTextIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestConfiguredSecretsAreBlottedOutInEverySpelling(t *testing.T) {
+func TestConfiguredSecretsAreRemovedInEverySpelling(t *testing.T) {
 	t.Parallel()
 	const secret = `pa"ss\wörd &/%1` + "\t2"
 	nested, err := json.Marshal(map[string]string{"x": secret})

@@ -22,7 +22,7 @@ func (s *stuck) Write(p []byte) (int, error) {
 	return s.Buffer.Write(p)
 }
 
-func TestAStuckDiskHoldsNobodyUpAndWhatIsLostIsCounted(t *testing.T) {
+func TestAStuckDiskBlocksNoOneAndLostLinesAreCounted(t *testing.T) {
 	t.Parallel()
 	disk := &stuck{entered: make(chan struct{}, 1), release: make(chan struct{})}
 	q := newQueue(bytes.ToUpper, disk)

@@ -85,7 +85,7 @@ func TestWhatNoRouteMatchesIsAJSON404ThatQuotesTheRequest(t *testing.T) {
 	}
 }
 
-func TestAPathThatIsNoTextIsRefused(t *testing.T) {
+func TestAPathThatIsNotTextIsRefused(t *testing.T) {
 	t.Parallel()
 	s := serve(t, pathRoutes)
 	for name, path := range map[string]string{

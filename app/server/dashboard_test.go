@@ -29,7 +29,7 @@ func TestTheDashboardIsServedWithAStrictPolicy(t *testing.T) {
 		{"a route of the page", "/dashboard/tables/42", index, "text/html; charset=utf-8", "no-cache"},
 		{"a route that looks like a file elsewhere", "/dashboard/..%2F..%2Fetc%2Fpasswd", index, "text/html; charset=utf-8", "no-cache"},
 		{"dot segments stay inside", "/dashboard/../../etc/passwd", index, "text/html; charset=utf-8", "no-cache"},
-		{"a folder is no file", "/dashboard/assets", index, "text/html; charset=utf-8", "no-cache"},
+		{"a folder is not a file", "/dashboard/assets", index, "text/html; charset=utf-8", "no-cache"},
 		{"a file", "/dashboard/logo.svg", "<svg/>", "image/svg+xml", "no-cache"},
 		{"a script", "/dashboard/assets/app-1.js", "app()", "text/javascript; charset=utf-8", forever},
 		{"a style sheet", "/dashboard/assets/app-1.css", "a{}", "text/css; charset=utf-8", forever},
@@ -54,7 +54,7 @@ func TestTheDashboardIsServedWithAStrictPolicy(t *testing.T) {
 	}
 }
 
-func TestAMissingAssetIsA404ThatIsNotKept(t *testing.T) {
+func TestAMissingAssetIsA404ThatIsNotCached(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil, withDashboard)
 	a := s.do(t, "GET", "/dashboard/assets/app-2.js", nil)

@@ -82,7 +82,7 @@ func TestFailuresBecomeTheAnswerOfTheContract(t *testing.T) {
 	}
 }
 
-func TestTheEnvelopeHasWhatThereIsAsItIs(t *testing.T) {
+func TestTheEnvelopeIsNotEscapedAndHasNoEmptyMembers(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(r rest.Router) {
 		r.GET("/html", rest.Public, func(rest.Context) error { return fault.Invalid("a < b && c > d") })
@@ -157,7 +157,7 @@ func TestAnAnswerThatFailsHalfwayIsCutOff(t *testing.T) {
 	}
 }
 
-func TestAClientThatLeavesIsNoFailure(t *testing.T) {
+func TestAClientThatLeavesIsNotAFailure(t *testing.T) {
 	t.Parallel()
 	entered := make(chan struct{})
 	s := serve(t, func(r rest.Router) {

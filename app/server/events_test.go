@@ -142,7 +142,7 @@ func TestAThousandStreamsThatCloseLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-func TestAStreamThatNobodyReadsHoldsUpNobody(t *testing.T) {
+func TestAnUnreadStreamHoldsUpNoOne(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil)
 	conn := s.dial(t)
@@ -159,7 +159,7 @@ func TestAStreamThatNobodyReadsHoldsUpNobody(t *testing.T) {
 		return s.events.Dropped() > 0
 	})
 	st := s.listen(t)
-	// Whoever has to wait for the stuck stream waits until it is cut off.
+	// Anything that has to wait for the stuck stream waits until it is cut off.
 	const stuckFor = 25 * time.Second
 	began := time.Now()
 	s.events.Publish(events.DataUpdate{Resource: events.Users})

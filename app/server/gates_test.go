@@ -24,7 +24,7 @@ func gatedRoutes(r rest.Router) {
 	r.GET("/key", rest.Key, whoami)
 }
 
-func TestGatesLetInWhoMayEnter(t *testing.T) {
+func TestGatesAdmitPermittedCallers(t *testing.T) {
 	t.Parallel()
 	s := serve(t, gatedRoutes)
 	const user = "authenticated " + resttest.UserID
@@ -65,7 +65,7 @@ func TestGatesLetInWhoMayEnter(t *testing.T) {
 	}
 }
 
-func TestGatesRefuseInTheWordsOfTheContract(t *testing.T) {
+func TestGatesRefuseWithTheContractsMessages(t *testing.T) {
 	t.Parallel()
 	s := serve(t, gatedRoutes)
 	const noUser, noAdmin = "No token provided", "No admin token provided"
@@ -78,10 +78,10 @@ func TestGatesRefuseInTheWordsOfTheContract(t *testing.T) {
 		{"token: no credential", "/jwt", "", 401, "AUTH_INVALID_CREDENTIALS", noUser},
 		{"admin: no credential", "/adm", "", 401, "AUTH_INVALID_CREDENTIALS", noAdmin},
 		{"key: no credential", "/key", "", 401, "AUTH_INVALID_API_KEY", "No API key provided"},
-		{"another scheme is no credential", "/usr", "Authorization: Basic dTpw", 401, "AUTH_INVALID_CREDENTIALS", noUser},
+		{"another scheme is not a credential", "/usr", "Authorization: Basic dTpw", 401, "AUTH_INVALID_CREDENTIALS", noUser},
 		{"the scheme is case-sensitive", "/usr", "Authorization: bearer " + userToken, 401, "AUTH_INVALID_CREDENTIALS", noUser},
-		{"the scheme alone is no credential", "/adm", "Authorization: Bearer ", 401, "AUTH_INVALID_CREDENTIALS", noAdmin},
-		{"a token without the scheme is no credential", "/usr", "Authorization: " + userToken, 401, "AUTH_INVALID_CREDENTIALS", noUser},
+		{"the scheme alone is not a credential", "/adm", "Authorization: Bearer ", 401, "AUTH_INVALID_CREDENTIALS", noAdmin},
+		{"a token without the scheme is not a credential", "/usr", "Authorization: " + userToken, 401, "AUTH_INVALID_CREDENTIALS", noUser},
 		{"user: a bad token", "/usr", "Authorization: Bearer x.y.z", 401, "AUTH_UNAUTHORIZED", "Invalid token"},
 		{"admin: a bad token", "/adm", "Authorization: Bearer x.y.z", 401, "AUTH_UNAUTHORIZED", "Invalid token"},
 		{"user: a bad API key", "/usr", "Authorization: Bearer ik_bad", 401, "AUTH_INVALID_API_KEY", "Invalid API key"},
@@ -89,8 +89,8 @@ func TestGatesRefuseInTheWordsOfTheContract(t *testing.T) {
 		{"user: the anon key in the API key header", "/usr", "x-api-key: " + anonKey, 401, "AUTH_INVALID_API_KEY", "Invalid API key"},
 		{"admin: a bad API key", "/adm", "x-api-key: ik_bad", 401, "AUTH_INVALID_API_KEY", "Invalid API key"},
 		{"key: a bad API key", "/key", "x-api-key: ik_bad", 401, "AUTH_INVALID_API_KEY", "Invalid API key"},
-		{"key: a user's token is no key", "/key", "Authorization: Bearer " + userToken, 401, "AUTH_INVALID_API_KEY", "No API key provided"},
-		{"user: apikey is no credential", "/usr", "apikey: " + apiKey, 401, "AUTH_INVALID_CREDENTIALS", noUser},
+		{"key: a user's token is not a key", "/key", "Authorization: Bearer " + userToken, 401, "AUTH_INVALID_API_KEY", "No API key provided"},
+		{"user: apikey is not a credential", "/usr", "apikey: " + apiKey, 401, "AUTH_INVALID_CREDENTIALS", noUser},
 		{"library: no credential", "/lib", "", 401, "AUTH_INVALID_CREDENTIALS", noUser},
 		{"library: a bad anon key", "/lib", "apikey: anon_bad", 401, "AUTH_INVALID_CREDENTIALS", "Invalid anon key"},
 		{"library: a bad API key", "/lib", "apikey: ik_bad", 401, "AUTH_INVALID_API_KEY", "Invalid API key"},
@@ -100,7 +100,7 @@ func TestGatesRefuseInTheWordsOfTheContract(t *testing.T) {
 		{"admin: the anon key", "/adm", "Authorization: Bearer " + anonKey, 401, "AUTH_UNAUTHORIZED", "Invalid token"},
 		{"token: the API key is a bad token", "/jwt", "Authorization: Bearer " + apiKey, 401, "AUTH_UNAUTHORIZED", "Invalid token"},
 		{"token: the anon key is a bad token", "/jwt", "Authorization: Bearer " + anonKey, 401, "AUTH_UNAUTHORIZED", "Invalid token"},
-		{"token: the API key header is no credential", "/jwt", "x-api-key: " + apiKey, 401, "AUTH_INVALID_CREDENTIALS", noUser},
+		{"token: the API key header is not a credential", "/jwt", "x-api-key: " + apiKey, 401, "AUTH_INVALID_CREDENTIALS", noUser},
 		{"admin: a user's token", "/adm", "Authorization: Bearer " + userToken, 403, "AUTH_UNAUTHORIZED", "Admin access required"},
 		{"admin: a token of an unknown role", "/adm", "Authorization: Bearer " + oddToken, 403, "AUTH_UNAUTHORIZED", "Admin access required"},
 	} {

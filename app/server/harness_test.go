@@ -31,7 +31,7 @@ var (
 
 func bare(authorization string) string { return strings.TrimPrefix(authorization, "Bearer ") }
 
-// site is a server under test on a port of its own.
+// site is a server under test on its own port.
 type site struct {
 	*server.Server
 	url    string
@@ -135,8 +135,8 @@ func (s *site) do(t testing.TB, method, target string, body io.Reader, headers .
 	return resttest.Read(t, response)
 }
 
-// raw sends bytes as they are and returns everything that comes back until
-// the server closes the connection.
+// raw sends bytes unchanged and returns everything that comes back until the
+// server closes the connection.
 func (s *site) raw(t testing.TB, request string) string {
 	t.Helper()
 	conn := s.dial(t)

@@ -139,9 +139,9 @@ func TestTheClientsAddressFollowsTheTrustedProxies(t *testing.T) {
 	}
 }
 
-// Who is on this machine is exempt from some limits, so no header may make a
-// caller local that comes through a proxy, whether it is trusted or not.
-func TestWhoComesThroughAProxyIsNotLocal(t *testing.T) {
+// Callers on this machine are exempt from some limits, so no header may make a
+// caller behind a proxy local, whether the proxy is trusted or not.
+func TestACallerBehindAProxyIsNotLocal(t *testing.T) {
 	t.Parallel()
 	routes := func(r rest.Router) {
 		r.GET("/local", rest.Public, func(c rest.Context) error {
@@ -194,7 +194,7 @@ func TestAnotherMachineIsNotLocal(t *testing.T) {
 	}
 }
 
-func TestTheAccessLogHasOneLineARequestWithoutQueryOrEndlessText(t *testing.T) {
+func TestTheAccessLogHasOneLinePerRequestWithoutQueryOrEndlessText(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil)
 	s.do(t, "GET", "/api/nothing?token=hunter2", nil, "User-Agent: "+strings.Repeat("u", 5000), "X-Request-Id: id-1")

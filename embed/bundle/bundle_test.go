@@ -170,7 +170,7 @@ func TestUnpackStaysInside(t *testing.T) {
 	}
 }
 
-func TestUnpackRefusesWhatIsNoArchive(t *testing.T) {
+func TestUnpackRefusesWhatIsNotAnArchive(t *testing.T) {
 	t.Parallel()
 	var whole bytes.Buffer
 	src := t.TempDir()

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestAStoppedQuestionForTheVersionIsNoFaultOfTheProgram(t *testing.T) {
+func TestAnInterruptedVersionQueryDoesNotBlameTheProgram(t *testing.T) {
 	t.Parallel()
 	program := filepath.Join(t.TempDir(), "postgres")
 	if err := os.WriteFile(program, []byte("#!/bin/sh\n: > \"$(dirname \"$0\")/running\"\nwhile :; do :; done\n"), 0o700); err != nil {

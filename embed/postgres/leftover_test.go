@@ -119,7 +119,7 @@ func TestWaitingForAnEarlierServerEndsWithTheContext(t *testing.T) {
 	}
 }
 
-func TestProcessesAreToldApart(t *testing.T) {
+func TestProcessesAreDistinguished(t *testing.T) {
 	t.Parallel()
 	p, cmd := bareServer(t)
 	_, mark, err := p.openServerLock()

@@ -152,7 +152,7 @@ func TestVerificationNeedsAMailService(t *testing.T) {
 	w.do("PUT", configPath, map[string]any{"requireEmailVerification": false}, bearer(apiKey)).OK(200)
 }
 
-func TestConfigChangesAtOnceAllCount(t *testing.T) {
+func TestConcurrentConfigChangesAllCount(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, nil)
 	changes := []string{

@@ -475,7 +475,7 @@ func TestUserDeletionEndsSessionsInEveryProcess(t *testing.T) {
 	}
 }
 
-func TestRefreshesBesideARevocationEndAllTheSame(t *testing.T) {
+func TestRefreshesDuringARevocationEndToo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for round := range 5 {

@@ -160,7 +160,7 @@ func TestNativeSignInsAreLimitedBeforeTheTokenIsLookedAt(t *testing.T) {
 	w.do("POST", "/api/auth/id-token", map[string]any{}, client).Refused(400, fault.InvalidInput, "")
 }
 
-func TestProvidersThatCannotBeAskedAreToldFromBadTokens(t *testing.T) {
+func TestUnreachableProvidersAreDistinguishedFromBadTokens(t *testing.T) {
 	t.Parallel()
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google)

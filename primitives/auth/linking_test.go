@@ -65,9 +65,9 @@ func TestAnAddressThatTheProviderDoesNotVouchForLinksNothing(t *testing.T) {
 	}
 }
 
-// Somebody signs up with a victim's address, and waits for the victim to sign
+// Someone signs up with a victim's address, and waits for the victim to sign
 // in with a provider.
-func TestAnAccountThatNobodyVerifiedIsHandedOverWithoutItsWaysIn(t *testing.T) {
+func TestAnUnverifiedAccountLosesItsWaysToSignInWhenLinked(t *testing.T) {
 	t.Parallel()
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google, oauth.Microsoft)
@@ -151,7 +151,7 @@ func TestMadeUpAddressesLinkNothing(t *testing.T) {
 	w := newOAuthWorld(t)
 	w.configure(oauth.X, oauth.GitHub, oauth.Google)
 	first := w.userOf(oauth.X, optest.Person{ID: "1", Username: "handle"})
-	// The handle passes to somebody else.
+	// The handle passes to someone else.
 	second := w.userOf(oauth.X, optest.Person{ID: "2", Username: "handle"})
 	if first.String("user", "id") == second.String("user", "id") {
 		t.Error("two people with one handle are one user")

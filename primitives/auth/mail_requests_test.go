@@ -19,7 +19,7 @@ import (
 
 var mailRoutes = []string{"send-otp", "send-verification", "send-reset-password"}
 
-func TestAMailToNobodyIsAnsweredLikeOneToSomebody(t *testing.T) {
+func TestAMailRequestDoesNotRevealWhetherAnAccountExists(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"code", "link"} {
 		t.Run(method, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestAMailToNobodyIsAnsweredLikeOneToSomebody(t *testing.T) {
 
 // A request for an address without an account leaves the same traces, so that
 // later answers do not give it away either.
-func TestGuessingForNobodyIsAnsweredLikeForSomebody(t *testing.T) {
+func TestGuessingACodeDoesNotRevealWhetherAnAccountExists(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, nil)
 	w.signUp("known@b.co")
@@ -95,7 +95,7 @@ func TestMailsThatWaitAreSentBeforeTheEnd(t *testing.T) {
 	w.wantMails("reset-password-code a@b.co")
 }
 
-func TestWithoutAMailServiceEverybodyIsToldSo(t *testing.T) {
+func TestWithoutAMailServiceEveryRequestIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.signUp("known@b.co")
@@ -250,7 +250,7 @@ func TestMailRoutesNeedNoCredentialAndTakeNone(t *testing.T) {
 }
 
 // While mails stay in the mailbox, a developer on the same machine may request
-// as many as there are addresses. Everybody else is limited, and so is the
+// as many as there are addresses. Everyone else is limited, and so is the
 // developer once mails leave the machine.
 func TestADeveloperWithAMailboxIsNotLimited(t *testing.T) {
 	t.Parallel()

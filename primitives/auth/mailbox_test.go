@@ -16,7 +16,8 @@ import (
 
 const baseURL = "https://api.example.com"
 
-// worth is how long what a template mails works (contract 01 §6.1).
+// worth is how long the secret that a template mails is valid (contract 01
+// §6.1).
 func worth(template string) time.Duration {
 	switch {
 	case template == "request-otp":

@@ -121,7 +121,7 @@ func TestConfigurationsOfBuiltInProvidersThatAreRefused(t *testing.T) {
 		{"a long native client", "nativeClientIds", with("nativeClientIds", []string{strings.Repeat("x", 256)}), fault.InvalidInput},
 		{"an empty native client", "nativeClientIds", with("nativeClientIds", []string{""}), fault.InvalidInput},
 		{"scopes as text", "scopes", with("scopes", "email"), fault.InvalidInput},
-		{"a redirect that is no address", "redirectUri", with("redirectUri", "nowhere"), fault.InvalidInput},
+		{"a redirect that is not an address", "redirectUri", with("redirectUri", "nowhere"), fault.InvalidInput},
 		{"a list", "Expected object", []any{}, fault.InvalidInput},
 		{"no JSON", "", "{", fault.InvalidInput},
 	} {

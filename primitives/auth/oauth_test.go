@@ -164,7 +164,7 @@ func TestTheExchangeHandsOutSessionsByTypeOfClient(t *testing.T) {
 	}
 }
 
-func TestACodeIsGoodOnceAndForItsVerifier(t *testing.T) {
+func TestACodeWorksOnceAndOnlyWithItsVerifier(t *testing.T) {
 	t.Parallel()
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google)
@@ -201,7 +201,7 @@ func TestACodeIsGoodOnceAndForItsVerifier(t *testing.T) {
 	}
 }
 
-func TestACodeThatIsPresentedTwiceAtOnceIsGoodOnce(t *testing.T) {
+func TestACodePresentedTwiceAtOnceWorksOnce(t *testing.T) {
 	t.Parallel()
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google)
@@ -266,7 +266,7 @@ func TestStatesAreForOneReturnToOneProvider(t *testing.T) {
 	bad("expired", w.comeBack(oauth.Google, late))
 }
 
-func TestOneReturnOfManyAtOnceCounts(t *testing.T) {
+func TestOfConcurrentReturnsOneCounts(t *testing.T) {
 	t.Parallel()
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google)
@@ -288,7 +288,7 @@ func TestOneReturnOfManyAtOnceCounts(t *testing.T) {
 	}
 }
 
-func TestWhatAProviderRefusesIsToldToTheApplication(t *testing.T) {
+func TestAProvidersRefusalReachesTheApplication(t *testing.T) {
 	t.Parallel()
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google, oauth.GitHub)
@@ -443,7 +443,7 @@ func TestParametersForTheProviderArePassedOn(t *testing.T) {
 	}
 }
 
-func TestWhatIsOverIsForgotten(t *testing.T) {
+func TestExpiredStatesAndCodesAreDeleted(t *testing.T) {
 	t.Parallel()
 	w := newOAuthWorld(t)
 	w.configure(oauth.Google)

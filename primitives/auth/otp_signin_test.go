@@ -25,7 +25,7 @@ func (w *world) signInByCode(email, code string) resttest.Answer {
 	return w.do("POST", "/api/auth/sessions", map[string]any{"method": "otp", "email": email, "otp": code}, w.fresh())
 }
 
-func TestACodeSignsUpWhoIsNew(t *testing.T) {
+func TestACodeSignsUpNewUsers(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, map[string]any{"requireEmailVerification": true})
 	sub := w.bus.Subscribe()
@@ -73,7 +73,7 @@ func TestACodeSignsUpWhoIsNew(t *testing.T) {
 	}
 }
 
-func TestACodeHandsOverWhatNobodyVerified(t *testing.T) {
+func TestACodeTakesOverAnUnverifiedAccount(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, nil)
 	squatter := w.signUp("victim@b.co")
@@ -89,7 +89,7 @@ func TestACodeHandsOverWhatNobodyVerified(t *testing.T) {
 	w.signInByCode("victim@b.co", code).Refused(400, invalid, "Invalid or expired verification code")
 }
 
-func TestACodeLeavesAVerifiedAccountAsItIs(t *testing.T) {
+func TestACodeLeavesAVerifiedAccountUnchanged(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, nil)
 	s := w.signUp("a@b.co")
@@ -116,7 +116,7 @@ func TestACodeWithoutAnAccountWhileSignUpIsOff(t *testing.T) {
 	}
 }
 
-func TestACodeMeansTheOldestOfImportedAddresses(t *testing.T) {
+func TestACodeSignsInTheOldestUserWithAnImportedAddress(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, nil)
 	w.sql(`INSERT INTO auth.users (email, created_at, email_verified) VALUES

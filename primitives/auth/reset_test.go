@@ -144,7 +144,7 @@ func TestResetOfADeletedUserUsesNothingUp(t *testing.T) {
 	}
 }
 
-func TestResetGivesAPasswordToWhoHasNone(t *testing.T) {
+func TestResetGivesAPasswordToAUserWithoutOne(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, nil)
 	w.sql(`INSERT INTO auth.users (email, email_verified) VALUES ('Imported@B.co', true)`)

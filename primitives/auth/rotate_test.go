@@ -112,7 +112,7 @@ func TestOtherProcessesFollowARotation(t *testing.T) {
 	}
 }
 
-func TestRotationsAtOnceKeepEveryKey(t *testing.T) {
+func TestConcurrentRotationsKeepEveryKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.signUp("a@b.co")
@@ -136,7 +136,7 @@ func TestRotationsAtOnceKeepEveryKey(t *testing.T) {
 	}
 }
 
-func TestDamagedListOfRetiredKeysIsTold(t *testing.T) {
+func TestDamagedListOfRetiredKeysIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.vault.values["JWT_RETIRED_KEYS"] = "secret nonsense"

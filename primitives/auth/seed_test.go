@@ -137,7 +137,7 @@ func TestProcessesThatSeedAtOnceAgree(t *testing.T) {
 	}
 }
 
-func TestSeedFailuresAreTold(t *testing.T) {
+func TestSeedFailuresAreReported(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("no entropy")
 	err := newService(t, newVault(nil), time.Now).Seed(t.Context(), credentials.Seeds{

@@ -232,7 +232,7 @@ func TestRefreshWithoutACookieSaysSo(t *testing.T) {
 	}
 }
 
-func TestRefreshOfASubjectThatIsNoUser(t *testing.T) {
+func TestRefreshOfASubjectThatIsNotAUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	mac := hmac.New(sha256.New, []byte(jwtSecret))

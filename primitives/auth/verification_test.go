@@ -110,7 +110,7 @@ func TestACodeIsGoodForItsPurposeOnly(t *testing.T) {
 	w.do("POST", "/api/auth/sessions", map[string]any{"method": "otp", "email": "a@b.co", "otp": signIn}).OK(200)
 }
 
-func TestACodeOfSomebodyElseIsNoGood(t *testing.T) {
+func TestACodeOfAnotherUserIsRefused(t *testing.T) {
 	t.Parallel()
 	w := mailing(t, nil)
 	w.signUp("a@b.co")

@@ -123,7 +123,7 @@ func (v *memoryVault) Forget(ctx context.Context, tx pg.Tx, id uuid.UUID) error 
 	return err
 }
 
-// world is the auth primitive behind real HTTP on a database of its own.
+// world is the auth primitive behind real HTTP on its own database.
 type world struct {
 	t      testing.TB
 	db     *pg.DB
@@ -218,7 +218,7 @@ type with struct{ name, value string }
 
 func bearer(token string) with { return with{"Authorization", "Bearer " + token} }
 
-// do sends a request; body is text as it is, or what JSON is made of.
+// do sends a request; body is text, or a value to encode as JSON.
 func (w *world) do(method, path string, body any, headers ...with) resttest.Answer {
 	w.t.Helper()
 	var reader io.Reader

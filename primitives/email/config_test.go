@@ -144,7 +144,7 @@ func TestConfigRefusesHostsThatAreNotPublic(t *testing.T) {
 	}
 }
 
-func TestConfigIsSavedOnlyWhenTheServerLetsItIn(t *testing.T) {
+func TestConfigIsSavedOnlyWhenTheServerAcceptsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, smtptest.Options{})
 	for name, c := range map[string]struct {
@@ -228,7 +228,7 @@ func TestConcurrentChangesLeaveOneWhole(t *testing.T) {
 	}
 }
 
-func TestAPasswordOfAnotherEncryptionKeyIsNoPassword(t *testing.T) {
+func TestAPasswordSealedWithAnotherEncryptionKeyIsNotUsed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, smtptest.Options{})
 	w.mailbox = true

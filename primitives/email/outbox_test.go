@@ -133,7 +133,7 @@ func TestAMailThatIsDeferredSurvivesARestart(t *testing.T) {
 	w.noTrace()
 }
 
-func TestAMailThatIsRefusedLeavesOnlyThatItFailed(t *testing.T) {
+func TestARefusedMailLeavesOnlyTheFactThatItFailed(t *testing.T) {
 	t.Parallel()
 	server := &moody{}
 	server.set("END", "550 5.7.1 spam, code "+secretCode)

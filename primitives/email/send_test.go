@@ -97,7 +97,7 @@ func TestSendRawRefusals(t *testing.T) {
 	}
 }
 
-func TestAnAddressGetsOneMailAnInterval(t *testing.T) {
+func TestAnAddressGetsOneMailPerInterval(t *testing.T) {
 	t.Parallel()
 	var refuse atomic.Bool
 	w := newWorld(t, smtptest.Options{Reply: func(verb, _ string) string {
@@ -132,7 +132,7 @@ func TestAnAddressGetsOneMailAnInterval(t *testing.T) {
 	send(`"c@example.com"`, "").OK(200)
 }
 
-func TestMailsAtOnceToOneAddressAreOne(t *testing.T) {
+func TestConcurrentMailsToOneAddressAreOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, smtptest.Options{})
 	w.enable(map[string]any{"minIntervalSeconds": 60})
@@ -193,7 +193,7 @@ func TestManyMailsAtOnceAreAllDeliveredOnce(t *testing.T) {
 	}
 }
 
-func TestTestMailTellsWhatTheServerSaid(t *testing.T) {
+func TestTestMailReportsWhatTheServerSaid(t *testing.T) {
 	t.Parallel()
 	var refuse atomic.Bool
 	w := newWorld(t, smtptest.Options{Reply: func(verb, argument string) string {

@@ -34,7 +34,7 @@ func open(t *testing.T, db *pg.DB, key string) *secrets.Service {
 	return s
 }
 
-// write makes the named reserved secrets what they are told to be.
+// write sets the named reserved secrets to the given values.
 func write(t *testing.T, s *secrets.Service, values map[string]string) {
 	t.Helper()
 	err := s.Reconcile(t.Context(), nil, func(map[string]string) (map[string]string, error) { return values, nil })

@@ -208,8 +208,8 @@ func TestSourceWithAnotherHashIsNotUsed(t *testing.T) {
 	}
 }
 
-// TestMissingToolsAreSaidInOneLine uses programs that fail as the real ones do.
-func TestMissingToolsAreSaidInOneLine(t *testing.T) {
+// TestMissingToolsAreReportedInOneLine uses programs that fail as the real ones do.
+func TestMissingToolsAreReportedInOneLine(t *testing.T) {
 	pin := bundle.Pin{Platform: bundle.Host(), Vector: bundle.VectorPin{Version: "1", Suite: "stable", Source: "x=1", File: "x"}}
 	const mirror = "case \"$*\" in indextargets*) echo http://mirror.example/debian/; exit 0;; esac; "
 	for _, test := range []struct {
@@ -277,7 +277,7 @@ func TestNPMProblemsAreOneLine(t *testing.T) {
 	}
 }
 
-func TestArchiveIsWrittenOnceAndRenewedWhenItMust(t *testing.T) {
+func TestArchiveIsWrittenOnceAndRenewedWhenNeeded(t *testing.T) {
 	t.Parallel()
 	content := testPackage(t)
 	pin := foreignPin(content)

@@ -145,7 +145,7 @@ func TestAttackersFromManyAddressesGetLittleAndLockNobodyOut(t *testing.T) {
 	}
 }
 
-func TestWhoSharesTheAddressOfAnAttackerWaitsTenSecondsAtMost(t *testing.T) {
+func TestAKnownClientAtAnAttackersAddressWaitsTenSecondsAtMost(t *testing.T) {
 	t.Parallel()
 	g := newGuessing(t)
 	shared := at(7)
@@ -153,7 +153,7 @@ func TestWhoSharesTheAddressOfAnAttackerWaitsTenSecondsAtMost(t *testing.T) {
 		t.Fatal("the owner cannot sign in")
 	}
 	g.guesses("owner@b.co", shared, 1000)
-	for i := range 1000 { // and at everybody else
+	for i := range 1000 { // and at everyone else
 		g.fails(fmt.Sprintf("%d@b.co", i), shared)
 	}
 	g.at = g.at.Add(10 * time.Second)

@@ -23,7 +23,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
-func TestIDTokensThatAreNotGoodAreRefused(t *testing.T) {
+func TestInvalidIDTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	f := optest.NewFakes(t)
 	rp := party(t, false)
@@ -105,7 +105,7 @@ func TestIDTokensThatAreNotGoodAreRefused(t *testing.T) {
 	}
 }
 
-func TestATokenOfAnAccessTokenIsForThatAccessToken(t *testing.T) {
+func TestAnIDTokenIsBoundToItsAccessToken(t *testing.T) {
 	t.Parallel()
 	f := optest.NewFakes(t)
 	f.Change = func(c map[string]any) { c["at_hash"] = "bm90IHRoZSBoYXNoIA" }
@@ -150,7 +150,7 @@ func TestKeysAreFetchedAgainWhenTheIssuerRotatesThem(t *testing.T) {
 	step("after an hour", true, 4)
 }
 
-func TestAnIssuerThatCannotBeAskedIsToldFromABadToken(t *testing.T) {
+func TestAnUnreachableIssuerIsDistinguishedFromABadToken(t *testing.T) {
 	t.Parallel()
 	f := optest.NewFakes(t)
 	down := httptest.NewServer(http.NotFoundHandler())

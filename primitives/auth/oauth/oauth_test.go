@@ -52,7 +52,7 @@ func signIn(t testing.TB, f *optest.Fakes, rp *oauth.RelyingParty, name oauth.Na
 	})
 }
 
-func TestEveryProviderTellsWhoSignedIn(t *testing.T) {
+func TestEveryProviderIdentifiesTheUser(t *testing.T) {
 	t.Parallel()
 	const avatar = "https://cdn.example.com/a.png"
 	for _, tt := range []struct {
@@ -117,7 +117,7 @@ func TestEveryProviderTellsWhoSignedIn(t *testing.T) {
 	}
 }
 
-func TestARealOpenIDProviderTellsWhoSignedIn(t *testing.T) {
+func TestARealOpenIDProviderIdentifiesTheUser(t *testing.T) {
 	t.Parallel()
 	op := optest.Start(t, optest.Client{ID: optest.ClientID, Secret: optest.ClientSecret, RedirectURIs: []string{callback}})
 	rp := party(t, true)
@@ -229,7 +229,7 @@ func TestErrorsOfAProviderAreNotRepeated(t *testing.T) {
 	}
 }
 
-func TestAppleWantsAKeyAsSecret(t *testing.T) {
+func TestAppleRequiresAKeyAsSecret(t *testing.T) {
 	t.Parallel()
 	if err := oauth.Apple.CheckSecret(optest.NewFakes(t).AppleSecret()); err != nil {
 		t.Errorf("got %v for a key, want none", err)

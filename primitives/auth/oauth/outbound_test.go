@@ -37,7 +37,7 @@ func TestAddressesOfConfigurationsStayOutOfPrivateNetworks(t *testing.T) {
 	}
 }
 
-func TestDiscoveryDocumentsThatAreNotGoodAreRefused(t *testing.T) {
+func TestInvalidDiscoveryDocumentsAreRefused(t *testing.T) {
 	t.Parallel()
 	good := func(base string) map[string]any {
 		return map[string]any{

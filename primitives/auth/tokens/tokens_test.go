@@ -254,7 +254,7 @@ func TestBadTokensAreRefused(t *testing.T) {
 	}
 }
 
-func TestTokenWithoutSubjectIsTold(t *testing.T) {
+func TestTokenWithoutSubjectIsReported(t *testing.T) {
 	t.Parallel()
 	a := authority(t, 0)
 	for _, payload := range []string{`{}`, `{"role":"anon"}`, `{"sub":""}`, `{"sub":null}`, `{"sub":42}`, `{"provider":"google","redirectUri":"https://a.b"}`} {
@@ -289,7 +289,7 @@ func TestRefreshTokenRoundTrip(t *testing.T) {
 	}
 }
 
-func TestSuccessorIsTheSameForWhoeverAsksTwice(t *testing.T) {
+func TestSuccessorIsTheSameWhenAskedForTwice(t *testing.T) {
 	t.Parallel()
 	first := tokens.NewSession("user-1", tokens.ForUser)
 	a := authority(t, 0)
@@ -345,7 +345,7 @@ func TestSharedAccessIsAccepted(t *testing.T) {
 	}
 }
 
-func TestRetiredKeyEndsWhenItIsSaidTo(t *testing.T) {
+func TestRetiredKeyStopsVerifyingAtItsTime(t *testing.T) {
 	t.Parallel()
 	first, second := pair(t, firstPair), pair(t, secondPair)
 	at := start

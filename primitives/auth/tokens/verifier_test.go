@@ -92,7 +92,7 @@ func TestVerifierSpeaksAsPostgREST(t *testing.T) {
 		{"one part", "x", "JWSError (CompactDecodeError Invalid number of parts: Expected 3 parts; got 1)"},
 		{"five parts", "a.b.c.d.e", "JWSError (CompactDecodeError Invalid number of parts: Expected 3 parts; got 5)"},
 		{"the algorithm none", "eyJ0eXAiOiJKV1QiLCJhbGciOiJub25lIn0.e30.yOBhlOIqn56T-4NvyEXCjfi3UmyQZ-BzXtePMO2NgRI", "JWSError JWSNoSignatures"},
-		{"a header that is no JSON", "eA.e30.eA", `JWSError (JSONDecodeError "the header is not a JSON object")`},
+		{"a header that is not JSON", "eA.e30.eA", `JWSError (JSONDecodeError "the header is not a JSON object")`},
 		{"a token of many bytes", header + "." + strings.Repeat("e", 1<<20) + ".x", badSignature},
 		{"claims that are no object", claims(`[]`), "Parsing claims failed"},
 		{"claims with more behind them", claims(`{}{}`), "Parsing claims failed"},

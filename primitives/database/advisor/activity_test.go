@@ -18,7 +18,7 @@ func (p product) session() (*pgx.Conn, string) {
 	return conn, fmt.Sprintf("session %d", conn.PgConn().PID())
 }
 
-// contains tells whether a rule found something about an object.
+// contains reports whether a rule found something about an object.
 func contains(issues []issue, rule, severity, object string) *issue {
 	for _, i := range issues {
 		if i.RuleID == rule && i.Severity == severity && i.AffectedObject == object {
@@ -184,7 +184,7 @@ func TestWithoutStatementCountersNothingIsSlow(t *testing.T) {
 	}
 }
 
-func TestAServerThatDoesNotLoadTheCountersIsNoError(t *testing.T) {
+func TestAServerThatDoesNotLoadTheCountersIsNotAnError(t *testing.T) {
 	t.Parallel()
 	p := start(t, advisor.Deps{})
 	p.exec(`DO $do$ BEGIN
@@ -197,7 +197,7 @@ func TestAServerThatDoesNotLoadTheCountersIsNoError(t *testing.T) {
 }
 
 // Not parallel: roles belong to the whole server.
-func TestRolesThatAreMoreThanTheyShouldBeAreFound(t *testing.T) {
+func TestRolesWithTooManyRightsAreFound(t *testing.T) {
 	p := start(t, advisor.Deps{})
 	p.exec(`CREATE ROLE "Advisor Test" NOLOGIN; GRANT "Advisor Test" TO anon; ALTER ROLE authenticated BYPASSRLS;`)
 	undo := `REVOKE "Advisor Test" FROM anon; ALTER ROLE authenticated NOBYPASSRLS; DROP ROLE "Advisor Test";`

@@ -57,7 +57,7 @@ func TestCallsAreWrappedUnlessTheyAreMadeOnce(t *testing.T) {
 	}
 }
 
-func TestColumnsThatTellWhoseARowIsAreFound(t *testing.T) {
+func TestColumnsThatNameARowsOwnerAreFound(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string][]column{
 		"(user_id = auth.uid())":                                                                {{name: "user_id"}},

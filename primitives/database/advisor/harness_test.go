@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // patience is how long a test waits for what must come.
 const patience = 2 * time.Minute
 
-// product is the routes on a database of their own, with scans being made.
+// product is the routes on their own database, with scans being made.
 type product struct {
 	resttest.Client
 	t    *testing.T
@@ -162,7 +162,7 @@ func dial(t testing.TB, dsn string) *pgx.Conn {
 	return conn
 }
 
-// exec runs statements as the owner, as somebody who pastes them does.
+// exec runs statements as the owner, as someone who pastes them would.
 func (p product) exec(sql string) {
 	p.t.Helper()
 	run(p.t, p.connect(), sql)

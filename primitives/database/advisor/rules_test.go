@@ -11,7 +11,7 @@ import (
 
 // examples are, for each rule that looks at what the project has made, objects
 // that it complains about and objects that it must leave alone. The SQL that it
-// suggests is run, and the next scan must be content with all of them.
+// suggests is run, and the next scan must find nothing in any of them.
 var examples = []struct {
 	rule   string
 	limits advisor.Limits
@@ -472,7 +472,7 @@ var examples = []struct {
 	},
 }
 
-func TestEachRuleFindsItsProblemsAndItsSQLMendsThem(t *testing.T) {
+func TestEachRuleFindsItsProblemsAndItsSQLFixesThem(t *testing.T) {
 	t.Parallel()
 	for _, e := range examples {
 		t.Run(e.rule, func(t *testing.T) {
@@ -506,7 +506,7 @@ func TestEachRuleFindsItsProblemsAndItsSQLMendsThem(t *testing.T) {
 	}
 }
 
-// The advisor believes of views what Postgres does.
+// The advisor judges views as Postgres treats them.
 func TestViewsReadAsTheAdvisorBelieves(t *testing.T) {
 	t.Parallel()
 	p := start(t, advisor.Deps{})
@@ -582,7 +582,7 @@ func TestAnAdministratorMayRunTheSuggestedSQLOnTablesOfTheAPI(t *testing.T) {
 	if diff := cmp.Diff(want, rules); diff != "" {
 		t.Errorf("unexpected findings (-want +got):\n%s", diff)
 	}
-	// The table without an owner's column still wants policies of its own.
+	// The table without an owner's column still needs its own policies.
 	var left []string
 	for _, i := range p.scan() {
 		left = append(left, i.RuleID+" "+i.AffectedObject)

@@ -159,7 +159,7 @@ func TestTheScanOfAnotherProcessIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestARuleThatTakesTooLongIsSkippedAndTold(t *testing.T) {
+func TestARuleThatTakesTooLongIsSkippedAndReported(t *testing.T) {
 	t.Parallel()
 	p := start(t, advisor.Deps{RuleTimeout: 2 * time.Second})
 	p.exec(`CREATE TABLE public.parent (id int PRIMARY KEY); CREATE TABLE public.child (id int CONSTRAINT k REFERENCES public.parent);`)

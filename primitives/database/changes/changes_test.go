@@ -290,8 +290,8 @@ func TestOfConcurrentMigrationsOneWins(t *testing.T) {
 	}
 }
 
-// Editors leave a byte order mark, and files are put one behind another.
-func TestAMarkOfAnEditorIsNoPartOfAMigration(t *testing.T) {
+// Editors leave a byte order mark, and files are concatenated.
+func TestAByteOrderMarkIsNotPartOfAMigration(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	const sql = "\ufeffCREATE TABLE a ();\n\ufeffCREATE TABLE b ()"

@@ -79,7 +79,7 @@ func TestReports(t *testing.T) {
 		"description":"Statement 1 of 1 failed, in line 2 of the SQL (character 8 of the statement). Nothing was changed. SQLSTATE 42703."}]}`)
 }
 
-func TestADryRunOfNoText(t *testing.T) {
+func TestADryRunOfEmptyText(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	p.Refused(p.dryRun("SELECT 'a\x00b'"), http.StatusBadRequest, fault.InvalidInput, "NUL")

@@ -51,8 +51,8 @@ func TestAServerProcessThatDiesLeavesNothing(t *testing.T) {
 	p.OK(p.apply("1", `CREATE TABLE half (n int)`), http.StatusCreated)
 }
 
-// Whoever loses the connection during the commit cannot know how it ended, and
-// is told where to look.
+// A client whose connection is lost during the commit cannot know how it
+// ended, and is told where to look.
 func TestAServerProcessThatDiesInTheCommit(t *testing.T) {
 	t.Parallel()
 	p := start(t)
@@ -81,7 +81,7 @@ func TestAClientThatLeavesChangesNothing(t *testing.T) {
 	p := start(t)
 	for _, sql := range []string{
 		slow,
-		// This one does not let itself be cancelled.
+		// This one ignores cancellation.
 		`CREATE TABLE half (n int); DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$`,
 	} {
 		ctx, cancel := context.WithCancel(t.Context())

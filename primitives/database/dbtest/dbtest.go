@@ -22,9 +22,9 @@ import (
 // Prefix is where the routes are mounted.
 const Prefix = "/api/database"
 
-// LeavesLimits is SQL that leaves limits of time and other settings, and fails
-// if they are in force at the commit, when it can look: in code that was
-// deferred once more.
+// LeavesLimits is SQL that leaves time limits and other settings, and fails if
+// they are in force at the commit, when it can look: in code that was deferred
+// once more.
 const LeavesLimits = `
 	CREATE TABLE public.late (n int);
 	CREATE FUNCTION public.late() RETURNS trigger LANGUAGE plpgsql AS $f$
@@ -42,8 +42,8 @@ const LeavesLimits = `
 	INSERT INTO public.late VALUES (1);
 	SET lock_timeout = '1h'; SET work_mem = '77MB'`
 
-// LimitsItself is SQL that a limit of its own ends. Postgres calls it a "user
-// request" when the time is over between two statements.
+// LimitsItself is SQL that is stopped by its own limit. Postgres calls it a
+// "user request" when the time is over between two statements.
 const LimitsItself = `DO $$ BEGIN EXECUTE 'SET statement_timeout = 1'; END $$; SELECT pg_sleep(600)`
 
 // MakesPartition is SQL that makes a table of the name with row-level security
@@ -62,7 +62,7 @@ func (p Product) RowSecurity(table string) {
 	}
 }
 
-// Product is mounted routes on a database of their own.
+// Product is mounted routes on their own database.
 type Product struct {
 	resttest.Client
 	DB *pg.DB

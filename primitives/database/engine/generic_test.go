@@ -60,7 +60,7 @@ func TestAListWhosePlanFitsAllValuesIsPlannedOnce(t *testing.T) {
 		}
 		return s.genericUses()-before == 20
 	})
-	// A new schema has to prove itself anew.
+	// A new schema has to prove itself again.
 	s.sql(`DROP INDEX public.items_kind_made; NOTIFY pgrst, 'reload schema'`)
 	if err := s.engine.Refresh(t.Context()); err != nil {
 		t.Fatal(err)

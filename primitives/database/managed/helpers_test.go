@@ -115,8 +115,8 @@ func TestTheHelpersReadTheClaims(t *testing.T) {
 // BenchmarkPolicy compares a policy with the same condition on a parameter, for
 // a user of 50 rows and for one of a single row: the metric policy/parameter
 // is the ratio of their medians, and should stay below 1.1. The two take turns
-// at going first, so that whatever else the machine does slows both, and share
-// a caller and a connection: where the scheduler puts the processes of two
+// at going first, so that other work on the machine slows both, and share a
+// caller and a connection: where the scheduler puts the processes of two
 // connections matters more than a policy does.
 func BenchmarkPolicy(b *testing.B) {
 	db := start(b)
@@ -167,8 +167,8 @@ func BenchmarkPolicy(b *testing.B) {
 // single is a user with one row.
 const single = "10000000-0000-0000-0000-000000000001"
 
-// timed runs a query, which is prepared the first time, makes sure that it
-// counted so many rows and tells how long it took.
+// timed runs a query, which is prepared the first time, checks that it counted
+// so many rows and returns how long it took.
 func timed(b *testing.B, tx pg.Tx, want int64, sql string, args ...any) time.Duration {
 	b.Helper()
 	if _, err := tx.Prepare(b.Context(), sql, sql); err != nil {

@@ -102,7 +102,7 @@ parcels own SELECT {authenticated} (owner_id = auth.uid())`
 		t.Errorf("got %d parcels after their hall went, want 0", left)
 	}
 
-	// Whoever administers the server becomes the admin as well, or changes what
+	// The server's administrator can become the admin as well, or change what
 	// the table is.
 	super := connectOwner(t, db.OwnerDSN())
 	super.must(`SET ROLE project_admin; CREATE POLICY late ON depot.parcels USING (true); DROP POLICY late ON depot.parcels; RESET ROLE`)

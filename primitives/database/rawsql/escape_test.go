@@ -145,7 +145,7 @@ func TestNothingIsGainedByLeavingTheRole(t *testing.T) {
 	if after := dbtest.Value[string](p.Product, state); after != before {
 		t.Error("refused SQL left a trace")
 	}
-	// Without its role, the session is of a login that may nothing.
+	// Without its role, the session belongs to a login that may do nothing.
 	a := p.run(`DO $$ BEGIN RESET ROLE; CREATE TABLE public.mine (); END $$`)
 	if a.Status != http.StatusForbidden {
 		t.Errorf("got %d %s, want 403", a.Status, a.Text)
@@ -200,8 +200,8 @@ func TestStatementsCannotHideOthers(t *testing.T) {
 		"EXPLAIN RESET ROLE", "EXPLAIN ANALYZE RESET ROLE", "WITH a AS (RESET ROLE) SELECT 1",
 		`SET "Role" = none`, `SET U&"\0072ole" = none`, "CREATE SCHEMA x RESET ROLE",
 	} {
-		// The role that is left by the end of the text tells what ran: the
-		// login itself may not read the table.
+		// The role in force at the end of the text shows what ran: the login
+		// itself may not read the table.
 		a := p.run(sql + "\n; SELECT * FROM public.victim")
 		message, _ := resttest.Member(a.Body, "message").(string)
 		if a.Status != http.StatusOK && a.Status != http.StatusForbidden && a.Status != http.StatusBadRequest && a.Status != http.StatusInternalServerError ||
@@ -214,7 +214,7 @@ func TestStatementsCannotHideOthers(t *testing.T) {
 	}
 }
 
-// The session is the request's: nothing of it reaches the next.
+// The session is the request's: nothing in it reaches the next.
 func TestSessionsAreNotShared(t *testing.T) {
 	t.Parallel()
 	p := start(t, rawsql.Limits{})

@@ -113,7 +113,7 @@ func TestRequestsThatAreMalformed(t *testing.T) {
 		{"a table that is there", body("CREATE TABLE auth_copy (); CREATE TABLE auth_copy ()"), `relation "auth_copy" already exists`, 400, fault.DatabaseValidationError},
 		{"an unknown function", body("SELECT nothing_of_that_name()"), "function nothing_of_that_name() does not exist", 400, fault.DatabaseValidationError},
 		{"an exception of its own", body("DO $$ BEGIN RAISE 'not today' USING ERRCODE = 'MY001'; END $$"), "not today", 400, fault.DatabaseValidationError},
-		{"text that is no number", body("SELECT 'x'::int"), "invalid input syntax for type integer", 400, fault.DatabaseValidationError},
+		{"text that is not a number", body("SELECT 'x'::int"), "invalid input syntax for type integer", 400, fault.DatabaseValidationError},
 		{"a constraint at the end", body("CREATE TEMP TABLE d (n int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO d VALUES (1), (1)"), "duplicate key", 409, fault.DatabaseDuplicate},
 		{"a parameter without a value", body("SELECT $1::int"), "number of parameters in the SQL", 400, fault.DatabaseValidationError},
 		{"a value too many", body("SELECT $1::int", 1, 2), "number of parameters in the SQL", 400, fault.DatabaseValidationError},
@@ -296,7 +296,7 @@ func TestWhatWasRunIsAuditedAndAnnounced(t *testing.T) {
 }
 
 // Editors leave a byte order mark at the beginning of a file.
-func TestAMarkOfAnEditorIsNoSQL(t *testing.T) {
+func TestAByteOrderMarkIsNotSQL(t *testing.T) {
 	t.Parallel()
 	p := start(t, rawsql.Limits{})
 	p.Equal(p.rows(p.run("\ufeffSELECT 1 AS n")), `[{"n":1}]`)

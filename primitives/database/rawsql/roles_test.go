@@ -9,8 +9,8 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/rawsql"
 )
 
-// Every role may change its own password and settings, and the login's is in
-// reach of who leaves the caller's role: the product would be locked out.
+// Every role may change its own password and settings, and SQL that leaves the
+// caller's role can reach the login's: the product would be locked out.
 func TestTheLoginCannotBeTamperedWith(t *testing.T) {
 	t.Parallel()
 	p := start(t, rawsql.Limits{})

@@ -9,7 +9,7 @@ import (
 
 const invalidInput = "INVALID_INPUT"
 
-func TestBodiesThatAreNoObjectOrArray(t *testing.T) {
+func TestBodiesThatAreNeitherObjectNorArray(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup)
 	const returned = "Prefer: return=representation"

@@ -9,7 +9,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 )
 
-func TestSQLOfCallersIsToBlameForWhatFollowsFromIt(t *testing.T) {
+func TestErrorsThatFollowFromCallersSQLAreTheCallers(t *testing.T) {
 	t.Parallel()
 	const constraint, validation, internal = fault.DatabaseConstraintViolation, fault.DatabaseValidationError, fault.InternalError
 	for _, tt := range []struct {

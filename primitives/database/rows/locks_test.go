@@ -19,8 +19,8 @@ func jsonText(t *testing.T, v any) string {
 	return string(b)
 }
 
-// Whoever holds the row does not hold the editor for long.
-func TestALockedRowIsToldAfterAWhile(t *testing.T) {
+// A transaction that holds the row does not hold up the editor for long.
+func TestALockedRowIsReportedAfterAWhile(t *testing.T) {
 	t.Parallel()
 	p := start(t, todos)
 	err := p.DB.AsOwner(t.Context(), func(tx pg.Tx) error {

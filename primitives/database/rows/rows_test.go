@@ -274,7 +274,7 @@ func TestInsertIsAllOrNothing(t *testing.T) {
 	p.Equal(got.Body, `[{"id":2,"n":2,"parent":null,"made":1},{"id":3,"n":null,"parent":null,"made":1}]`)
 }
 
-func TestBodiesThatAreNoRows(t *testing.T) {
+func TestBodiesThatAreNotRows(t *testing.T) {
 	t.Parallel()
 	p := start(t, todos)
 	for body, part := range map[string]string{

@@ -41,8 +41,8 @@ func TestSealRefusesWhatChangedRoles(t *testing.T) {
 	}
 }
 
-// What deferred code defers again runs at the commit, behind the check.
-func TestNothingIsChangedBehindTheSeal(t *testing.T) {
+// What deferred code defers again runs at the commit, after the check.
+func TestNothingIsChangedAfterTheSeal(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	err := inTransaction(t, db, `
@@ -102,7 +102,7 @@ func statements(sql string) func(context.Context, pg.Tx) error {
 }
 
 // What the SQL sets has no say in what the product does before and after it.
-func TestTheProductsPartsHaveSettingsOfTheirOwn(t *testing.T) {
+func TestTheProductsPartsHaveTheirOwnSettings(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	const settings = `SELECT current_user || ' ' || current_setting('search_path') || ' ' || current_setting('statement_timeout') || ' ' || current_setting('lock_timeout') ||
@@ -204,7 +204,7 @@ func TestPartitionsOfATableWithRowSecurityGetIt(t *testing.T) {
 	}
 }
 
-func TestCloseEndsWhatDoesNotLetItselfBeCancelled(t *testing.T) {
+func TestCloseEndsWhatIgnoresCancellation(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -79,7 +79,7 @@ func TestWhatTheGuardsRefuse(t *testing.T) {
 	}
 }
 
-func TestWhatTheGuardsLetPass(t *testing.T) {
+func TestWhatTheGuardsAllow(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"", "SELECT 1", "SELECT reset_config(), my_set_configuration, offset_config", "SELECT 'SET ROLE postgres; COMMIT'",

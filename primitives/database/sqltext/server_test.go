@@ -39,7 +39,7 @@ var gaps = []string{" ", "\n", "/* ; */", "-- ;\n", "--;\r", "\t/* /* ' */ ; */ 
 
 // The server answers as many commands of a text as the text is split into,
 // and takes each piece as one command.
-func TestTheServerSplitsLikewise(t *testing.T) {
+func TestTheServerSplitsTheSameWay(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	conn, err := pgx.Connect(t.Context(), db.OwnerDSN())

@@ -99,7 +99,7 @@ func scan(t testing.TB, r io.Reader) (all []sqltext.Statement) {
 	}
 }
 
-func TestStatementsKnowWhereTheyStand(t *testing.T) {
+func TestStatementsKnowTheirPlace(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("-- a comment\n", 10_000) + " SELECT 1 ;\n\n  /* x */ SELECT\n2"
 	for name, got := range map[string][]sqltext.Statement{"Split": split(t, text), "Scanner": scan(t, strings.NewReader(text))} {
@@ -114,7 +114,7 @@ func TestStatementsKnowWhereTheyStand(t *testing.T) {
 	}
 }
 
-func TestTextsThatAreNoSQL(t *testing.T) {
+func TestTextsThatAreNotSQL(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, text, says string
@@ -248,7 +248,7 @@ func TestPlacesAreLinesOfTheWholeText(t *testing.T) {
 	}
 }
 
-func TestStatementsAreTheSameButForCommentsAndSpacing(t *testing.T) {
+func TestStatementsThatDifferInCommentsAndSpacingAreTheSame(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		a, b string

@@ -182,7 +182,7 @@ func TestDropRemovesTheTableAndWhatDependsOnIt(t *testing.T) {
 	p.create("gone", text("a"))
 	p.OK(p.Call("POST", "/tables", `{"tableName":"child","columns":[`+column("g", "uuid", "")+`],"foreignKeys":[`+reference("g", "gone", "id")+`]}`), http.StatusCreated)
 	p.Exec(`CREATE VIEW seen AS SELECT a FROM gone`)
-	for range 2 { // an unknown table is no error
+	for range 2 { // an unknown table is not an error
 		a := p.OK(p.Call("DELETE", "/tables/gone", ""), http.StatusOK)
 		delete(a.Body.(map[string]any), "nextActions")
 		p.Equal(a.Body, `{"schemaName":"public","message":"table deleted successfully","tableName":"gone"}`)

@@ -16,9 +16,9 @@ import (
 // smallDisk is set for a run of this test on a disk of one megabyte.
 const smallDisk = "TRANSFER_TEST_SMALL_DISK"
 
-// TestAFullDiskIsSaidAndLeavesNothing runs itself again where a directory is a
+// TestAFullDiskIsReportedAndLeavesNothing runs itself again where a directory is a
 // disk of one megabyte that nobody else sees.
-func TestAFullDiskIsSaidAndLeavesNothing(t *testing.T) {
+func TestAFullDiskIsReportedAndLeavesNothing(t *testing.T) {
 	if dir := os.Getenv(smallDisk); dir != "" {
 		testFullDisk(t, dir)
 		return

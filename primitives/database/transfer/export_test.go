@@ -17,7 +17,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest/resttest"
 )
 
-// hostile are names that break whoever forgets to quote.
+// hostile are names that break code that forgets to quote.
 var hostile = []string{
 	`a"; DROP TABLE x; --`, `select`, `Ünïcode 表`, `back\slash`, `a.b`, `it's`, ` `, "new\nline", `$1`, `%I %s`, `x'y"z`,
 	strings.Repeat("n", 63), `$export$`, `set_config`, `*/ /*`,
@@ -133,7 +133,7 @@ func TestAJSONExportHasTheShapeOfTheContract(t *testing.T) {
 	p.Equal(resttest.Member(bare, "functions"), `[]`)
 }
 
-func TestWhatIsCutIsSaid(t *testing.T) {
+func TestLeftOutRowsAreReported(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	p.ExecAdmin(`
@@ -212,7 +212,7 @@ func TestExportRefuses(t *testing.T) {
 		`{"format":"json","data":{"timestamp":"2026-01-02T03:04:05.006Z","tables":{},"functions":[],"sequences":[],"views":[]},"timestamp":"2026-01-02T03:04:05.006Z"}`)
 }
 
-func TestAnExportWaitsForNobodyForLong(t *testing.T) {
+func TestAnExportDoesNotWaitLong(t *testing.T) {
 	t.Parallel()
 	p := start(t, hasty)
 	p.ExecAdmin(`CREATE TABLE t (id int)`)
@@ -248,7 +248,7 @@ func TestAnExportThatCannotBeKeptIsAnError(t *testing.T) {
 	p.Refused(p.Call("POST", "/advance/export", `{}`), http.StatusInternalServerError, fault.InternalError, "")
 }
 
-func TestExportsAtATimeDoNotDisturbEachOther(t *testing.T) {
+func TestConcurrentExportsDoNotDisturbEachOther(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	p.ExecAdmin(`CREATE TABLE t AS SELECT n FROM generate_series(1, 500) n`)

@@ -12,8 +12,8 @@ import (
 
 const everything = `{"includeFunctions":true,"includeSequences":true,"includeViews":true,"rowLimit":10000}`
 
-// catalog describes schema public in ways that the export does not use
-// itself, one line a fact. Names of identity sequences and oids stay out.
+// catalog describes schema public in ways that the export does not use itself,
+// one line per fact. Names of identity sequences and oids stay out.
 const catalog = `
 	SELECT coalesce(string_agg(f, E'\n' ORDER BY f COLLATE "C"), '') FROM (
 	  SELECT 'column ' || (to_jsonb(c) - 'table_catalog' - 'ordinal_position' - 'dtd_identifier' - 'domain_catalog' - 'udt_catalog' - 'collation_catalog')::text AS f
@@ -46,7 +46,7 @@ const rowsOf = `
 	  SELECT c.relname, query_to_xml(format('SELECT t::text AS row FROM ONLY %s t ORDER BY 1', c.oid::regclass), true, true, '') AS rows
 	    FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'm')) x`
 
-// grantor is who gave a right: it differs with whoever restored.
+// grantor is the role that granted a right, which depends on who restored.
 var grantor = regexp.MustCompile(`/(postgres|project_admin)`)
 
 func describe(p product) []string {

@@ -61,7 +61,7 @@ func (p product) exportSQL(options string) string {
 	p.T.Helper()
 	sql, ok := p.export(options).(string)
 	if !ok {
-		p.T.Fatal("the data is no text")
+		p.T.Fatal("the data is not text")
 	}
 	return sql
 }

@@ -306,7 +306,7 @@ func TestABrokenImportLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestAnImportWaitsForNobodyForLong(t *testing.T) {
+func TestAnImportDoesNotWaitLong(t *testing.T) {
 	t.Parallel()
 	p := start(t, hasty)
 	p.ExecAdmin(`CREATE TABLE t (id int)`)
@@ -408,7 +408,7 @@ func TestRowsOfCopyAreReadToTheirEnd(t *testing.T) {
 	}
 }
 
-func TestServiceRoleIsAnAliasThatNobodyBecomes(t *testing.T) {
+func TestServiceRoleIsAnAliasThatCannotBeAssumed(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	p.OK(p.importSQL(`CREATE TABLE t (id int); ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t TO service_role USING (true)`), 200)

@@ -200,8 +200,8 @@ func TestRecordsKeepTheirIdentity(t *testing.T) {
 	}
 }
 
-// A value that the sequence cannot reach, or a sequence that belongs to
-// somebody else, is no reason to refuse rows.
+// A value that the sequence cannot reach, or a sequence that belongs to someone
+// else, is not a reason to refuse rows.
 func TestASequenceThatCannotFollowStays(t *testing.T) {
 	t.Parallel()
 	p := start(t)

@@ -93,7 +93,7 @@ func TestExposedSchemas(t *testing.T) {
 	if diff := cmp.Diff([]string{"public", "archive", "zoo"}, exposed(t, conn)); diff != "" {
 		t.Errorf("unexpected schemas (-want +got):\n%s", diff)
 	}
-	exec(t, conn, `DROP SCHEMA system CASCADE`) // a database of somebody else
+	exec(t, conn, `DROP SCHEMA system CASCADE`) // someone else's database
 	if diff := cmp.Diff([]string{"public"}, exposed(t, conn)); diff != "" {
 		t.Errorf("unexpected schemas (-want +got):\n%s", diff)
 	}

@@ -78,7 +78,7 @@ func query(t *testing.T, db *pg.DB, expression string) (oid uint32, text []byte)
 	return oid, text
 }
 
-func TestEachTypeIsSpeltAsTheContractWants(t *testing.T) {
+func TestEachTypeIsSpelledAsTheContractSays(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	for _, tt := range printed {
@@ -88,7 +88,7 @@ func TestEachTypeIsSpeltAsTheContractWants(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", tt.sql, got[1:], tt.want)
 		}
 		if !json.Valid(got[1:]) {
-			t.Errorf("%s: %s is no JSON", tt.sql, got[1:])
+			t.Errorf("%s: %s is not JSON", tt.sql, got[1:])
 		}
 	}
 }
@@ -158,7 +158,7 @@ func TestJSONBecomesPostgresText(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoBufferIsNotStoredAsItsText(t *testing.T) {
+func TestWhatIsNotABufferIsNotStoredAsItsText(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{`{"type":"Buffer","data":[256]}`, `{"data":[1]}`, `[1,2]`, `{}`} {
 		if got, err := values.Text(values.Type{OID: pgtype.ByteaOID}, json.RawMessage(raw)); !errors.Is(err, values.ErrNotBytes) {

@@ -83,7 +83,7 @@ func TestAnEntrySaysWhoDidWhatFromWhere(t *testing.T) {
 	}
 }
 
-func TestARowGoesTheWayOfItsChange(t *testing.T) {
+func TestARowIsCommittedOrRolledBackWithItsChange(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	recorder := audit.NewRecorder(pgtest.AuditToken)

@@ -30,7 +30,7 @@ func open(t testing.TB, db *pg.DB) {
 }
 
 // A connection that was idle for a second is asked whether it still answers,
-// which counts too: of a few runs, the one with the fewest tells.
+// which counts too: of a few runs, the one with the fewest counts.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	db, roundTrips := pgtest.Counted(t, pgtest.New(t))
@@ -62,7 +62,7 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
-func TestTheProjectActsForWhoeverCalls(t *testing.T) {
+func TestTheProjectActsForAnyCaller(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	type seen struct{ Current, Claims, Name string }
@@ -100,7 +100,7 @@ func TestTheProjectActsForWhoeverCalls(t *testing.T) {
 	}
 }
 
-func TestWhatIsRunAtOnceIsDoneWholeOrNotAtAll(t *testing.T) {
+func TestABatchIsDoneWhollyOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	db := logged(t)
 	open(t, db)
@@ -133,7 +133,7 @@ func TestWhatIsRunAtOnceIsDoneWholeOrNotAtAll(t *testing.T) {
 }
 
 // Others use the same connections, and migrations change the tables.
-func TestStatementsThatWentStaleArePreparedAnew(t *testing.T) {
+func TestStaleStatementsArePreparedAgain(t *testing.T) {
 	t.Parallel()
 	db := logged(t)
 	open(t, db)
@@ -171,7 +171,7 @@ func TestStatementsThatWentStaleArePreparedAnew(t *testing.T) {
 	}
 }
 
-func TestWhatIsRunAtOnceOnABrokenConnectionIsTold(t *testing.T) {
+func TestABatchOnABrokenConnectionIsReported(t *testing.T) {
 	t.Parallel()
 	db := logged(t)
 	open(t, db)

@@ -262,7 +262,7 @@ func TestBootstrapCanBeRepeatedAndRaced(t *testing.T) {
 }
 
 // Any login may change its own settings, and SQL of a project may become it.
-func TestBootstrapTakesBackWhatTheLoginSet(t *testing.T) {
+func TestBootstrapUndoesWhatTheLoginSet(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	var verifier string

@@ -88,7 +88,7 @@ func TestWhatATransactionLeavesFollowsFromHowItEnds(t *testing.T) {
 	}
 }
 
-func TestHooksFollowTheCommitOfAnOwnConnection(t *testing.T) {
+func TestHooksFollowTheCommitOfASeparateConnection(t *testing.T) {
 	t.Parallel()
 	db := logged(t)
 	conn, err := pgx.ConnectConfig(t.Context(), db.ConnConfig(true))

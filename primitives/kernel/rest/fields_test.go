@@ -166,7 +166,7 @@ func FuzzFields(f *testing.F) {
 			// A string and a number at once, and a word and an array.
 			t.Errorf("%q: no complaint", body)
 		} else if !utf8.ValidString(message) {
-			t.Errorf("%q: the complaint is no text: %q", body, message)
+			t.Errorf("%q: the complaint is not text: %q", body, message)
 		}
 		if s != "" && (len([]rune(s)) > 5 || strings.ContainsRune(s, 0)) {
 			t.Errorf("%q: got string %q", body, s)

@@ -23,7 +23,7 @@ const (
 // appleSigningKey is the key that Apple issued.
 var appleSigningKey = sync.OnceValues(func() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) })
 
-// AppleSecret is the client secret for Apple, as it is configured.
+// AppleSecret is the client secret for Apple, as configured.
 func (f *Fakes) AppleSecret() string {
 	f.t.Helper()
 	key, err := appleSigningKey()

@@ -39,7 +39,7 @@ type Person struct {
 	Principal string
 }
 
-// wire is what a provider's interface wants of its clients.
+// wire is what a provider's interface requires of its clients.
 type wire struct {
 	scope       string
 	pkce, nonce bool

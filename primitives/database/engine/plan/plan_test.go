@@ -136,7 +136,7 @@ func TestMaxRowsCapsEveryRead(t *testing.T) {
 	}
 }
 
-func TestSearchesMakeVectorsOfWhatIsNone(t *testing.T) {
+func TestSearchesConvertOtherColumnsToVectors(t *testing.T) {
 	t.Parallel()
 	for filter, want := range map[string]bool{
 		"title=fts(english).x": true, "data->>a=fts.x": true, "data=plfts.x": true, "plot=fts(english).x": false, "nope=fts.x": false, "title=eq.x": false,

@@ -57,8 +57,8 @@ func FuzzBody(f *testing.F) {
 
 func TestHostileDepthAndWidthAreQuick(t *testing.T) {
 	t.Parallel()
-	// Where time grows with the square, it is minutes. Other programs may take
-	// the processor away, but not each time.
+	// Quadratic time would take minutes. Other programs may take the processor
+	// away, but not each time.
 	const limit, tries = 2 * time.Second, 10
 	for name, query := range map[string]string{
 		"deep select": "select=" + strings.Repeat("a(", 20000), "deep logic": "and=" + strings.Repeat("(and", 20000),

@@ -83,7 +83,7 @@ func TestOldSnapshotServesDuringAReloadAndAfterAFailure(t *testing.T) {
 	})
 }
 
-func TestMissesLeaveTheDatabaseRest(t *testing.T) {
+func TestMissesLetTheDatabaseRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var loads atomic.Int64
 		c := run(t, func(context.Context) (*schema.Snapshot, error) {
@@ -128,7 +128,7 @@ func TestRefreshEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestAMissTakesTheFirstNewerSnapshotAndTellsTheLast(t *testing.T) {
+func TestAMissTakesTheFirstNewerSnapshotAndRecognizesTheLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := run(t, func(context.Context) (*schema.Snapshot, error) {
 			time.Sleep(time.Second)

@@ -112,7 +112,7 @@ CREATE TABLE wide (`+wide(40)+`)`)
 		t.Errorf("a default that two tables have: got %q", d)
 	}
 	if s.Table(schema.Name{Schema: "public", Name: "parts_1"}) != nil || s.Table(schema.Name{Schema: "public", Name: "parts"}).Column("v").Default != "'v'::text" {
-		t.Error("a partition is no table, its parent is")
+		t.Error("a partition is not a table, its parent is")
 	}
 	if w := s.Table(schema.Name{Schema: "public", Name: "wide"}); len(w.Columns) != 40 || w.Column("c39").Name != "c39" || w.Column("c40") != nil {
 		t.Errorf("got %+v", w)

@@ -239,7 +239,7 @@ func (g *generator) embed(t *schema.Table, depth int) (string, embed, bool) {
 	return item + "(" + list + ")", e, true
 }
 
-// value is an operand; listed tells that it stands among others.
+// value is an operand; listed means that it is one of several.
 func (g *generator) value(listed bool) string {
 	v := g.hostile()
 	if g.once(2) {
@@ -494,7 +494,8 @@ func namesOf(r *request.Request) map[string]bool {
 	return names
 }
 
-// lower makes ASCII letters small, as Postgres does to names without quotes.
+// lower makes ASCII letters lower case, as Postgres does to names without
+// quotes.
 func lower(s string) string {
 	b := []byte(s)
 	for i, c := range b {

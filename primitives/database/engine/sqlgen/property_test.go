@@ -167,7 +167,7 @@ func (site *hostileSite) statements(c callText, o sqlgen.Options) (*request.Requ
 	return r, p, all
 }
 
-// check tells what is wrong with the text of a statement.
+// check returns what is wrong with the text of a statement.
 func (site *hostileSite) check(r *request.Request, p *plan.Plan, s sqlgen.Statement) error {
 	all, err := tokens(s.SQL)
 	if err != nil {

@@ -98,8 +98,8 @@ func span(s string, f func(byte) bool) int {
 	return len(s)
 }
 
-// quotedToken reads what stands between two quotes; a doubled quote is one,
-// and with escapes a backslash protects the byte after it.
+// quotedToken reads what is between two quotes; a doubled quote is one, and
+// with escapes a backslash protects the byte after it.
 func quotedToken(s string, kind tokenKind, escapes bool) (int, sqlToken, error) {
 	var b strings.Builder
 	quote := s[0]

@@ -92,7 +92,7 @@ func (g group) failingOf(release string) map[string]string {
 func TestConformance(t *testing.T) { conform(t, older) }
 
 // TestNewerConformance runs those of the newest release line. What 12.2 does
-// otherwise stays as it is; what it did not have is there.
+// differently stays that way; what it did not have is covered.
 func TestNewerConformance(t *testing.T) { conform(t, newest) }
 
 func conform(t *testing.T, release string) {
@@ -150,7 +150,7 @@ func run(t *testing.T, dir string, args ...string) {
 	cmd.Dir = t.TempDir()
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
-	// A failed case makes the runner exit with 1; the results tell which.
+	// A failed case makes the runner exit with 1; the results say which.
 	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1 && slices.Contains(args, "--results")) {
 		t.Fatalf("run.py %v: %v\n%s", args, err, out)
 	}

@@ -24,7 +24,7 @@ import (
 )
 
 // foreign is a database with a login as PostgREST's users have it. Roles are
-// the whole server's, so each test has names of its own.
+// the whole server's, so each test has its own names.
 type foreign struct {
 	*testing.T
 	owner      *pgx.Conn
@@ -89,7 +89,7 @@ func TestSettingsOfTheDatabase(t *testing.T) {
 		"PGRST_DB_PRE_CONFIG=pre-config.select", "PGRST_DB_SCHEMAS=from_environment", "PGRST_DB_MAX_ROWS=1", "PGRST_OPENAPI_MODE=disabled",
 		"PGRST_SERVER_PORT=3333", "PGRST_SERVER_HOST=127.0.0.1", "PGRST_DB_EXTRA_SEARCH_PATH=ext",
 	}
-	// A setting of the database alone is none, as in PostgREST.
+	// A setting of the database alone does not count, as in PostgREST.
 	if c, err := f.read(environ[1:]...); err != nil || !slices.Equal(c.RoleClaim, []string{"role"}) || c.Audience != "" {
 		t.Errorf("without a function: got %q and %q, %v", c.RoleClaim, c.Audience, err)
 	}

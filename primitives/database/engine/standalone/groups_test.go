@@ -16,8 +16,8 @@ const (
 	planOutput   = "our statement applies the cast in a subquery, which the plan prints in other words"
 )
 
-// Why a case of the newest release line does not pass. What 12.2 answers
-// otherwise is what its clients know.
+// Why a case of the newest release line does not pass. Where 12.2 answers
+// differently, its clients rely on that.
 const (
 	newerMissing = "12.2 has no PGRST205: Postgres's 42P01, or 404 without a body, tells that a table does not exist"
 	newerTokens  = "12.2 has PGRST301 and the words of another library for all that is wrong with a token, and heeds audiences otherwise"
@@ -26,8 +26,8 @@ const (
 	newerBytes   = "the same JSON with other blanks"
 )
 
-// groups are all groups of cases but those about asymmetric keys, which are
-// the business of who verifies tokens.
+// groups are all groups of cases but those about asymmetric keys, which are up
+// to the verifier of tokens.
 var groups = []group{
 	{name: "db-tx-end=commit"},
 	// The default group as upstream runs it: every request is rolled back.

@@ -18,7 +18,7 @@ import (
 // Name is the host name in the server's certificate.
 const Name = "smtp.example.com"
 
-// The account that the server lets in unless Options name another.
+// The account that the server accepts unless Options name another.
 const (
 	Username = "mailer@example.com"
 	Password = "correct horse"
@@ -123,7 +123,7 @@ func (s *Server) Addr() netip.AddrPort {
 	return s.listener.Addr().(*net.TCPAddr).AddrPort()
 }
 
-// Dial connects to the server whatever the address; to the client the
+// Dial connects to the server, regardless of the address; to the client the
 // connection seems to lead to address. It fits egress.Guard.
 func (s *Server) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	seeming, err := netip.ParseAddrPort(address)

@@ -16,9 +16,9 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
-// Counted returns pools of their own on the database of db, and a function
-// that returns how many round trips there were on them: how often Postgres
-// said that it is ready for more.
+// Counted returns separate pools on the database of db, and a function that
+// returns how many round trips there were on them: how often Postgres said that
+// it is ready for more.
 func Counted(t testing.TB, db *pg.DB) (counted *pg.DB, roundTrips func() int) {
 	t.Helper()
 	direct, err := pgx.ParseConfig(db.OwnerDSN())

@@ -22,7 +22,7 @@ type Answer struct {
 	Header http.Header
 	// Text is the body without the line break at its end.
 	Text string
-	// Body is the decoded body; nil when it is no JSON.
+	// Body is the decoded body; nil when it is not JSON.
 	Body any
 
 	t       testing.TB

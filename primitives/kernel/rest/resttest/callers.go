@@ -21,7 +21,7 @@ import (
 const (
 	AdminToken = "Bearer admin.access.token"
 	UserToken  = "Bearer user.access.token"
-	// OddToken is verified, but of a role that the project does not know.
+	// OddToken is valid, but has a role that the project does not know.
 	OddToken = "Bearer odd.access.token"
 	AnonKey  = "Bearer anon_test"
 	APIKey   = "Bearer ik_test"

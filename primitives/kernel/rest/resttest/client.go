@@ -69,10 +69,10 @@ func describeCall(next echo.HandlerFunc) echo.HandlerFunc {
 type Client struct {
 	T       testing.TB
 	Handler http.Handler
-	// Prefix stands before the paths that are called.
+	// Prefix is put before the paths that are called.
 	Prefix string
 	// Advised makes Refused complain about refusals that do not say what to do
-	// next, but for those that are about who is calling.
+	// next, except those about who is calling.
 	Advised bool
 }
 
@@ -141,7 +141,7 @@ func (c Client) Equal(got any, want string) {
 	equal(c.T, got, want)
 }
 
-// OnlyAdmins complains unless the route refuses everybody else.
+// OnlyAdmins complains unless the route refuses everyone else.
 func (c Client) OnlyAdmins(method, path, body string) {
 	c.T.Helper()
 	for _, refusal := range []struct {

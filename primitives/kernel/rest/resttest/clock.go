@@ -11,7 +11,7 @@ type Clock struct {
 	now time.Time
 }
 
-// NewClock returns a Clock that stands at now.
+// NewClock returns a Clock set to now.
 func NewClock(now time.Time) *Clock { return &Clock{now: now} }
 
 // Now returns the time that the clock shows.
