@@ -1,6 +1,6 @@
--- Roles of a project, its schemas, and who may do what by default.
--- Access control of user tables is row-level security: privileges in schema
--- public are open, and tables made through the API have RLS on.
+-- Roles of a project, its schemas, and the default privileges. Access control
+-- of user tables is row-level security: privileges in schema public are open,
+-- and tables made through the API have RLS on.
 
 -- +goose Up
 -- Roles belong to the whole cluster: another database may have made them. The

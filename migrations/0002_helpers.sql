@@ -1,11 +1,11 @@
 -- Functions that policies, triggers and the record layer rely on.
 
 -- +goose Up
--- Claims of the caller. A setting that was never made reads as NULL, one that
--- was reset as ''; both mean "no claims". The bodies are single expressions
--- of functions that are no less stable and have no settings of their own, so
--- that the planner inlines them. Single claims are read as json: it is checked
--- and searched in two thirds of the time that jsonb takes to be built.
+-- Claims of the caller. A setting that was never set reads as NULL, one that
+-- was reset as ''; both mean "no claims". The bodies are single expressions of
+-- functions that are no less stable and have no settings of their own, so that
+-- the planner inlines them. Single claims are read as json: it is checked and
+-- searched in two thirds of the time that jsonb takes to be built.
 CREATE FUNCTION auth.jwt() RETURNS jsonb
   LANGUAGE sql STABLE PARALLEL SAFE
   RETURN nullif(current_setting('request.jwt.claims', true), '')::jsonb;
@@ -49,9 +49,9 @@ CREATE FUNCTION system.is_exposed_schema(name text) RETURNS boolean
         WHERE d.classid = 'pg_namespace'::regclass AND d.deptype = 'e' AND n.nspname = $1)
 $$;
 
--- The record layer reads the catalog once and again after each notification
--- on channel pgrst. An event trigger sends one after any DDL, whoever runs it;
--- notifications of one transaction with the same text are sent once.
+-- The record layer reads the catalog once and again after each notification on
+-- channel pgrst. An event trigger sends one after any DDL, no matter who runs
+-- it; notifications of one transaction with the same text are sent once.
 -- +goose StatementBegin
 CREATE FUNCTION system.on_schema_ddl() RETURNS event_trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$

@@ -32,15 +32,15 @@ CREATE TABLE system.secrets (
 CREATE TRIGGER secrets_update_timestamp BEFORE UPDATE ON system.secrets
   FOR EACH ROW EXECUTE FUNCTION system.update_updated_at();
 
--- What only the server may prove it knows, as SHA-256 digests. Nobody but the
--- owner reads it.
+-- Secrets whose knowledge identifies the server, as SHA-256 digests. Only the
+-- owner reads them.
 CREATE TABLE system.instance (
   name text PRIMARY KEY,
   digest bytea NOT NULL
 );
 REVOKE ALL ON system.instance FROM project_admin;
 
--- Writes one audit row inside the transaction of the change it records, also
+-- Writes one audit row inside the transaction of the change it records, even
 -- where that transaction runs as the project's admin, who must not be able to
 -- write one by hand: the first argument is a token that only the server knows.
 -- +goose StatementBegin

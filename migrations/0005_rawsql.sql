@@ -1,4 +1,4 @@
--- What raw SQL as the owner makes in schema public belongs to the project's
+-- What raw SQL creates as the owner in schema public belongs to the project's
 -- admin afterwards, as if it had been made through the API: its default
 -- privileges apply, and it can be altered and dropped there.
 

@@ -1,4 +1,5 @@
--- Migrations of the project: what was applied, by whom it is in the audit log.
+-- Migrations of the project: what was applied. Who applied it is in the audit
+-- log.
 
 -- +goose Up
 CREATE TABLE system.custom_migrations (
@@ -10,8 +11,8 @@ CREATE TABLE system.custom_migrations (
 
 -- Records a migration inside its own transaction, which runs as the project's
 -- admin, who must not be able to write, change or remove a row: the first
--- argument is the token of system.record_audit. It waits for the migrations of
--- others, and returns null when version is not newer than all there are.
+-- argument is the token of system.record_audit. It waits for other migrations,
+-- and returns null when version is not newer than all of them.
 -- +goose StatementBegin
 CREATE FUNCTION system.record_migration(token bytea, version text, name text, statements text[])
 RETURNS timestamptz LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -9,40 +9,40 @@
 -- Postgres lets only the owner of a table do that, and an owner may do
 -- anything else too. So the admin is the owner for the length of one command:
 -- just before CREATE, ALTER or DROP POLICY, or ALTER TABLE where row-level
--- security is spoken of, an event trigger gives the tables that the client's
+-- security is mentioned, an event trigger gives the tables that the client's
 -- text names to the role insforge_policy_editor, of which the admin is a
 -- member, and just after the command another one takes them back. Outside of
--- that window the role owns nothing and may nothing. What makes it safe:
+-- that window the role owns nothing and may do nothing. What makes it safe:
 --
 -- 1. The window holds one command. Code that runs inside it, in a default or a
 --    domain's check, cannot start another: the trigger refuses any DDL while a
 --    window is open. Commands that no event trigger sees gain nothing, since
 --    the owner's own privileges on the table (to read, write, truncate or
 --    reference it) are revoked while the window is open, REASSIGN OWNED is
---    noticed when it closes, and TRUNCATE, COPY and LOCK ask for privileges,
---    not for ownership.
--- 2. Whatever the command was, all that the catalog says of the table but its
---    policies must be the same afterwards, byte for byte; row-level security
---    may have been switched. Otherwise it fails, and is rolled back whole.
+--    noticed when it closes, and TRUNCATE, COPY and LOCK require privileges,
+--    not ownership.
+-- 2. Whatever the command was, everything that the catalog says about the table
+--    except its policies must be the same afterwards, byte for byte; row-level
+--    security may have been switched. Otherwise it fails, and is rolled back whole.
 --    (Code in an ALTER TABLE that fails has then seen the rows. Hence a managed
 --    table must be readable by the admin.)
 -- 3. A window cannot be committed: a deferred trigger on its record fails then,
---    also for commands that commit midway. Other sessions never see it.
+--    even for commands that commit midway. Other sessions never see it.
 -- 4. Which tables to open is guessed from the text that the client sent, which
---    has to hold the names of table and schema (also when a DO block puts the
---    statement together). Nothing but that depends on the guess: it can open a
+--    has to hold the names of table and schema (even when a DO block puts the
+--    statement together). Nothing else depends on the guess: it can open a
 --    table needlessly, which locks it, or fail to, and then the command fails
---    for want of ownership.
+--    for lack of ownership.
 --
--- The alternatives lost: a role that owns the tables for good has every right
--- of owners all the time, in commands that no trigger sees (REASSIGN OWNED) or
--- that commit before it (CREATE INDEX CONCURRENTLY); a function that executes
--- policies as the owner would not serve plain SQL.
+-- The alternatives are worse: a role that owns the tables for good has all the
+-- rights of an owner all the time, in commands that no trigger sees (REASSIGN
+-- OWNED) or that commit before it (CREATE INDEX CONCURRENTLY); a function that
+-- executes policies as the owner would not serve plain SQL.
 --
--- Only a superuser may create event triggers. Where the product is none (an
--- external database) managed tables stay the owner's: the admin's policies on
--- them fail with "must be owner of table", and an administrator of the server
--- creates them instead.
+-- Only a superuser may create event triggers. Where the product is not one
+-- (an external database), managed tables stay the owner's: the admin's
+-- policies on them fail with "must be owner of table", and an administrator
+-- of the server creates them instead.
 
 -- +goose Up
 -- +goose StatementBegin
@@ -78,8 +78,8 @@ CREATE TABLE system.managed_tables (
   rls_required boolean NOT NULL
 );
 
--- A row for each table that is open; nobody ever sees one committed. ready is
--- false while the triggers work themselves.
+-- A row for each table that is open; none is ever committed. ready is false
+-- while the triggers work themselves.
 CREATE TABLE system.policy_windows (
   relation regclass PRIMARY KEY,
   owner regrole NOT NULL,
@@ -88,7 +88,7 @@ CREATE TABLE system.policy_windows (
 );
 REVOKE ALL ON system.policy_windows FROM project_admin;
 
--- All that the catalog says of a table, but for its policies, whether
+-- Everything that the catalog says about a table, except its policies, whether
 -- row-level security is on, and foreign keys of other tables that point at it,
 -- which take the privilege REFERENCES. The table must be locked.
 CREATE FUNCTION system.table_fingerprint(relation regclass) RETURNS text
@@ -129,7 +129,7 @@ $$;
 
 -- Makes a table managed; only its owner may call it. The table is a plain one
 -- with explicit grants, no sequence of its own (changes of those cannot be
--- rolled back) and no heirs, and the admin may read it.
+-- rolled back) and no children, and the admin may read it.
 -- +goose StatementBegin
 CREATE FUNCTION system.manage_policies(relation regclass) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,10 +1,10 @@
--- Tables of the email primitive. Nobody but the owner reads them: the outbox
--- and the mailbox hold one-time codes, though sealed.
+-- Tables of the email primitive. Only the owner reads them: the outbox and the
+-- mailbox hold one-time codes, though sealed.
 
 -- +goose Up
 CREATE SCHEMA email;
 
--- One row always.
+-- Always one row.
 CREATE TABLE email.config (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   enabled boolean NOT NULL DEFAULT false,
@@ -38,8 +38,9 @@ CREATE TRIGGER templates_update_timestamp BEFORE UPDATE ON email.templates
   FOR EACH ROW EXECUTE FUNCTION system.update_updated_at();
 
 -- Mails on their way. A row is written before the first try and deleted after
--- the one that succeeds. next_attempt_at lies behind the try that is going on:
--- a server that dies in it leaves the mail to whoever comes then.
+-- the one that succeeds. next_attempt_at is after the end of the try in
+-- progress: if the server dies during it, the mail is then left to the next
+-- one.
 CREATE TABLE email.outbox (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   kind text NOT NULL, -- a template's type, or raw

@@ -1,7 +1,7 @@
--- Sign-ins at other providers on their way. Nobody but the owner looks in.
+-- Sign-ins with other providers in progress. Only the owner reads them.
 
 -- +goose Up
--- What a browser came back with once, it cannot come back with again.
+-- States that a browser came back with, which cannot be used again.
 CREATE TABLE auth.oauth_spent_states (
   digest bytea PRIMARY KEY,
   expires_at timestamptz NOT NULL
@@ -9,7 +9,7 @@ CREATE TABLE auth.oauth_spent_states (
 CREATE INDEX oauth_spent_states_expires_at_idx ON auth.oauth_spent_states (expires_at);
 
 -- Codes that an application exchanges for a session. The user may be deleted
--- meanwhile, which whoever presents the code is told.
+-- meanwhile; the answer to the code then says so.
 CREATE TABLE auth.oauth_codes (
   digest bytea PRIMARY KEY,
   user_id uuid NOT NULL,

@@ -1,5 +1,5 @@
 -- One-time secrets that auth mails: codes and the tokens of links. One per
--- address and purpose; a new one takes the place of the one before it.
+-- address and purpose; a new one replaces the one before it.
 
 -- +goose Up
 CREATE TABLE auth.email_otps (

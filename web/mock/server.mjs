@@ -62,7 +62,7 @@ export class Mock {
   tables = new Map()
   /** "METHOD /path" of each API call so far. @type {string[]} */
   requests = []
-  /** Answers for the next calls of a route, instead of its own: each is used once. @type {Map<string, ((response: Response) => void)[]>} */
+  /** Answers for the next calls of a route, in place of the usual ones: each is used once. @type {Map<string, ((response: Response) => void)[]>} */
   instead = new Map()
   /** How many table schemas were being read at once, at most. */
   maxSchemaReads = 0

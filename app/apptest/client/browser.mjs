@@ -7,7 +7,7 @@ const safelisted = ['cache-control', 'content-language', 'content-length', 'cont
 
 const current = new AsyncLocalStorage()
 
-// The SDK looks for a global document; each browser here has one of its own.
+// The SDK looks for a global document; each browser here has its own.
 globalThis.document = {
   get cookie() {
     return [...current.getStore().scriptCookies].map(([name, value]) => `${name}=${value}`).join('; ')

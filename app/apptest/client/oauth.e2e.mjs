@@ -46,7 +46,7 @@ try {
 }
 console.log('ok')
 
-/** The application as it is deployed: path → file. */
+/** The application as deployed: path → file. */
 async function bundle() {
   const { output } = await build({
     root: dirname(fileURLToPath(import.meta.url)), configFile: false, logLevel: 'error',
@@ -68,7 +68,7 @@ async function admin(method, path, body) {
   assert.equal(response.status, 200, await response.text())
 }
 
-/** A person at a browser of their own. */
+/** A person with their own browser. */
 async function person() {
   const context = await browser.newContext()
   await context.route((url) => url.hostname !== '127.0.0.1', (route) => route.abort()) // the provider's fonts
@@ -110,7 +110,7 @@ async function signsIn() {
   assert.deepEqual(complaints, [])
   await close()
 
-  // Who finds the code and the verifier in a log comes too late.
+  // Anyone who finds the code and the verifier in a log comes too late.
   const again = await fetch(`${env.BASE_URL}/api/auth/oauth/exchange`, {
     method: 'POST', body: JSON.stringify(exchanges[0]), headers: { 'content-type': 'application/json' },
   })

@@ -1,6 +1,6 @@
 // What a program that uses the generated types can say, and what the compiler
-// refuses. It is compiled and never run: each line that must be refused stands
-// under a comment that is an error itself where nothing is wrong.
+// refuses. It is compiled and never run: each line that must be refused is
+// under a comment that is itself an error where nothing is wrong.
 import { PostgrestClient } from '@supabase/postgrest-js'
 import { Constants } from './database'
 import type { CompositeTypes, Database, Enums, Json, Tables, TablesInsert, TablesUpdate } from './database'

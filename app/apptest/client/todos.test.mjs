@@ -1,4 +1,4 @@
-// A to-do application as its users live it, through the published SDK. Two
+// A to-do application as its users use it, through the published SDK. Two
 // people, two browsers, one table todos whose policy shows each their own rows.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -36,7 +36,7 @@ export interface TableSchema {
 }
 
 /**
- * The typed door to the REST API: one method a route, no rules of its own. Methods reject with an ApiError.
+ * The typed door to the REST API: one method per route, no rules of its own. Methods reject with an ApiError.
  */
 export class Client {
   // Counting the rows of every table is work for the database, and the browser opens only six connections to a

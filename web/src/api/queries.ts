@@ -19,7 +19,7 @@ export const queries = {
   tables: (client: Client) => queryOptions({
       queryKey: keys.tables,
       queryFn: ({ signal }) => client.tables(signal),
-      // What is changed past the API, in psql or by an ORM, is not announced. Whoever did that comes back here.
+      // Changes made outside the API, in psql or by an ORM, are not announced; who made them comes back here.
       refetchOnWindowFocus: 'always',
     }),
   table: (client: Client, name: string) =>

@@ -150,7 +150,7 @@ describe('an expired access token', () => {
   })
 })
 
-/** Stands for a call: succeeds when the mock takes the token. */
+/** Plays a call: succeeds when the mock accepts the token. */
 async function attempt(mock: Mock, headers: Record<string, string> | undefined): Promise<string> {
   if (!mock.accepts(headers?.['Authorization'])) throw new ApiError(401, 'AUTH_UNAUTHORIZED', 'Invalid token')
   return 'through'

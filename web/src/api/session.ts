@@ -62,7 +62,7 @@ export class Session {
 
   /**
    * Ends the session here in any case. Rejects when the server did not confirm: its refresh cookie may then still be in
-   * the browser, though it is of no use without the CSRF token that is forgotten here.
+   * the browser, though it is useless without the CSRF token that is forgotten here.
    */
   async signOut(): Promise<void> {
     const headers = this.csrfHeader()

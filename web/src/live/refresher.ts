@@ -2,7 +2,7 @@ import type { QueryClient, QueryKey } from '@tanstack/react-query'
 
 /**
  * Gathers out-of-date keys and refetches them: soon after the first, never two rounds at once, and with a pause
- * between rounds, so that a table under constant writes is counted about once a second instead of once a write.
+ * between rounds, so that a table under constant writes is counted about once a second instead of once per write.
  * A hidden page waits until it is looked at.
  */
 export class Refresher {

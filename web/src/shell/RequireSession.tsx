@@ -4,7 +4,7 @@ import { loginPath } from '../pages/login/next'
 import { ServerUnreachable } from './ErrorPages'
 import { Splash } from './Splash'
 
-/** Shows its pages to a signed-in admin and sends everybody else to the login page. */
+/** Shows its pages to a signed-in admin and sends everyone else to the login page. */
 export function RequireSession() {
   const { session } = useServices()
   const state = useSession()

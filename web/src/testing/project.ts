@@ -33,7 +33,7 @@ export class Browser implements CsrfStore {
   clear = () => void (this.csrf = undefined)
 }
 
-/** Starts a project of its own for the running test. */
+/** Starts a separate project for the running test. */
 export async function startProject(): Promise<{ mock: Mock; browser: Browser; url: string }> {
   const mock = new Mock()
   const url = await mock.listen()
