@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -87,34 +89,106 @@ func (g group) failingOf(release string) map[string]string {
 	return failing
 }
 
-// TestConformance runs PostgREST 12.2's cases. A case that fails without
-// being listed fails the test, and so does a listed one that passes.
-func TestConformance(t *testing.T) { conform(t, older) }
-
-// TestNewerConformance runs those of the newest release line. What 12.2 does
-// differently stays that way; what it did not have is covered.
-func TestNewerConformance(t *testing.T) { conform(t, newest) }
-
-func conform(t *testing.T, release string) {
+// TestConformance runs PostgREST's cases of both release lines, 12.2's and the
+// newest's. What 12.2 does differently stays that way; what it did not have is
+// covered. A case that fails without being listed fails the test, and so does a
+// listed one that passes.
+func TestConformance(t *testing.T) {
 	dir := suite(t)
-	super := superURL(t, "pgrst_"+release)
-	run(t, dir, "--suite", release, "--db-url", super, "--create-db", "--authenticator", login, "--load-only")
-	setPassword(t, super)
-	for _, g := range groups {
-		if g.only != "" && g.only != release {
-			continue
-		}
-		t.Run(g.name, func(t *testing.T) {
-			results := filepath.Join(t.TempDir(), "results.json")
-			base := serve(t, super, g)
-			args := []string{"--suite", release, "--no-load", "--timeout", "300", "--db-url", super, "--base-url", base, "--rpc-url", base + "/rpc", "--results", results}
-			if g.args == nil {
-				g.args = []string{"--group", g.name}
-			}
-			run(t, dir, append(args, g.args...)...)
-			check(t, results, g.failingOf(release))
+	releases := []string{older, newest}
+	databases := map[string]string{}
+	// The fixtures change roles and write a file, which both lines share, so they
+	// are loaded one after the other and before any case runs.
+	for _, release := range releases {
+		databases[release] = superURL(t, "pgrst_"+release)
+		run(t, dir, "--suite", release, "--db-url", databases[release], "--create-db", "--authenticator", login, "--load-only")
+	}
+	setPassword(t, databases[newest])
+	for _, release := range releases {
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			conform(t, dir, release, databases[release])
 		})
 	}
+}
+
+// conform runs the cases of a release line. Most groups share a run of the
+// runner, since its start takes longer than the cases of a group.
+func conform(t *testing.T, dir, release, super string) {
+	runs := [][]group{nil}
+	for _, g := range groups {
+		switch {
+		case g.only != "" && g.only != release:
+		case g.args == nil:
+			runs[0] = append(runs[0], g)
+		default:
+			runs = append(runs, []group{g})
+		}
+	}
+	for _, together := range runs {
+		found := runCases(t, dir, release, super, together)
+		for _, g := range together {
+			t.Run(g.name, func(t *testing.T) { found.check(t, g, g.failingOf(release)) })
+		}
+	}
+}
+
+// caseHeader is the header in which the runner says which case sends a request,
+// as its index and the number of the request.
+const caseHeader = "X-Conformance-Case"
+
+// runCases runs the cases of groups, each on a server of its own settings.
+func runCases(t *testing.T, dir, release, super string, together []group) outcome {
+	t.Helper()
+	file := filepath.Join(dir, "cases-"+release+".json")
+	var list struct{ Cases []struct{ ID, Group string } }
+	decode(t, file, &list)
+	// No schema changes once the fixtures are loaded, so nothing is to wait for.
+	results := filepath.Join(t.TempDir(), "results.json")
+	args := []string{"--suite", release, "--cases", file, "--no-load", "--wait", "0", "--timeout", "300", "--db-url", super,
+		"--case-header", caseHeader, "--results", results}
+	servers := map[string]http.Handler{}
+	for _, g := range together {
+		servers[g.name] = serve(t, super, g)
+		if g.args == nil {
+			args = append(args, "--group", g.name)
+		}
+		args = append(args, g.args...)
+	}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		index, _, _ := strings.Cut(r.Header.Get(caseHeader), ":")
+		r.Header.Del(caseHeader)
+		name := together[0].name
+		if n, err := strconv.Atoi(index); err != nil || n < 0 || n >= len(list.Cases) {
+			t.Errorf("case %q of a request is none of %d", index, len(list.Cases))
+		} else if len(together) > 1 {
+			name = list.Cases[n].Group
+		}
+		servers[name].ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	run(t, dir, append(args, "--base-url", front.URL, "--rpc-url", front.URL+"/rpc")...)
+
+	found := outcome{passed: map[string]int{}, failed: map[string][]failure{}}
+	var text struct {
+		Passed   []string
+		Failures []failure
+	}
+	decode(t, results, &text)
+	nameOf := map[string]string{}
+	for _, c := range list.Cases {
+		nameOf[c.ID] = c.Group
+		if len(together) == 1 {
+			nameOf[c.ID] = together[0].name
+		}
+	}
+	for _, id := range text.Passed {
+		found.passed[nameOf[id]]++
+	}
+	for _, f := range text.Failures {
+		found.failed[nameOf[f.ID]] = append(found.failed[nameOf[f.ID]], f)
+	}
+	return found
 }
 
 // superURL is the superuser's address of a database of the cases, in the form
@@ -156,7 +230,8 @@ func run(t *testing.T, dir string, args ...string) {
 	}
 }
 
-func serve(t *testing.T, super string, g group) string {
+// serve starts a server with the settings of a group.
+func serve(t *testing.T, super string, g group) http.Handler {
 	t.Helper()
 	u, err := url.Parse(super)
 	if err != nil {
@@ -189,9 +264,7 @@ func serve(t *testing.T, super string, g group) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = s.Run(ctx) })
-	server := httptest.NewServer(s)
 	t.Cleanup(func() {
-		server.Close()
 		cancel()
 		running.Wait()
 		s.Close()
@@ -199,45 +272,51 @@ func serve(t *testing.T, super string, g group) string {
 	if err := s.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return server.URL
+	return s
 }
 
-func check(t *testing.T, file string, failing map[string]string) {
+// failure is a case that failed.
+type failure struct {
+	ID     string
+	Errors []struct {
+		Kind          string
+		Expected, Got any
+	}
+}
+
+// outcome is how the cases of a run ended, by group.
+type outcome struct {
+	passed map[string]int
+	failed map[string][]failure
+}
+
+// check compares the cases of a group that failed with those that are known to.
+func (o outcome) check(t *testing.T, g group, failing map[string]string) {
 	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var results struct {
-		Summary  struct{ Passed int }
-		Failures []struct {
-			ID     string
-			Errors []struct {
-				Kind          string
-				Expected, Got any
-			}
-		}
-	}
-	if err := json.Unmarshal(text, &results); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%d passed, %d failed", results.Summary.Passed, len(results.Failures))
-	var got, want []string
-	for _, f := range results.Failures {
+	t.Logf("%d passed, %d failed", o.passed[g.name], len(o.failed[g.name]))
+	var got []string
+	for _, f := range o.failed[g.name] {
 		got = append(got, f.ID)
 		if _, known := failing[f.ID]; !known {
 			t.Logf("%s: %v", f.ID, f.Errors)
 		}
 	}
-	for id := range failing {
-		want = append(want, id)
-	}
 	slices.Sort(got)
-	slices.Sort(want)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(failing)), got); diff != "" {
 		t.Errorf("cases that fail, -listed +found:\n%s", diff)
 	}
-	if results.Summary.Passed == 0 {
+	if o.passed[g.name] == 0 {
 		t.Error("no case passed")
+	}
+}
+
+func decode(t *testing.T, file string, v any) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		t.Fatalf("%s: %v", file, err)
 	}
 }
