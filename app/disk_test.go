@@ -223,7 +223,7 @@ func TestADiskThatFillsUpLosesNothing(t *testing.T) {
 			if err := os.Remove(filler); err != nil {
 				t.Fatal(err)
 			}
-			apptest.Eventually(t, patience, "the product goes on by itself", func() error {
+			apptest.Eventually(t, patience, "the product continues by itself", func() error {
 				if a := create(fmt.Sprintf("after_%d", len(kept))); a.Status != http.StatusCreated {
 					return fmt.Errorf("%+v", a)
 				}

@@ -81,7 +81,7 @@ func TestAnImportThatFillsTheDiskLeavesNothing(t *testing.T) {
 			if err := os.Remove(filler); err != nil {
 				t.Fatal(err)
 			}
-			apptest.Eventually(t, patience, "the product goes on by itself", func() error {
+			apptest.Eventually(t, patience, "the product continues by itself", func() error {
 				a := send(t, http.MethodGet, p.url+"/api/database/tables", p.keyInside(t), nil)
 				if a.Status != http.StatusOK || strings.Contains(a.Body, "half") {
 					return fmt.Errorf("%+v", a)

@@ -177,7 +177,7 @@ func connect(t *testing.T, p *apptest.Product) *pgx.Conn {
 }
 
 // expiredTokens serves access tokens that the product issued an hour ago, as
-// far as anybody can tell: signed with its own key, for the user in the query.
+// far as anyone can tell: signed with its own key, for the user in the query.
 func expiredTokens(t *testing.T, p *apptest.Product) (url string) {
 	t.Helper()
 	box, err := seal.New(p.Secret(t, "encryptionKey"))

@@ -49,8 +49,8 @@ func newPhone(t *testing.T, p *apptest.Product, email string) *phone {
 	return &phone{token: session.RefreshToken}
 }
 
-// Answers that a kill cut off must not log anybody out: what the phone still
-// has gets the session back.
+// Answers that a kill cut off must not log anyone out: what the phone still has
+// gets the session back.
 func TestKilledProductLogsNobodyOut(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -69,8 +69,8 @@ func TestSettingsAreDescribedOnce(t *testing.T) {
 	}
 }
 
-// An error says what is allowed in the words of the list, and one start reports
-// all wrong values.
+// An error says what is allowed with the wording of the list, and one start
+// reports all wrong values.
 func TestAllWrongSettingsAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	const bad = "no such value"

@@ -18,8 +18,9 @@
 // by the program as long as its Server lives; a second Start fails with
 // KindInUse. insforge.lock is inherited by every process of the server, so as
 // long as it is taken, processes of an earlier server still run, even if their
-// postmaster was killed. Start stops such leftovers before it starts anew. A
-// process is signalled only once it is proved to belong to this cluster.
+// postmaster was killed. Start stops such leftovers before it starts a new
+// server. A process is signalled only once it is proved to belong to this
+// cluster.
 //
 // # Users and paths
 //

@@ -182,7 +182,7 @@ func TestVerifierMatchesItsPasswordOnly(t *testing.T) {
 		t.Errorf("verifier is not safe to write: %s", verifier)
 	}
 	if !scramMatches(verifier, "pencil") || scramMatches(verifier, "Pencil") || scramMatches(verifier, "") {
-		t.Error("verifier does not tell its password from others")
+		t.Error("verifier does not distinguish its password from others")
 	}
 	for _, broken := range []string{"", "md5abc", "SCRAM-SHA-256$", "SCRAM-SHA-256$4096:!!$a:b", "SCRAM-SHA-256$-1:YQ==$a:b",
 		"SCRAM-SHA-256$99999999999:YQ==$a:b", verifier + "x", verifier[:len(verifier)-4]} {

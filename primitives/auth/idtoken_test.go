@@ -104,7 +104,7 @@ func TestNativeSignInWithApple(t *testing.T) {
 	w.native(body(optest.Person{ID: ada.ID}, nil)).OK(200)
 	plain := w.native(body(optest.Person{ID: "2", Email: "bob@example.com", Verified: true}, nil)).OK(200)
 	if got := plain.String("user", "profile", "name"); got != "bob" {
-		t.Errorf("got name %q, want what stands in front of the @", got)
+		t.Errorf("got name %q, want the part before the @", got)
 	}
 
 	w.native(body(optest.Person{ID: "3"}, nil)).Refused(400, fault.InvalidInput, "address")

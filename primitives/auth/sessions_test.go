@@ -195,13 +195,13 @@ func TestRefreshWithUselessCookiesClearsThem(t *testing.T) {
 	s := w.signUp("a@b.co")
 	admin := w.signInAdmin()
 	for name, token := range map[string]string{
-		"none":                    "",
-		"garbage":                 "x",
-		"access token":            s.access,
-		"administrator's":         admin.refresh,
-		"third-party token":       thirdParty(`{"sub":"` + s.id + `"}`),
-		"cut off":                 s.refresh[:len(s.refresh)-2],
-		"signed by somebody else": s.refresh[:strings.LastIndexByte(s.refresh, '.')] + ".AAAA",
+		"none":                   "",
+		"garbage":                "x",
+		"access token":           s.access,
+		"administrator's":        admin.refresh,
+		"third-party token":      thirdParty(`{"sub":"` + s.id + `"}`),
+		"cut off":                s.refresh[:len(s.refresh)-2],
+		"signed by someone else": s.refresh[:strings.LastIndexByte(s.refresh, '.')] + ".AAAA",
 	} {
 		t.Run(name, func(t *testing.T) {
 			headers := []with{s.header()}

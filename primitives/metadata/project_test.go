@@ -158,7 +158,7 @@ func TestCountsAreRememberedForAMinute(t *testing.T) {
 		{"counted", func() {}, "[{a 1}]"},
 		{"remembered", func() { db.rows["a"] = 5 }, "[{a 1}]"},
 		{"a new table is counted at once", func() { db.names = []string{"a", "b"}; clock.Advance(59 * time.Second) }, "[{a 1} {b 2}]"},
-		{"counted anew after a minute", func() { clock.Advance(time.Second) }, "[{a 5} {b 2}]"},
+		{"counted again after a minute", func() { clock.Advance(time.Second) }, "[{a 5} {b 2}]"},
 		{"dropped", func() { db.names = []string{"b"} }, "[{b 2}]"},
 	}
 	for _, s := range steps {

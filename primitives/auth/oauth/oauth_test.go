@@ -67,7 +67,7 @@ func TestEveryProviderIdentifiesTheUser(t *testing.T) {
 			oauth.Account{ID: "g1", Email: "ada@example.com"}},
 		{"linkedin", oauth.LinkedIn, optest.Person{ID: "l1", Email: "ada@example.com", Verified: true, Name: "Ada", Avatar: avatar},
 			oauth.Account{ID: "l1", Email: "ada@example.com", EmailVerified: true, Name: "Ada", AvatarURL: avatar}},
-		{"apple tells the name by the browser and the address by the token", oauth.Apple, optest.Person{ID: "a1", Email: "ada@privaterelay.appleid.com", Verified: true},
+		{"apple sends the name through the browser and the address in the token", oauth.Apple, optest.Person{ID: "a1", Email: "ada@privaterelay.appleid.com", Verified: true},
 			oauth.Account{ID: "a1", Email: "ada@privaterelay.appleid.com", EmailVerified: true, Name: "Ada Lovelace"}},
 		{"github", oauth.GitHub, optest.Person{ID: "583231", Username: "Ada-L", Email: "ada@example.com", Verified: true, Name: "Ada", Avatar: avatar},
 			oauth.Account{ID: "583231", Email: "ada@example.com", EmailVerified: true, Name: "Ada", Username: "Ada-L", AvatarURL: avatar,
@@ -98,9 +98,9 @@ func TestEveryProviderIdentifiesTheUser(t *testing.T) {
 		{"x", oauth.X, optest.Person{ID: "2244994945", Username: "Ada_L", Name: "Ada", Avatar: avatar},
 			oauth.Account{ID: "2244994945", Name: "Ada", Username: "Ada_L", AvatarURL: avatar,
 				Placeholders: []string{"ada_l@users.noreply.x.local", "2244994945@users.noreply.x.local"}}},
-		{"an address whose lower case is somebody else's", oauth.Google, optest.Person{ID: "g1", Email: "\u212Aate@example.com", Verified: true},
+		{"an address whose lower case is someone else's", oauth.Google, optest.Person{ID: "g1", Email: "\u212Aate@example.com", Verified: true},
 			oauth.Account{ID: "g1"}},
-		{"texts that are none", oauth.Google, optest.Person{ID: "g1", Email: "a b@example.com", Verified: true, Name: "  A\x00d\na " + strings.Repeat("é", 300), Avatar: "javascript:alert(1)"},
+		{"unusable texts", oauth.Google, optest.Person{ID: "g1", Email: "a b@example.com", Verified: true, Name: "  A\x00d\na " + strings.Repeat("é", 300), Avatar: "javascript:alert(1)"},
 			oauth.Account{ID: "g1", Name: "Ada " + strings.Repeat("é", 196)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

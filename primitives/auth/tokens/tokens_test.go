@@ -44,7 +44,7 @@ func pair(t *testing.T, generate func() (tokens.KeyPair, error)) tokens.KeyPair 
 	return p
 }
 
-// authority returns an Authority whose clock stands at start plus after.
+// authority returns an Authority whose clock is set to start plus after.
 func authority(t *testing.T, after time.Duration) *tokens.Authority {
 	t.Helper()
 	a, err := tokens.New(tokens.Config{
@@ -411,7 +411,7 @@ func TestOnlyRefreshTokensRefresh(t *testing.T) {
 		"no key":             claims(func(m map[string]any) { delete(m, "jti") }),
 		"before the first":   claims(func(m map[string]any) { m["gen"] = -1 }),
 		"no subject":         claims(func(m map[string]any) { delete(m, "sub") }),
-		"session of nobody":  claims(func(m map[string]any) { delete(m, "sessionType") }),
+		"session of no one":  claims(func(m map[string]any) { delete(m, "sessionType") }),
 		"claims of odd type": claims(func(m map[string]any) { m["exp"] = "never" }),
 		"none":               forge(`{"alg":"none"}`, `{"sub":"x","type":"refresh","iss":"insforge","csrfNonce":"n","sessionType":"user","exp":1.9e9}`, func(string) []byte { return nil }),
 		"empty":              "",

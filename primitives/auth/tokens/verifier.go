@@ -43,8 +43,8 @@ const (
 	notInAudience  refusal = "JWTNotInAudience"
 )
 
-// Verifier checks tokens of other issuers, by the rules and in the words of
-// PostgREST 12. It is safe for concurrent use.
+// Verifier checks tokens of other issuers, by the rules and with the messages
+// of PostgREST 12. It is safe for concurrent use.
 type Verifier struct {
 	keys     []jwk.Key
 	audience string

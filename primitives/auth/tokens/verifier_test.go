@@ -116,7 +116,7 @@ func TestVerifierSpeaksAsPostgREST(t *testing.T) {
 		{"an issuer that is a number", claims(`{"iss":1}`), "The JWT 'iss' claim must be a string"},
 		{"a subject that is a number", claims(`{"sub":1}`), "The JWT 'sub' claim must be a string"},
 		{"an id that is a list", claims(`{"jti":[]}`), "The JWT 'jti' claim must be a string"},
-		{"a number of its own that no float64 holds", claims(`{"n":1e999}`), `good {"n":1e999}`},
+		{"a number in another claim that no float64 holds", claims(`{"n":1e999}`), `good {"n":1e999}`},
 		{"not yet valid, within the leeway", claims(`{"nbf":1700000030}`), `good {"nbf":1700000030}`},
 		{"not yet valid", claims(`{"nbf":1700000031}`), "JWTNotYetValid"},
 		{"issued in the future, within the leeway", claims(`{"iat":1700000030}`), `good {"iat":1700000030}`},
@@ -191,7 +191,7 @@ func TestVerifierTakesKeysOfEveryKind(t *testing.T) {
 		}
 	}
 
-	// Anybody has the public half: it must never be taken for a secret.
+	// Anyone has the public half: it must never be taken for a secret.
 	der, err := x509.MarshalPKIXPublicKey(&rsaKey.PublicKey)
 	if err != nil {
 		t.Fatal(err)

@@ -171,7 +171,7 @@ REVOKE ALL ON hidden FROM anon, authenticated;`)
 		{"beyond the end", "GET", "/items?offset=100", []string{"Prefer: count=exact"}, 416, "PGRST103", "*/15"},
 		{"head counts", "HEAD", "/items?id=lt.4", []string{"Prefer: count=exact"}, 200, "", "0-2/3"},
 		{"none", "GET", "/items?id=eq.99", nil, 200, "", "*/*"},
-		{"single of none", "GET", "/items?id=eq.99", []string{one}, 406, "PGRST116", ""},
+		{"a single row of none", "GET", "/items?id=eq.99", []string{one}, 406, "PGRST116", ""},
 		{"unknown column", "GET", "/items?nope=eq.1", nil, 400, "42703", ""},
 		{"unknown table", "GET", "/nope", nil, 404, "42P01", ""},
 		{"unknown embed", "GET", "/items?select=*,nope(*)", nil, 400, "PGRST200", ""},

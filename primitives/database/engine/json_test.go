@@ -157,7 +157,7 @@ INSERT INTO moments VALUES (5001, '4713-01-01 BC', '4713-01-01 00:00:00 BC', '47
 	}
 }
 
-// A cast and an aggregate have types that only the result tells.
+// A cast and an aggregate have types that only the result shows.
 func TestJSONOfExpressions(t *testing.T) {
 	t.Parallel()
 	s := start(t, `

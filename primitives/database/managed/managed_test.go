@@ -89,7 +89,7 @@ parcels own SELECT {authenticated} (owner_id = auth.uid())`
 		t.Errorf("got policies\n%s\nwant\n%s", got, want)
 	}
 
-	// They hold for users, and the product's own work goes on.
+	// They hold for users, and the product's own work continues.
 	var seen string
 	user := identity.With(t.Context(), identity.NewUser(alice, "", nil))
 	if err := db.As(user, func(tx pg.Tx) error {

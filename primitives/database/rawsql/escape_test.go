@@ -101,7 +101,7 @@ var dresses = map[string]func(string) string{
 	"in a DO block, after resetting the session": func(sql string) string {
 		return `DO $do$ BEGIN EXECUTE 'SET SESSION AUTHORIZATION DEFAULT'; EXECUTE 'RESET ALL'; ` + plpgsql(sql) + `; END $do$`
 	},
-	"through a function of its own that runs as its definer": func(sql string) string {
+	"through its own function that runs as its definer": func(sql string) string {
 		return `CREATE OR REPLACE FUNCTION public.f() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $f$ BEGIN ` + plpgsql(sql) + `; END $f$; SELECT public.f()`
 	},
 }

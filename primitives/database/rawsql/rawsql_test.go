@@ -112,7 +112,7 @@ func TestRequestsThatAreMalformed(t *testing.T) {
 		{"a syntax error inside a function", body("DO $$ BEGIN EXECUTE 'SELEC'; END $$"), "syntax error", 400, fault.DatabaseValidationError},
 		{"a table that is there", body("CREATE TABLE auth_copy (); CREATE TABLE auth_copy ()"), `relation "auth_copy" already exists`, 400, fault.DatabaseValidationError},
 		{"an unknown function", body("SELECT nothing_of_that_name()"), "function nothing_of_that_name() does not exist", 400, fault.DatabaseValidationError},
-		{"an exception of its own", body("DO $$ BEGIN RAISE 'not today' USING ERRCODE = 'MY001'; END $$"), "not today", 400, fault.DatabaseValidationError},
+		{"its own exception", body("DO $$ BEGIN RAISE 'not today' USING ERRCODE = 'MY001'; END $$"), "not today", 400, fault.DatabaseValidationError},
 		{"text that is not a number", body("SELECT 'x'::int"), "invalid input syntax for type integer", 400, fault.DatabaseValidationError},
 		{"a constraint at the end", body("CREATE TEMP TABLE d (n int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO d VALUES (1), (1)"), "duplicate key", 409, fault.DatabaseDuplicate},
 		{"a parameter without a value", body("SELECT $1::int"), "number of parameters in the SQL", 400, fault.DatabaseValidationError},

@@ -233,12 +233,12 @@ func TestCloseEndsWhatIgnoresCancellation(t *testing.T) {
 	}
 	cancel()
 	if err := <-done; err == nil {
-		t.Error("got no error from a statement that was given up")
+		t.Error("got no error from an abandoned statement")
 	}
 	s.Close(ctx)
 	for runs("") != 0 {
 		if t.Context().Err() != nil {
-			t.Fatal("the server process goes on")
+			t.Fatal("the server process continues")
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -94,7 +94,7 @@ func TestAlterRefusals(t *testing.T) {
 		{"view", "seen", `{}`, 404, fault.DatabaseNotFound, `"seen"`},
 		{"name in another case", "T", `{}`, 404, fault.DatabaseNotFound, `"T"`},
 		{"unknown foreign key", "t", `{"dropForeignKeys":["fk_nope"]}`, 404, fault.DatabaseNotFound, "fk_nope"},
-		{"constraint that is no foreign key", "t", `{"dropForeignKeys":["t_pkey"]}`, 404, fault.DatabaseNotFound, "t_pkey"},
+		{"constraint that is not a foreign key", "t", `{"dropForeignKeys":["t_pkey"]}`, 404, fault.DatabaseNotFound, "t_pkey"},
 		{"hostile foreign key", "t", `{"dropForeignKeys":["x\" CASCADE; DROP TABLE taken; --"]}`, 404, fault.DatabaseNotFound, "DROP TABLE"},
 		{"foreign key dropped twice", "child", `{"dropForeignKeys":["fk_code_target_code","fk_code_target_code"]}`, 400, fault.DatabaseValidationError, "does not exist"},
 		{"dropping id", "t", `{"dropColumns":["id"]}`, 404, fault.DatabaseForbidden, `"id"`},
@@ -124,7 +124,7 @@ func TestAlterRefusals(t *testing.T) {
 		{"rename without a name", "t", `{"renameTable":{}}`, 400, fault.InvalidInput, "renameTable.newTableName: Required"},
 		{"wrong types", "t", `{"dropColumns":"a","updateColumns":[1]}`, 400, fault.InvalidInput, "dropColumns: Expected array, received string, updateColumns.0: Expected object, received number"},
 		{"empty column name", "t", `{"dropColumns":[""]}`, 400, fault.DatabaseValidationError, "dropColumns must not be empty"},
-		{"table of somebody else", "foreign_owner", `{"dropColumns":["a"]}`, 403, fault.Forbidden, "must be owner"},
+		{"someone else's table", "foreign_owner", `{"dropColumns":["a"]}`, 403, fault.Forbidden, "must be owner"},
 		{"table of the product", "users/schema?schema=auth", `{"addColumns":[` + text("x") + `]}`, 403, fault.Forbidden, "must be owner"},
 	}
 	before := p.Call("GET", "/tables/t/schema", "").Text

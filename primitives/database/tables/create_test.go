@@ -290,7 +290,7 @@ func TestCreateRefusals(t *testing.T) {
 		{"table exists", "/tables", `{"tableName":"taken","columns":[` + text("a") + `]}`, 400, fault.DatabaseDuplicate, "already exists"},
 		{"view of that name exists", "/tables", `{"tableName":"seen","columns":[` + text("a") + `]}`, 400, fault.DatabaseDuplicate, "already exists"},
 		{"schema not writable", "/tables?schema=auth", body(text("a"), ""), 403, fault.Forbidden, "permission denied for schema auth"},
-		{"schema of somebody else", "/tables?schema=locked", body(text("a"), ""), 403, fault.Forbidden, "permission denied"},
+		{"someone else's schema", "/tables?schema=locked", body(text("a"), ""), 403, fault.Forbidden, "permission denied"},
 		{"schema does not exist", "/tables?schema=nowhere", body(text("a"), ""), 400, fault.DatabaseValidationError, `schema "nowhere" does not exist`},
 		{"key on an automatic column", "/tables", body(text("a"), keys(reference("id", "taken", "id"))), 400, fault.DatabaseForbidden, `"id"`},
 		{"key to a missing table", "/tables", body(column("a", "uuid", ""), keys(reference("a", "missing", "id"))), 400, fault.DatabaseValidationError, `relation "public.missing" does not exist`},

@@ -103,7 +103,7 @@ func TestTheFailingRowIsNamed(t *testing.T) {
 	for _, tt := range []struct{ name, file, content, want string }{
 		{"a value of the wrong type", "a.csv", rows(3000, map[int]string{2345: "x,r,1,1,1,"}), `Row 2345, column id: invalid input syntax for type integer: "x"`},
 		{"a value that is too long", "a.csv", rows(9, map[int]string{9: "9,toolong,1,1,1,"}), "Row 9, column name: value too long"},
-		{"null where none may be", "a.csv", rows(3000, map[int]string{2999: "1,,1,1,1,"}), `Row 2999: null value in column "name"`},
+		{"null in a required column", "a.csv", rows(3000, map[int]string{2999: "1,,1,1,1,"}), `Row 2999: null value in column "name"`},
 		{"a domain", "a.csv", rows(300, map[int]string{7: "1,r,100,1,1,", 9: "1,,1,1,1,"}), "Row 7: value for domain small"},
 		{"a foreign key", "a.csv", rows(300, map[int]string{300: "1,r,1,2,1,"}), "Row 300: insert or update on table \"t\" violates foreign key constraint \"t_up_fkey\": Key (up)=(2)"},
 		{"a check", "a.csv", rows(300, map[int]string{1: "1,r,1,1,0,"}), "Row 1: new row for relation \"t\" violates check constraint"},

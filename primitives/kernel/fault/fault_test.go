@@ -38,6 +38,6 @@ func TestIsFindsAWrappedFault(t *testing.T) {
 	t.Parallel()
 	err := fmt.Errorf("create: %w", fault.New(409, fault.AlreadyExists, "taken"))
 	if !fault.Is(err, fault.AlreadyExists) || fault.Is(err, fault.NotFound) || fault.Is(errors.New("x"), fault.NotFound) || fault.Is(nil, fault.NotFound) {
-		t.Error("codes are told wrong")
+		t.Error("codes are reported wrong")
 	}
 }

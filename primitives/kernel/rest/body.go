@@ -68,8 +68,8 @@ func (f *Fields) surrogates(raw []byte) error {
 	return f.Err()
 }
 
-// MaxBody answers 413 to bodies over n bytes on a route: for routes that
-// anybody may call, where the server's own limit is too generous.
+// MaxBody answers 413 to bodies over n bytes on a route: for routes that anyone
+// may call, where the server's own limit is too generous.
 func MaxBody(n int64) Middleware {
 	return func(next Handler) Handler {
 		return func(c Context) error {

@@ -94,7 +94,7 @@ func TestComplaintsHaveTheWordsOfTheContract(t *testing.T) {
 		}, "a.1.n: Required, a.2: Expected object, received number"},
 		{"the root", `{}`, func(f *rest.Fields) { f.Complain("", "no") }, ": no"},
 		{"a nested object itself", `{"a":{}}`, func(f *rest.Fields) { a, _ := f.Object("a"); a.Complain("", "no") }, "a: no"},
-		{"unknown members are nobody's business", `{"zzz":1,"a":"x"}`, func(f *rest.Fields) { f.String("a") }, ""},
+		{"unknown members are not reported", `{"zzz":1,"a":"x"}`, func(f *rest.Fields) { f.String("a") }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +121,7 @@ func TestMembersAreReadAsTheyWereSent(t *testing.T) {
 		t.Error("an absent member has a value")
 	}
 	if _, ok := f.Object("x"); ok || f.Has("x") || !f.Has("z") || f.Tag("z", "a") != "" {
-		t.Error("presence is told wrong")
+		t.Error("presence is reported wrong")
 	}
 	if err := f.Err(); err != nil {
 		t.Errorf("got %v, want no complaint", err)

@@ -34,7 +34,7 @@ var (
 var refusals = map[string]string{
 	"42703": "no such column", "42883": "no such function or operator", "42704": "no such type", "42846": "no such cast",
 	"42804": "types do not match", "42803": "a column is not grouped", "42702": "a name means two columns", "42725": "a function means two",
-	"42P10": "no constraint fits on_conflict", "428C9": "a generated column", "42P18": "a type cannot be told", "22P02": "a constant is not of its type",
+	"42P10": "no constraint fits on_conflict", "428C9": "a generated column", "42P18": "a type cannot be determined", "22P02": "a constant is not of its type",
 	"42701": "a column is named twice", "42809": "not a thing of this kind", "22021": "a path that is no text", "0A000": "Postgres cannot do that", "55000": "a view that cannot be written",
 }
 

@@ -48,7 +48,7 @@ var behaviours = []struct {
 		status: 201, header: map[string]string{"Location": "/pairs?second=eq.7&first=is.null"},
 	},
 	{
-		name: "what a function affects is not told by one value", request: "POST /rpc/nothing\nPrefer: handling=strict, max-affected=1",
+		name: "one value does not show what a function affects", request: "POST /rpc/nothing\nPrefer: handling=strict, max-affected=1",
 		status: 400, want: `{"code":"PGRST128","details":null,"hint":null,"message":"Function must return SETOF or TABLE when max-affected ` +
 			`preference is used with handling=strict"}`,
 	},

@@ -19,7 +19,7 @@ const (
 // Why a case of the newest release line does not pass. Where 12.2 answers
 // differently, its clients rely on that.
 const (
-	newerMissing = "12.2 has no PGRST205: Postgres's 42P01, or 404 without a body, tells that a table does not exist"
+	newerMissing = "12.2 has no PGRST205: Postgres's 42P01, or 404 without a body, shows that a table does not exist"
 	newerTokens  = "12.2 has PGRST301 and the words of another library for all that is wrong with a token, and heeds audiences otherwise"
 	newerWords   = "12.2 says PGRST116 and PGRST106 in other words"
 	newerOpenAPI = "12.2 gives the names of Postgres's types as formats and a description to every operation"
