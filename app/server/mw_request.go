@@ -58,7 +58,7 @@ func newRequestID() string {
 
 // isLocal reports whether a request comes from this machine. Whether the header
 // of a proxy is trusted does not matter: a proxy that names another machine, or
-// does not say for whom it asks, may ask for anybody.
+// does not say for whom it asks, may be asking for anyone.
 func isLocal(peer netip.Addr, h http.Header) bool {
 	if !peer.Unmap().IsLoopback() || h["Forwarded"] != nil || h["X-Real-Ip"] != nil || h["Via"] != nil {
 		return false

@@ -76,8 +76,9 @@ func ownLimit(err error) error {
 	return answer.Next(strings.TrimSpace(known.NextActions + " " + next)).Because(err)
 }
 
-// readOnly is the answer when the transaction became read-only, ours after the
-// SQL as well: nothing but the SQL makes it so, and it cannot be undone.
+// readOnly is the answer when the transaction became read-only, which also
+// stops our statements after the SQL: only the SQL can make it so, and it
+// cannot be undone.
 func readOnly(err error) *fault.Error {
 	var e *pgconn.PgError
 	errors.As(err, &e)
