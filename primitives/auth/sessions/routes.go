@@ -54,7 +54,9 @@ func (s *Service) handleCurrent(c rest.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]accounts.User{"user": user})
+	return c.JSON(http.StatusOK, struct {
+		User accounts.User `json:"user"`
+	}{user})
 }
 
 // errNoUser is the answer to a valid token that does not belong to a user of the
