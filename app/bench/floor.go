@@ -27,7 +27,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// The floor is the least that answers the requests of the benchmark over
+// The floor is the least work that answers the requests of the benchmark over
 // net/http: it looks the token up among those that it has checked, sends the
 // role, the claims and the statement to Postgres in one write and one
 // transaction, and writes the body that Postgres made. It plans, checks, limits
@@ -39,7 +39,7 @@ const floorCommand = "floor"
 
 // floorConfig is what the floor reads from its standard input.
 type floorConfig struct {
-	// DSN is of a login that may take every role.
+	// DSN is for a login that may take every role.
 	DSN string
 	// JWKS are the keys that tokens are signed with.
 	JWKS json.RawMessage
@@ -393,7 +393,7 @@ func startFloor(ctx context.Context, p *filled) (*product, error) {
 	return f, nil
 }
 
-// sameAnswer makes sure that the floor answers a kind of request as the product
+// sameAnswer checks that the floor answers a kind of request as the product
 // does. An insert, which changes the answer, is not compared.
 func sameAnswer(ctx context.Context, p *filled, floor *product, k kind) error {
 	request := k.requests(p.url, p.token)[0]

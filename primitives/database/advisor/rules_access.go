@@ -31,10 +31,10 @@ func accessRules() []rule {
 			// parent, whose policies count then.
 			find: rows(`
 				SELECT NULL, t.name,
-				       format('Row-level security of table %s is on and no policy lets anybody in: requests of users find no rows and cannot write any, without an error that says so.', t.name),
+				       format('Row-level security of table %s is on and no policy lets anyone in: requests of users find no rows and cannot write any, without an error that says so.', t.name),
 				       CASE WHEN t.own_rows IS NOT NULL
 				            THEN format(E'CREATE POLICY own_rows ON %s FOR ALL TO authenticated\n  USING %s WITH CHECK %s;', t.name, t.own_rows, t.own_rows)
-				            ELSE format(E'-- Create the policies that the application needs. Or, if only administrators shall use the table, say so:\nREVOKE ALL ON TABLE %s FROM PUBLIC, anon, authenticated;', t.name)
+				            ELSE format(E'-- Create the policies that the application needs. Or, if only administrators should use the table, say so:\nREVOKE ALL ON TABLE %s FROM PUBLIC, anon, authenticated;', t.name)
 				       END
 				  FROM ` + apiTables + `
 				 WHERE t.secured AND NOT t.inherits
@@ -47,7 +47,7 @@ func accessRules() []rule {
 			find: rows(`
 				SELECT NULL, t.name,
 				       format('All policies of table %s are for SELECT, though users have the right to write to it: every insert fails, and updates and deletes find no rows.', t.name),
-				       format(E'-- If the table shall be written to, create policies FOR INSERT, UPDATE or DELETE. If not, say so:\nREVOKE INSERT, UPDATE, DELETE ON TABLE %s FROM PUBLIC, anon, authenticated;', t.name)
+				       format(E'-- If the table should be writable, create policies FOR INSERT, UPDATE or DELETE. If not, say so:\nREVOKE INSERT, UPDATE, DELETE ON TABLE %s FROM PUBLIC, anon, authenticated;', t.name)
 				  FROM ` + apiTables + `
 				 WHERE t.secured AND t.written
 				   AND (SELECT bool_and(p.polcmd = 'r') FROM pg_policy p WHERE p.polrelid = t.oid AND p.polpermissive)
@@ -99,7 +99,7 @@ func accessRules() []rule {
 			find: rows(`
 				SELECT NULL, f.name,
 				       format('%s can use all rows of foreign table %s: Postgres has no row-level security for foreign tables.', upper(left(f.who, 1)) || substr(f.who, 2), f.name),
-				       format(E'-- Give users a view or a function that shows each what is theirs.\nREVOKE ALL ON TABLE %s FROM PUBLIC, anon, authenticated;', f.name)
+				       format(E'-- Give users a view or a function that shows each of them their own rows.\nREVOKE ALL ON TABLE %s FROM PUBLIC, anon, authenticated;', f.name)
 				  FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name, ` + who + ` AS who
 				          FROM pg_class c
 				          JOIN pg_namespace n ON n.oid = c.relnamespace AND system.is_exposed_schema(n.nspname)
@@ -117,7 +117,7 @@ func accessRules() []rule {
 				SELECT NULL, f.name,
 				       CASE WHEN f.in_policy
 				            THEN format('Function %s, which a policy calls, runs with the rights of its owner, and its caller decides in which schemas it looks for tables and functions.', f.name)
-				            ELSE format('Function %s runs with the rights of its owner, past row-level security, and %s can call it.', f.name, f.who)
+				            ELSE format('Function %s runs with the rights of its owner, bypassing row-level security, and %s can call it.', f.name, f.who)
 				       END,
 				       CASE WHEN f.in_policy
 				            THEN format('ALTER ROUTINE %s SET search_path = pg_catalog, %I, pg_temp;', f.name, f.nspname)

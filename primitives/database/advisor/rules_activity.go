@@ -19,7 +19,7 @@ func activityRules() []rule {
 			find: rows(`
 				SELECT CASE WHEN n.used >= 0.95 * n.most THEN 'critical' END, 'connections',
 				       format('%s of %s connections are in use; when they are all taken, requests fail.', n.used, n.most),
-				       E'-- Who holds them; close idle ones, use a pool, or raise max_connections and restart.\nSELECT usename, application_name, state, count(*) FROM pg_stat_activity GROUP BY 1, 2, 3 ORDER BY 4 DESC;'
+				       E'-- Shows who holds them; close idle ones, use a pool, or raise max_connections and restart.\nSELECT usename, application_name, state, count(*) FROM pg_stat_activity GROUP BY 1, 2, 3 ORDER BY 4 DESC;'
 				  FROM (SELECT count(*) AS used,
 				               current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most
 				          FROM pg_stat_activity WHERE backend_type = 'client backend') n
@@ -108,8 +108,8 @@ func findSlowQueries(ctx context.Context, e examination) ([]finding, error) {
 		       format('Called %s times, %s ms on average, %s ms at most: %s', q.calls, round(q.mean_exec_time), round(q.max_exec_time),
 		              left(regexp_replace(q.query, '\s+', ' ', 'g'), 500)),
 		       CASE WHEN length(q.query) <= 4000 AND q.query ~* '^\s*(select|insert|update|delete|merge|with|values)\y'
-		            THEN E'-- Look at its plan: an index on what it filters and joins by is the usual remedy.\n`+explain+`\n' || rtrim(q.query, E'; \n') || ';'
-		            ELSE '-- Look at its plan with EXPLAIN: an index on what it filters and joins by is the usual remedy.' END
+		            THEN E'-- Look at its plan: an index on what it filters and joins by is the usual fix.\n`+explain+`\n' || rtrim(q.query, E'; \n') || ';'
+		            ELSE '-- Look at its plan with EXPLAIN: an index on what it filters and joins by is the usual fix.' END
 		  FROM (SELECT queryid, min(query) AS query, sum(calls) AS calls, max(max_exec_time) AS max_exec_time,
 		               sum(total_exec_time) / nullif(sum(calls), 0) AS mean_exec_time, sum(total_exec_time) AS total
 		          FROM `+quote.Identifier(schema, "pg_stat_statements")+`

@@ -37,7 +37,7 @@ const (
 
 	excessOnTables = `
 	(SELECT NULL AS severity, r.name,
-	        format('%s: %s on %s. Row-level security does not restrain these rights.',
+	        format('%s: %s on %s. Row-level security does not restrict these rights.',
 	               string_agg(DISTINCT r.caller, ', '), string_agg(DISTINCT r.privilege, ', '), r.name),
 	        concat_ws(E'\n',
 	          CASE WHEN bool_or(r.grantable) THEN format('REVOKE GRANT OPTION FOR ALL ON TABLE %s FROM anon, authenticated CASCADE;', r.name) END,
@@ -56,7 +56,7 @@ const (
 
 	excessOnSchemas = `
 	(SELECT 'critical', format('%I', n.nspname),
-	        format('%s may create objects in schema %I, and so put functions and operators in the way of others.', string_agg(caller.name, ', '), n.nspname),
+	        format('%s may create objects in schema %I, and so shadow the functions and operators of others.', string_agg(caller.name, ', '), n.nspname),
 	        format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, anon, authenticated;', n.nspname)
 	   FROM pg_namespace n
 	  CROSS JOIN LATERAL aclexplode(n.nspacl) a
