@@ -165,7 +165,7 @@ func run(ctx context.Context, cfg config.Config, console Console) (err error) {
 		}
 		console.Ready(banner)
 		dir.passwordShown()
-		logs.Product.Info().Str("url", url).Dur("started_in_ms", banner.StartedIn).Msg("insforge is ready")
+		logs.Product.Info().Str("url", url).Int64("started_in_ms", banner.StartedIn.Milliseconds()).Msg("insforge is ready")
 	})
 }
 

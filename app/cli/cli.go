@@ -68,10 +68,16 @@ func fileError(doing, path string, err error) error {
 	return fmt.Errorf("cannot %s %s: %w", doing, printable(path), err)
 }
 
-// complain prints an error as one line: joined errors have several.
+// complain prints an error. Joined errors and advice are lines of their own on a
+// terminal. Elsewhere, such as in the log of a service, all is one line.
 func complain(stderr io.Writer, err error) {
+	const name = "insforge: "
 	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
-	fmt.Fprintln(stderr, "insforge:", strings.Join(lines, "; "))
+	between := "; "
+	if isTerminal(stderr) {
+		between = "\n" + strings.Repeat(" ", len(name))
+	}
+	fmt.Fprintln(stderr, name+strings.Join(lines, between))
 }
 
 // stopOnSignal returns a context that the first signal ends. The second one

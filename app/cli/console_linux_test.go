@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -48,8 +49,8 @@ func TestServeLogsReadablyOnATerminal(t *testing.T) {
 		name, env string
 		want      string
 	}{
-		{"in colour", "TERM=xterm", `^\d\d:\d\d:\d\d \x1b\[\d+mINFO \x1b\[0m insforge is ready \x1b\[36mstarted_in_ms=\x1b\[0m\S+ \x1b\[36murl=\x1b\[0m\S+\r\n$`},
-		{"without colour", "NO_COLOR=1", `^\d\d:\d\d:\d\d INFO  insforge is ready started_in_ms=\S+ url=http://localhost:\d+\r\n$`},
+		{"in colour", "TERM=xterm", `^\d\d:\d\d:\d\d \x1b\[\d+mINFO \x1b\[0m insforge is ready \x1b\[36mstarted_in_ms=\x1b\[0m\d+ \x1b\[36murl=\x1b\[0m\S+\r\n$`},
+		{"without colour", "NO_COLOR=1", `^\d\d:\d\d:\d\d INFO  insforge is ready started_in_ms=\d+ url=http://localhost:\d+\r\n$`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -79,5 +80,34 @@ func TestServeLogsReadablyOnATerminal(t *testing.T) {
 				t.Errorf("got %q, %v, want %s", line, err, tt.want)
 			}
 		})
+	}
+}
+
+func TestErrorsHaveALineForEachProblemOnATerminal(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside, inside := terminal(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Args = []string{"insforge", "serve", "--data-dir", t.TempDir()}
+	cmd.Env = append(os.Environ(), "PORT=seventy", "MAILBOX=ja")
+	cmd.Stderr = inside
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	inside.Close()
+	var got strings.Builder
+	io.Copy(&got, outside) // a terminal that nobody holds any more is an error
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("got %v, want exit code 1", err)
+	}
+	want := "insforge: PORT is \"seventy\": want a number from 0 to 65535\r\n" +
+		"          MAILBOX is \"ja\": want true or false\r\n"
+	if got.String() != want {
+		t.Errorf("got %q, want %q", got.String(), want)
 	}
 }

@@ -14,6 +14,9 @@ import (
 // danger is the level of what deletes data.
 const danger = "DANGER"
 
+// failed is the code of what does not work.
+const failed = "SYNTAX_OR_EXECUTION_ERROR"
+
 // dryRunReport is the answer of POST /api/database/migrations/dry-run.
 type dryRunReport struct {
 	Valid          bool         `json:"valid"`
@@ -69,6 +72,17 @@ func (p *project) dryRun(ctx context.Context, sql string) (dryRunReport, error) 
 	var report dryRunReport
 	err := p.call(ctx, http.MethodPost, migrationsPath+"/dry-run", map[string]string{"sql": sql}, &report)
 	return report, err
+}
+
+// failure says why a migration would not work, and where in it.
+func (r dryRunReport) failure(path string) error {
+	lines := []string{fmt.Sprintf("%s would not work: %s", path, printable(r.Problem))}
+	for _, f := range r.RiskFactors {
+		if f.Code == failed {
+			lines = append(lines, printable(f.Description))
+		}
+	}
+	return errors.New(strings.Join(append(lines, "nothing more was applied"), "\n"))
 }
 
 // refuseDanger returns an error when the report has something that deletes

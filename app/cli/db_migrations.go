@@ -313,7 +313,7 @@ func (p *project) try(ctx context.Context, scripts []script) (bool, error) {
 		return true, report.refuseDanger("these migrations")
 	}
 	if !report.Valid {
-		return false, fmt.Errorf("%s would not work: %s\nnothing more was applied", scripts[0].path, printable(report.Problem))
+		return false, report.failure(scripts[0].path)
 	}
 	return true, report.refuseDanger(scripts[0].path)
 }

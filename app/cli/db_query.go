@@ -50,7 +50,12 @@ func newDBQuery() *cobra.Command {
 			"usage.",
 		Example: "  insforge db query 'SELECT * FROM todos WHERE done = $1' --param true\n" +
 			"  insforge db query --file seed.sql",
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return errors.New("give the SQL as one argument, in quotes")
+			}
+			return nil
+		},
 	}
 	find := projectFlags(c)
 	file := c.Flags().StringP("file", "f", "", "read the SQL from a file; - for standard input")
