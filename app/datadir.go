@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
+	"github.com/insforge/insforge-go/app/config"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,9 +20,13 @@ const (
 	lockFile     = "insforge.lock"
 	instanceFile = "instance.json"
 	unshownFile  = "password.unshown" // until the administrator's was shown
+	ignoreFile   = ".gitignore"
 	postgresDir  = "postgres"
 	runtimeDir   = "runtime"
 )
+
+// early are the names that a start may make before it calls keep.
+var early = []string{lockFile, instanceFile, unshownFile, ignoreFile, config.SecretsFile, config.LogsFolder, runtimeDir}
 
 // ErrInUse is wrapped by the error of a second process on one data directory.
 var ErrInUse = errors.New("data directory in use")
@@ -78,9 +84,9 @@ func openDataDir(path string) (_ *dataDir, err error) {
 		d.Close()
 		return nil, dataDirError(path, err)
 	}
-	if len(d.made) > 0 {
+	if d.temporary {
 		// Projects keep their data beside their code; git must not take it.
-		if err := os.WriteFile(filepath.Join(path, ".gitignore"), []byte("*\n"), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(path, ignoreFile), []byte("*\n"), 0o644); err != nil {
 			d.Close()
 			return nil, dataDirError(path, err)
 		}
@@ -134,8 +140,13 @@ func (d *dataDir) keep() { d.temporary = false }
 
 // clear removes what this process put into the directory. The lock goes last,
 // so that a process which starts meanwhile stays out or finds nothing of ours.
+// When there is something else by now, it removes nothing: somebody may be
+// restoring a backup.
 func (d *dataDir) clear() {
-	entries, _ := os.ReadDir(d.path) // what cannot be read cannot be removed either
+	entries, err := os.ReadDir(d.path)
+	if err != nil || slices.ContainsFunc(entries, func(e os.DirEntry) bool { return !slices.Contains(early, e.Name()) }) {
+		return
+	}
 	for _, e := range entries {
 		if e.Name() != lockFile {
 			_ = os.RemoveAll(filepath.Join(d.path, e.Name()))
@@ -172,6 +183,8 @@ func dataDirError(path string, err error) error {
 		return fmt.Errorf("the disk that holds %s is full; free some space and start again", path)
 	case errors.Is(err, fs.ErrNotExist): // below /proc, or removed meanwhile
 		return fmt.Errorf("data directory %s cannot be created; choose another with --data-dir", path)
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("data directory %s: a link in this path leads nowhere; make the folder that it names or choose another with --data-dir", path)
 	case errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("data directory %s: a part of this path is a file; choose another with --data-dir", path)
 	}

@@ -5,8 +5,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+
+	"github.com/insforge/insforge-go/app/config"
 )
 
 func TestARefusedStartLeavesADataDirectoryAsItWas(t *testing.T) {
@@ -17,26 +20,31 @@ func TestARefusedStartLeavesADataDirectoryAsItWas(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	nothing := func(*testing.T, string) {}
 	for _, tt := range []struct {
-		name    string
-		prepare func(t *testing.T, dir string)
-		kept    bool
-		want    []string // below the parent
+		name      string
+		prepare   func(t *testing.T, dir string)
+		meanwhile func(t *testing.T, dir string)
+		kept      bool
+		want      []string // below the parent
 	}{
-		{"a new one is removed", func(*testing.T, string) {}, false, nil},
+		{"a new one is removed", nothing, nothing, false, nil},
 		{"an empty one is emptied", func(t *testing.T, dir string) {
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				t.Fatal(err)
 			}
-		}, false, []string{"above", "above/data"}},
+		}, nothing, false, []string{"above", "above/data"}},
 		{"one that holds something stays", func(t *testing.T, dir string) {
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				t.Fatal(err)
 			}
 			write(t, filepath.Join(dir, "mine"))
-		}, false, []string{"above", "above/data", "above/data/insforge.lock", "above/data/made", "above/data/mine"}},
-		{"one with a database stays", func(*testing.T, string) {}, true,
-			[]string{"above", "above/data", "above/data/.gitignore", "above/data/insforge.lock", "above/data/made"}},
+		}, nothing, false, []string{"above", "above/data", "above/data/insforge.lock", "above/data/mine", "above/data/secrets.json"}},
+		{"one with a database stays", nothing, nothing, true,
+			[]string{"above", "above/data", "above/data/.gitignore", "above/data/insforge.lock", "above/data/secrets.json"}},
+		{"one into which somebody puts a backup stays", nothing, func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "postgres"))
+		}, false, []string{"above", "above/data", "above/data/.gitignore", "above/data/insforge.lock", "above/data/postgres", "above/data/secrets.json"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -47,7 +55,8 @@ func TestARefusedStartLeavesADataDirectoryAsItWas(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			write(t, filepath.Join(dir, "made"))
+			write(t, filepath.Join(dir, config.SecretsFile))
+			tt.meanwhile(t, dir)
 			if tt.kept {
 				d.keep()
 			}
@@ -101,4 +110,31 @@ func TestOneProcessHoldsADataDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Close()
+}
+
+// A link that leads nowhere is said in words.
+func TestADataDirectoryBehindALinkThatLeadsNowhere(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	if err := os.Symlink(filepath.Join(t.TempDir(), "absent"), dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openDataDir(dir); err == nil || !strings.Contains(err.Error(), "leads nowhere") {
+		t.Errorf("got %v, want what to do", err)
+	}
+}
+
+// Of processes that start at once, the one that is refused may have made the
+// folder. Git must not take it all the same.
+func TestADataDirectoryThatWasMadeJustNowIsIgnoredByGit(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d, err := openDataDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := os.Stat(filepath.Join(dir, ".gitignore")); err != nil {
+		t.Error(err)
+	}
 }

@@ -117,7 +117,7 @@ func (c *Config) complete() error {
 	}
 	c.DataDir = dir
 	if c.Logs.Dir == "" {
-		c.Logs.Dir = filepath.Join(dir, "logs")
+		c.Logs.Dir = filepath.Join(dir, LogsFolder)
 	}
 	return nil
 }

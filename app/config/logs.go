@@ -1,5 +1,8 @@
 package config
 
+// LogsFolder is where logs are in the data directory, unless set.
+const LogsFolder = "logs"
+
 // Logs is what is logged, and where.
 type Logs struct {
 	Level string
