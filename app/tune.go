@@ -11,8 +11,8 @@ import (
 // process is small, so the default would collect all the time.
 const gcPercent = 300
 
-// leastMemoryLimit is room enough for the schema of 60,000 tables beside the
-// one that replaces it.
+// leastMemoryLimit is room enough for the schema of 60,000 tables and the one
+// that replaces it.
 const leastMemoryLimit = 256 << 20
 
 // Tune sets up the runtime for serving. It leaves GOGC and GOMEMLIMIT alone

@@ -103,7 +103,7 @@ func repeat(n int, span time.Duration, f func() error) (float64, error) {
 	return float64(total) / lasted, nil
 }
 
-// compareSignIns prints sign-ins beside the bare comparison of the hash. The two
+// compareSignIns compares sign-ins with the bare comparison of the hash. The two
 // take turns, and the comparison runs on as many cores as the product gives to
 // hashes: all but one. One client keeps one of them busy.
 func compareSignIns(clients, rounds int, span time.Duration, signIn func() error) error {

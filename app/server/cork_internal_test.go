@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// sent is a connection that keeps what is written, one string a write.
+// sent is a connection that keeps what is written, one string per write.
 type sent struct {
 	net.Conn
 	writes []string

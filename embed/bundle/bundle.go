@@ -61,7 +61,7 @@ type Options struct {
 	FallbackDir string
 	// Major asks for one major version of Postgres, that of an existing data
 	// directory. Zero prefers 17, then the newest. Another one is returned when
-	// it is missing; it is up to the caller to report that.
+	// it is missing; the caller has to report that.
 	Major int
 }
 

@@ -64,7 +64,7 @@ type VectorPin struct {
 func (p Pin) Spec() string { return p.Package + "@" + p.Version }
 
 // CacheName is the directory of this runtime inside the cache. It changes with
-// the content of what it is made of and with the generator's layout.
+// the content of what it is built from and with the generator's layout.
 func (p Pin) CacheName() string {
 	if p.Vector == (VectorPin{}) {
 		return p.PlainName()

@@ -40,7 +40,7 @@ func (l *logBook) add(line postgres.Line) {
 	l.lines = append(l.lines, line)
 }
 
-// text is all messages, one a line.
+// text is all messages, one per line.
 func (l *logBook) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -63,7 +63,7 @@ func (p place) renewIdentity() error {
 	return nil
 }
 
-// newSystemID is made of the time as Postgres does it, with random bits where
+// newSystemID is derived from the time as in Postgres, with random bits where
 // Postgres puts its process number: seconds, 20 bits of microseconds, 12 more.
 func newSystemID(now time.Time) uint64 {
 	var random [2]byte

@@ -41,8 +41,8 @@ func scramWithSalt(password string, salt []byte, iterations int) (string, error)
 	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, b64(salt), b64(storedKey[:]), b64(serverKey)), nil
 }
 
-// scramMatches reports whether verifier was made of password. A verifier that
-// cannot be read matches nothing.
+// scramMatches reports whether verifier was made from password. A verifier
+// that cannot be read matches nothing.
 func scramMatches(verifier, password string) bool {
 	rest, ok := strings.CutPrefix(verifier, "SCRAM-SHA-256$")
 	if !ok {

@@ -5,7 +5,7 @@ import "bytes"
 // truncatedMark ends a line that was longer than the limit.
 const truncatedMark = " [line cut]"
 
-// lineWriter turns a byte stream into calls of emit, one a line, without the
+// lineWriter turns a byte stream into calls of emit, one per line, without the
 // line end. It keeps at most limit bytes of a line and drops the rest, so a
 // process that never writes a newline cannot fill the memory.
 type lineWriter struct {

@@ -44,8 +44,8 @@ func writeArchive(out, dir string, pin bundle.Pin) error {
 	})
 }
 
-// upToDate reports whether the archive was made of the runtime of this name in
-// the cache and is still what its description says.
+// upToDate reports whether the archive was made from the runtime of this name
+// in the cache and is still what its description says.
 func upToDate(archive, info, source string) (bool, error) {
 	text, err := os.ReadFile(info)
 	if errors.Is(err, fs.ErrNotExist) {

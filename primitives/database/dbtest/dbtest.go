@@ -1,5 +1,5 @@
 // Package dbtest is what tests of the database's routes share beyond resttest:
-// running SQL as the owner and as the project's administrator, beside the
+// running SQL as the owner and as the project's administrator, besides
 // requests.
 //
 //	p := dbtest.New(t, db, service.Mount)

@@ -17,9 +17,9 @@
 // it, and nothing is answered before. Forms that must decide after seeing the
 // result, or that need an isolation level, open the transaction explicitly.
 //
-// What the pure stages made of a request is kept for the next of the same shape
-// (memory.go): it includes neither the caller nor the values that columns are
-// compared with.
+// What the pure stages made from a request is kept for the next of the same
+// shape (memory.go): it includes neither the caller nor the values that columns
+// are compared with.
 //
 // The connection is returned before the answer is written: a slow client holds
 // memory or a temporary file, never a connection.

@@ -47,7 +47,7 @@ func TestRowLevelSecurityDecidesWhatIsSeenAndWritten(t *testing.T) {
 			t.Errorf("%s sees %d %s, want %s", c.as, r.status, got, c.want)
 		}
 	}
-	// The same statement on the same connections, by turns.
+	// The same statement on the same connections, in turn.
 	for range 20 {
 		if r := s.do("GET", "/todos?select=title", "", alice); strings.Contains(r.body, "b1") {
 			t.Fatalf("alice sees bob's row: %s", r.body)

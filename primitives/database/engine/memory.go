@@ -14,13 +14,13 @@ import (
 // generations.
 const generationSize = 250
 
-// memory keeps what was made of recent requests, by their shape. An application
+// memory keeps what was made from recent requests, by their shape. An application
 // sends the same few requests over and over, for all its users: who is asking is not
-// part of a statement, and what columns are compared with are parameters of it.
-// So most requests need no parsing, planning and writing of SQL.
+// part of a statement, and what columns are compared with are parameters of it. So
+// most requests need no parsing, planning and writing of SQL.
 //
-// find looks a request up, fill puts its values in place of the marks that
-// stand for them, and keep remembers what was made of it.
+// find looks a request up, fill puts its values in place of their marks, and
+// keep remembers what was made from it.
 type memory struct {
 	shapes request.Shapes
 	// current returns the newest snapshot. Only what was made with that is kept,
@@ -35,7 +35,7 @@ type makings struct {
 	byKey    *recent.Map[request.Key, *made]
 }
 
-// made is what was made of a request. It is shared and must not be changed.
+// made is what was made from a request. It is shared and must not be changed.
 // It has marks for the values that request.Shapes take out, and nothing of a
 // body.
 type made struct {
@@ -56,7 +56,7 @@ type recollection struct {
 	// key is what the request is remembered by, if keeps is set.
 	key   request.Key
 	keeps bool
-	// made is what was made of such a request before; nil if there was none.
+	// made is what was made from such a request before; nil if there was none.
 	made *made
 }
 
@@ -64,7 +64,7 @@ func newMemory(current func() *schema.Snapshot) *memory {
 	return &memory{shapes: request.NewShapes(), current: current}
 }
 
-// find looks for what was made of such a request with a snapshot.
+// find looks for what was made from such a request with a snapshot.
 func (m *memory) find(in *incoming, query string, s *schema.Snapshot) recollection {
 	r := recollection{memory: m, query: query}
 	if in.target.Kind == request.Table {

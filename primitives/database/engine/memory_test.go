@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What was made of a request serves those that differ only in what they
+// What was made from a request serves those that differ only in what they
 // compare columns with; each gets its own rows, and its own address back.
 func TestRequestsOfOneShapeGetTheirOwnRows(t *testing.T) {
 	t.Parallel()

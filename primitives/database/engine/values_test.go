@@ -69,7 +69,7 @@ func wantSame(t *testing.T, what string, got, want reply) {
 	}
 }
 
-// What was made of a request serves the next one with the same members, and
+// What was made from a request serves the next one with the same members, and
 // nothing of one caller's body may be in another's.
 func TestBodiesOfRememberedWrites(t *testing.T) {
 	t.Parallel()

@@ -62,7 +62,7 @@ func (in table) cells(row Values) (columns []column, texts []*string, err error)
 }
 
 // insertion writes a group with one statement, however many rows it has. A
-// group that sets nothing is made of defaults.
+// group that sets nothing consists of defaults.
 func (in table) insertion(g *group) *statement {
 	st := &statement{}
 	st.add("INSERT INTO ", in.name.SQL())

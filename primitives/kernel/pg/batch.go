@@ -18,7 +18,7 @@ const assume = `
 
 // AsProjectAtOnce runs the statements of b as AsProject would, all or none of
 // them, in one round trip. Each statement is prepared on every connection that
-// runs it and stays prepared, so there must be few, and none made of what a
+// runs it and stays prepared, so there must be few, and none built from what a
 // caller sent.
 //
 // The errors of b's functions are returned, but undo nothing: the transaction

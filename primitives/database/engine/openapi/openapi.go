@@ -12,7 +12,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/engine/schema"
 )
 
-// Info is what the document says beside the schema's objects.
+// Info is what the document says besides the schema's objects.
 type Info struct {
 	// Comment is the schema's comment: the first line is the title.
 	Comment string

@@ -14,8 +14,8 @@ type Key struct {
 	profile, content       string
 }
 
-// KeyOf returns the Key of a request. ok is false where keeping what comes of
-// it is not worth the memory: for long queries and for repeated headers.
+// KeyOf returns the Key of a request. ok is false where keeping what is made
+// from it is not worth the memory: for long queries and for repeated headers.
 func KeyOf(method, rawQuery string, h http.Header, t Target, schema string) (k Key, ok bool) {
 	profile := "Accept-Profile"
 	if method != http.MethodGet && method != http.MethodHead {

@@ -7,7 +7,7 @@ import (
 
 // An application compares the same columns with ever new values. Shapes take
 // the values of plain comparisons out of a query string, so that what was made
-// of one request serves all others that differ only in those values. A mark
+// from one request serves all others that differ only in those values. A mark
 // takes the place of a value, from the request to the parameters of its
 // statement: nothing in between looks at what a column is compared with.
 type Shapes struct{ mark string }

@@ -13,7 +13,7 @@ import (
 // behaviours are answers of PostgREST that its published cases do not show.
 var behaviours = []struct {
 	name string
-	// request is the method and the path, headers one to a line after it.
+	// request is the method and the path, followed by headers, one per line.
 	request, body string
 	status        int
 	// want is the body as JSON, or text that is none; header are some of the

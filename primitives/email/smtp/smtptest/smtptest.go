@@ -64,7 +64,7 @@ type Server struct {
 	config   *tls.Config
 	roots    *x509.CertPool
 	done     chan struct{}
-	arrived  chan struct{} // one token a mail
+	arrived  chan struct{} // one token per mail
 
 	mu     sync.Mutex
 	mails  []Mail
