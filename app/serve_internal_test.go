@@ -33,11 +33,11 @@ func TestAFailingComponentIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "the part email failed: the outbox is gone"
+	const want = "component email failed: the outbox is gone"
 	if err := p.serve(t.Context(), l, func() {}); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if !strings.Contains(log.String(), "stopping: "+want) {
-		t.Errorf("got the log %s, want it to name the part", log.String())
+		t.Errorf("got the log %s, want it to name the component", log.String())
 	}
 }
