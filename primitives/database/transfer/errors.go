@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/insforge/insforge-go/primitives/kernel/spool"
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -79,7 +81,39 @@ func translateImport(err error) error {
 	if errors.As(err, &at) {
 		message = fmt.Sprintf("Line %d: %s", at.line, message)
 	}
-	return fault.Invalid(message).Next(cmp.Or(e.Hint, "Correct the file and send it again. Nothing was imported.")).Because(err)
+	return fault.Invalid(message).
+		Next(cmp.Or(missingExtension(e), e.Hint, "Correct the file and send it again. Nothing was imported.")).Because(err)
+}
+
+// definedBy are the extensions of types, functions and operator classes that
+// dumps of one schema use: pg_dump --schema leaves out CREATE EXTENSION.
+var definedBy = map[string]string{
+	"citext": "citext", "hstore": "hstore", "ltree": "ltree", "cube": "cube",
+	"vector": "vector", "halfvec": "vector", "sparsevec": "vector",
+	"vector_l2_ops": "vector", "vector_ip_ops": "vector", "vector_cosine_ops": "vector",
+	"geometry": "postgis", "geography": "postgis",
+	"uuid_generate_v4": "uuid-ossp", "uuid_generate_v1": "uuid-ossp", "uuid_generate_v1mc": "uuid-ossp",
+	"crypt": "pgcrypto", "gen_salt": "pgcrypto", "digest": "pgcrypto",
+	"gin_trgm_ops": "pg_trgm", "gist_trgm_ops": "pg_trgm", "similarity": "pg_trgm",
+	"unaccent": "unaccent",
+}
+
+// absentName is how Postgres says that there is no such type, function or operator
+// class, with or without a schema.
+var absentName = regexp.MustCompile(`^(?:type|function|operator class) "?(?:[^".(]+\.)?([a-z0-9_]+)["( ]`)
+
+// missingExtension advises to create the extension that defines what does not
+// exist, or returns "".
+func missingExtension(e *pgconn.PgError) string {
+	if e.Code != pgerrcode.UndefinedObject && e.Code != pgerrcode.UndefinedFunction {
+		return ""
+	}
+	m := absentName.FindStringSubmatch(e.Message)
+	if m == nil || definedBy[m[1]] == "" {
+		return ""
+	}
+	return fmt.Sprintf("It is part of an extension: put CREATE EXTENSION IF NOT EXISTS %s WITH SCHEMA public; before it. Nothing was imported.",
+		quote.Identifier(definedBy[m[1]]))
 }
 
 // operational reports whether a SQLSTATE is about connections, resources or

@@ -362,7 +362,12 @@ func TestOnlyFilesOfSQLAreTaken(t *testing.T) {
 		"latin-1":     {p.importSQL("SELECT 'caf\xe9'"), 400, fault.InvalidInput, "not UTF-8: byte 12"},
 		"utf-16":      {p.importSQL("\xff\xfeS\x00E\x00"), 400, fault.InvalidInput, "UTF-16"},
 		"binary":      {p.importSQL("SELECT 1;\x00"), 400, fault.InvalidInput, "byte 10 is NUL"},
-		"cut letter":  {p.importSQL("SELECT 1; -- \xe2\x82"), 403, fault.Forbidden, "not UTF-8"},
+		"custom format, named so": {p.upload(t.Context(), "/import", "a.dump", "PGDMP\x01\x0e\x00"), 400, fault.InvalidInput,
+			"The file is a dump in a format of pg_restore"},
+		"custom format":   {p.importSQL("PGDMP\x01\x0e\x00"), 400, fault.InvalidInput, "a format of pg_restore"},
+		"compressed":      {p.importSQL("\x1f\x8b\x08\x00"), 400, fault.InvalidInput, "compressed"},
+		"compressed, zip": {p.upload(t.Context(), "/import", "a.zip", "PK\x03\x04"), 400, fault.InvalidInput, "compressed"},
+		"cut letter":      {p.importSQL("SELECT 1; -- \xe2\x82"), 403, fault.Forbidden, "not UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) { p.Refused(tt.answer, tt.status, tt.code, tt.want) })
 	}
@@ -376,6 +381,27 @@ func TestOnlyFilesOfSQLAreTaken(t *testing.T) {
 	// Any letter may be cut by the reading in pieces.
 	long := "SELECT '" + strings.Repeat("a€𝄞é", 50_000) + "'"
 	p.OK(p.upload(t.Context(), "/import", "ü\n.TXT", long), 200)
+}
+
+func TestImportNamesTheExtensionThatDefinesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	for sql, extension := range map[string]string{
+		"CREATE TABLE t (x public.citext)":                                      "citext",
+		"CREATE TABLE t (x hstore)":                                             "hstore",
+		"CREATE TABLE t (x public.vector(3))":                                   "vector",
+		"CREATE TABLE t (x uuid DEFAULT public.uuid_generate_v4())":             "uuid-ossp",
+		"CREATE TABLE t (x text); CREATE INDEX ON t USING gin (x gin_trgm_ops)": "pg_trgm",
+		"CREATE TABLE t (x text); CREATE INDEX ON t ((other.unaccent(x)))":      "",
+		"CREATE TABLE t (x public.mood)":                                        "",
+	} {
+		answer := p.importSQL(sql)
+		p.Refused(answer, 400, fault.InvalidInput, "does not exist")
+		want := `CREATE EXTENSION IF NOT EXISTS "` + extension + `"`
+		if got := answer.Envelope().NextActions; strings.Contains(got, "CREATE EXTENSION") != (extension != "") || extension != "" && !strings.Contains(got, want) {
+			t.Errorf("%s: got the advice %q, want %q", sql, got, want)
+		}
+	}
 }
 
 func TestRowsOfCopyAreReadToTheirEnd(t *testing.T) {

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -112,6 +113,11 @@ func (s *Service) readFile(u *upload, part *multipart.Part, extensions []string)
 			Next("Send exactly one file, in the field \"file\".")
 	}
 	u.name = cleanName(part.FileName())
+	text := bufio.NewReader(part)
+	head, _ := text.Peek(len(customFormat)) // an error is met again below
+	if f := packed(head); f != nil {
+		return f
+	}
 	if !slices.Contains(extensions, strings.ToLower(filepath.Ext(u.name))) {
 		return fault.Invalid(fmt.Sprintf("Files of type %q are not supported", filepath.Ext(u.name))).
 			Next("Send a file whose name ends with " + strings.Join(extensions, " or ") + ".")
@@ -125,12 +131,30 @@ func (s *Service) readFile(u *upload, part *multipart.Part, extensions []string)
 	if err := os.Remove(f.Name()); err != nil {
 		return fmt.Errorf("keep an upload: %w", err)
 	}
-	limited := &io.LimitedReader{R: part, N: s.deps.MaxImportBytes + 1}
+	limited := &io.LimitedReader{R: text, N: s.deps.MaxImportBytes + 1}
 	u.size, err = io.Copy(io.MultiWriter(&textCheck{}, f), limited)
 	if err == nil && u.size > s.deps.MaxImportBytes {
 		return s.tooLarge(nil)
 	}
 	return err
+}
+
+// customFormat begins the dumps of pg_dump -Fc.
+const customFormat = "PGDMP"
+
+// packed returns the answer to a file that has to be unpacked first, judged by
+// its first bytes, or nil.
+func packed(head []byte) *fault.Error {
+	if string(head) == customFormat {
+		return fault.Invalid("The file is a dump in a format of pg_restore").
+			Next("Make SQL of it: pg_restore --no-owner --no-privileges -f dump.sql, then the name of the file.")
+	}
+	for _, magic := range []string{"\x1f\x8b", "PK\x03\x04", "\x28\xb5\x2f\xfd", "BZh", "\xfd7zXZ"} { // gzip, zip, zstd, bzip2, xz
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return fault.Invalid("The file is compressed").Next("Unpack it and send what was in it.")
+		}
+	}
+	return nil
 }
 
 // broken is the answer to a form that cannot be received.
