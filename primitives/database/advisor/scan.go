@@ -15,9 +15,13 @@ import (
 )
 
 const (
-	// lockSpace and lockKey name the advisory lock that a running scan holds.
+	// lockSpace and lockKey name the advisory lock that a running scan holds, and
+	// entryKey the one that is held while that lock is tried and scans are
+	// entered or settled. Without it, a process that settles what an earlier one
+	// left behind would look like a running scan.
 	lockSpace = 14589230
 	lockKey   = 1
+	entryKey  = 2
 	// defaultRuleTimeout bounds each rule.
 	defaultRuleTimeout = 15 * time.Second
 	// settleLimit bounds recording the end of a scan, which happens even while
@@ -61,6 +65,9 @@ func (s *Service) settleEarlier(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, settleLimit)
 	defer cancel()
 	return s.db.AsOwner(ctx, func(tx pg.Tx) error {
+		if err := enter(ctx, tx); err != nil {
+			return err
+		}
 		var free bool
 		err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1, $2)`, lockSpace, lockKey).Scan(&free)
 		if err != nil || !free {
@@ -134,17 +141,26 @@ func hangUp(conn *pgx.Conn) {
 	_ = conn.Close(ctx) // closed either way
 }
 
+// enter waits for its turn to enter or settle scans, which ends with tx.
+func enter(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1, $2)`, lockSpace, entryKey)
+	return err
+}
+
 // begin takes the lock and enters a scan.
 func begin(ctx context.Context, conn *pgx.Conn) (id string, err error) {
-	var free bool
-	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, $2)`, lockSpace, lockKey).Scan(&free); err != nil {
-		return "", err
-	}
-	if !free {
-		return "", fault.New(http.StatusConflict, fault.DatabaseConstraintViolation, "A scan is already running").
-			Next("Wait until GET /api/advisor/latest says that it has ended.")
-	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if err := enter(ctx, tx); err != nil {
+			return err
+		}
+		var free bool
+		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, $2)`, lockSpace, lockKey).Scan(&free); err != nil {
+			return err
+		}
+		if !free {
+			return fault.New(http.StatusConflict, fault.DatabaseConstraintViolation, "A scan is already running").
+				Next("Wait until GET /api/advisor/latest says that it has ended.")
+		}
 		id, err = beginScan(ctx, tx)
 		return err
 	})

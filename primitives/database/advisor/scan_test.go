@@ -159,6 +159,31 @@ func TestTheScanOfAnotherProcessIsLeftAlone(t *testing.T) {
 	}
 }
 
+func TestAProcessThatStartsRefusesNoScan(t *testing.T) {
+	t.Parallel()
+	p := start(t, advisor.Deps{})
+	p.scan() // so it has settled what it found
+	look := p.connect()
+	waiting := func() (n int) {
+		err := look.QueryRow(context.Background(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n)
+		if err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	table := p.connect()
+	run(t, table, `BEGIN; LOCK TABLE system.advisor_scans IN ACCESS EXCLUSIVE MODE`)
+	start(t, advisor.Deps{DB: p.db})
+	until(t, "a process that settles scans", func() bool { return waiting() == 1 })
+	answer := make(chan int, 1)
+	go func() { answer <- p.Call("POST", "/scan", "").Status }()
+	until(t, "the request", func() bool { return waiting() == 2 || len(answer) == 1 })
+	run(t, table, `ROLLBACK`)
+	if status := <-answer; status != http.StatusCreated {
+		t.Errorf("got %d, want the scan started", status)
+	}
+}
+
 func TestARuleThatTakesTooLongIsSkippedAndReported(t *testing.T) {
 	t.Parallel()
 	p := start(t, advisor.Deps{RuleTimeout: 2 * time.Second})
