@@ -17,7 +17,7 @@ func TestADryRunHasNoEffect(t *testing.T) {
 	got := p.OK(p.dryRun(`CREATE TABLE posts (id int PRIMARY KEY); INSERT INTO posts VALUES (1); NOTIFY pgrst, 'reload schema'; SELECT pg_advisory_lock(1)`), http.StatusOK)
 	p.Equal(got.Body, `{"valid":true,"statementCount":4,"riskLevel":"SAFE","riskFactors":[],
 		"statements":["CREATE TABLE posts (id int PRIMARY KEY)","INSERT INTO posts VALUES (1)","NOTIFY pgrst, 'reload schema'","SELECT pg_advisory_lock(1)"]}`)
-	p.WaitFor(`SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory')`)
+	p.WaitFor(`SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`)
 	p.untouched("a dry run")
 	if all := p.heard(notified); all != nil {
 		t.Errorf("got %v notified", all)

@@ -221,7 +221,7 @@ func TestSessionsAreNotShared(t *testing.T) {
 	look := func() resttest.Answer {
 		return p.run(`SELECT current_setting('work_mem') AS mem, current_setting('my.secret', true) AS own, current_user AS role, current_setting('search_path') AS path,
 			to_regclass('pg_temp.mine') IS NULL AS temp, (SELECT count(*)::int FROM pg_prepared_statements) AS prepared, (SELECT count(*)::int FROM pg_cursors) AS cursors,
-			(SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory') AS locks, (SELECT count(*)::int FROM pg_listening_channels()) AS channels,
+			(SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks, (SELECT count(*)::int FROM pg_listening_channels()) AS channels,
 			current_setting('request.jwt.claims') AS claims`)
 	}
 	before := p.OK(look(), http.StatusOK).Text
@@ -237,8 +237,10 @@ func TestSessionsAreNotShared(t *testing.T) {
 			t.Errorf("after %s: got\n%s, want\n%s", sql, after, before)
 		}
 	}
-	// None is left either.
+	// None is left either. A session ends after its answer, and frees its locks
+	// after that.
 	waitFor(t, "all sessions are closed", func() bool {
-		return dbtest.Value[int](p.Product, `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'insforge r1' AND datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'`) == 0
+		return dbtest.Value[bool](p.Product, `SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'insforge r1' AND datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle')
+			AND NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`)
 	})
 }
