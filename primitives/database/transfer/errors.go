@@ -61,6 +61,9 @@ func diskFull(err error) *fault.Error {
 func translateImport(err error) error {
 	var known *fault.Error
 	if errors.As(err, &known) {
+		if known.Code == fault.DatabaseValidationError { // what the session says of SQL that callers wrote
+			return fault.Invalid(known.Message).Next(known.NextActions).Because(err)
+		}
 		return err
 	}
 	if f := diskFull(err); f != nil {
