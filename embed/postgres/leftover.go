@@ -57,7 +57,7 @@ const (
 type leftover struct {
 	place    place
 	mark     string
-	patience time.Duration // for a regular shutdown
+	patience patience
 	log      func(Level, string)
 
 	since    time.Time      // of the first call of stop
@@ -65,12 +65,21 @@ type leftover struct {
 	sent     syscall.Signal // last
 }
 
-// How long the harder ways to end processes may take.
+// patience is how long the ways to end processes may take before the next is
+// tried: a regular shutdown, SIGQUIT to a postmaster, SIGKILL, and SIGQUIT to
+// processes without a postmaster.
+type patience struct{ shutdown, quit, kill, orphan time.Duration }
+
 const (
-	quitPatience   = 5 * time.Second
-	killPatience   = 5 * time.Second
-	orphanPatience = time.Second
+	quitPatience = 5 * time.Second
+	killPatience = 5 * time.Second
 )
+
+// patienceAfter is the usual patience with a regular shutdown that may take so
+// long.
+func patienceAfter(shutdown time.Duration) patience {
+	return patience{shutdown: shutdown, quit: quitPatience, kill: killPatience, orphan: time.Second}
+}
 
 // stop is called again and again while the lock is held. Each call sends what
 // is due: to a postmaster SIGINT, which ends the sessions and writes a
@@ -85,10 +94,10 @@ func (l *leftover) stop(now time.Time) error {
 	pid := postmasterPID(l.place.readPostmasterFile())
 	if pid > 1 && l.place.inspect(pid, l.mark) == ours {
 		waited := now.Sub(l.since)
-		if waited > l.patience+quitPatience+killPatience {
+		if waited > l.patience.shutdown+l.patience.quit+l.patience.kill {
 			return l.stuck()
 		}
-		l.send(due(waited, l.patience, l.patience+quitPatience, syscall.SIGINT), pid)
+		l.send(due(waited, l.patience.shutdown, l.patience.shutdown+l.patience.quit, syscall.SIGINT), pid)
 		return nil
 	}
 	if l.orphaned.IsZero() {
@@ -96,13 +105,13 @@ func (l *leftover) stop(now time.Time) error {
 	}
 	orphans := l.place.serverProcesses()
 	waited := now.Sub(l.orphaned)
-	if waited > orphanPatience+killPatience {
+	if waited > l.patience.orphan+l.patience.kill {
 		if len(orphans) == 0 {
 			return errNotServer
 		}
 		return l.stuck()
 	}
-	l.send(due(waited, 0, orphanPatience, syscall.SIGQUIT), orphans...)
+	l.send(due(waited, 0, l.patience.orphan, syscall.SIGQUIT), orphans...)
 	return nil
 }
 

@@ -22,7 +22,9 @@ func bareServer(t *testing.T) (place, *exec.Cmd) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{DataDir: filepath.Join(t.TempDir(), "data"), Runtime: rt, Password: "x", NoTCP: true, Disposable: true}
+	o := Options{DataDir: filepath.Join(t.TempDir(), "data"), Runtime: rt, Password: "x", NoTCP: true, Disposable: true,
+		// What a killed server shared goes with its folder, not left in /dev/shm.
+		Settings: map[string]string{"dynamic_shared_memory_type": "mmap"}}
 	s, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +63,7 @@ func TestFrozenServerIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said []string
-	lock, _, err := p.lockServer(t.Context(), time.Millisecond, func(_ Level, text string) { said = append(said, text) })
+	lock, _, err := p.lockServer(t.Context(), patience{shutdown: time.Millisecond, quit: time.Millisecond, kill: 2 * time.Minute}, func(_ Level, text string) { said = append(said, text) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,8 @@ func TestFrozenServerIsReplaced(t *testing.T) {
 func TestProgramThatInheritedTheLockDoesNotBlock(t *testing.T) {
 	t.Parallel()
 	p := place{dir: t.TempDir()}
-	lock, mark, err := p.lockServer(t.Context(), time.Minute, func(Level, string) {})
+	short := patience{kill: time.Millisecond, orphan: time.Millisecond}
+	lock, mark, err := p.lockServer(t.Context(), short, func(Level, string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +96,7 @@ func TestProgramThatInheritedTheLockDoesNotBlock(t *testing.T) {
 	}
 	t.Cleanup(func() { program.Process.Kill(); program.Wait() })
 	lock.Close()
-	again, newMark, err := p.lockServer(t.Context(), time.Minute, func(Level, string) {})
+	again, newMark, err := p.lockServer(t.Context(), short, func(Level, string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +117,7 @@ func TestWaitingForAnEarlierServerEndsWithTheContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
-	if _, _, err := p.lockServer(ctx, time.Hour, func(Level, string) {}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, _, err := p.lockServer(ctx, patienceAfter(time.Hour), func(Level, string) {}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the context's error", err)
 	}
 }

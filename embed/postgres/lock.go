@@ -108,7 +108,7 @@ func newMark() string {
 // lockServer takes insforge.lock, for the next server to inherit. When
 // processes of an earlier one hold it, they are stopped and waited for. The
 // caller holds the owner's lock.
-func (p place) lockServer(ctx context.Context, patience time.Duration, log func(Level, string)) (*os.File, string, error) {
+func (p place) lockServer(ctx context.Context, patience patience, log func(Level, string)) (*os.File, string, error) {
 	f, mark, err := p.waitServerLock(ctx, patience, log)
 	if errors.Is(err, errNotServer) {
 		// A new file is a new lock. If there are processes of the server that we
@@ -132,7 +132,7 @@ func (p place) lockServer(ctx context.Context, patience time.Duration, log func(
 
 // waitServerLock opens insforge.lock and takes its lock, stopping the processes
 // that hold it. The error is errNotServer when they are not a server.
-func (p place) waitServerLock(ctx context.Context, patience time.Duration, log func(Level, string)) (*os.File, string, error) {
+func (p place) waitServerLock(ctx context.Context, patience patience, log func(Level, string)) (*os.File, string, error) {
 	f, mark, err := p.openServerLock()
 	if err != nil {
 		return nil, "", err

@@ -39,7 +39,7 @@ func (s *Server) restartWithPassword(ctx context.Context) error {
 	if err := s.process.Stop(ctx); err != nil {
 		return err
 	}
-	lock, _, err := s.place.lockServer(ctx, s.options.StopTimeout, s.say)
+	lock, _, err := s.place.lockServer(ctx, patienceAfter(s.options.StopTimeout), s.say)
 	if err != nil {
 		return err
 	}

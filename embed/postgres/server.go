@@ -166,7 +166,7 @@ func (s *Server) refresh(ctx context.Context) error {
 		return fileError("protect", p.dir, err)
 	}
 	// No server may run while its files change, and single-user mode needs it too.
-	lock, _, err := p.lockServer(ctx, o.StopTimeout, s.say)
+	lock, _, err := p.lockServer(ctx, patienceAfter(o.StopTimeout), s.say)
 	if err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func (s *Server) spec() supervise.Spec {
 // command is called for each start: it makes sure that nothing of an earlier
 // server runs and hands the lock to the new one.
 func (s *Server) command(ctx context.Context) (*exec.Cmd, error) {
-	lock, mark, err := s.place.lockServer(ctx, s.options.StopTimeout, s.say)
+	lock, mark, err := s.place.lockServer(ctx, patienceAfter(s.options.StopTimeout), s.say)
 	if err != nil {
 		return nil, err
 	}
