@@ -61,10 +61,14 @@ func (c console) Write(lines []byte) (int, error) {
 	return len(lines), nil
 }
 
-// prepare removes empty fields and puts the time where zerolog looks for it:
+// prepare removes empty fields, and the request's id where nothing is wrong: the
+// line would be too long for most terminals. It puts the time where zerolog looks for it:
 // serve logs it under the name that the logs API shows, rest under zerolog's.
 func prepare(line map[string]any) error {
 	maps.DeleteFunc(line, func(_ string, v any) bool { return v == "" })
+	if line[zerolog.LevelFieldName] == zerolog.LevelInfoValue {
+		delete(line, "request_id")
+	}
 	if stamp, ok := line[logging.TimestampField]; ok {
 		line[zerolog.TimestampFieldName] = stamp
 		delete(line, logging.TimestampField)

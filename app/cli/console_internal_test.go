@@ -16,13 +16,18 @@ func TestLogLinesOnATerminal(t *testing.T) {
 	}{
 		{
 			name: "time, level, message and fields, without what only programs need",
-			line: `{"level":"info","status":200,"database":"","method":"GET","userAgent":"curl","id":"1-1","timestamp":"2026-03-04T05:06:07.089Z","message":"HTTP Request"}`,
+			line: `{"level":"info","status":200,"database":"","method":"GET","request_id":"ab12","userAgent":"curl","id":"1-1","timestamp":"2026-03-04T05:06:07.089Z","message":"HTTP Request"}`,
 			want: at + " INFO  HTTP Request method=GET status=200",
 		},
 		{
 			name: "zerolog's own name of the time",
 			line: `{"level":"error","error":"no such host","attempt":2,"time":"2026-03-04T05:06:07Z","message":"cannot send"}`,
 			want: at + ` ERROR cannot send error="no such host" attempt=2`,
+		},
+		{
+			name: "a failure names its request",
+			line: `{"level":"error","request_id":"ab12","timestamp":"2026-03-04T05:06:07.089Z","message":"it failed"}`,
+			want: at + " ERROR it failed request_id=ab12",
 		},
 		{
 			name: "neither level nor time",
