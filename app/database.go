@@ -241,6 +241,11 @@ func createDatabase(ctx context.Context, adminDSN, name string) error {
 	if exists {
 		return nil
 	}
+	// The copy logs each page once. Compressing them takes several times as long
+	// as writing them, and the first start waits for it.
+	if _, err := conn.Exec(ctx, `SET wal_compression = off`); err != nil {
+		return fmt.Errorf("prepare to create database %s: %w", name, err)
+	}
 	if _, err := conn.Exec(ctx, `CREATE DATABASE `+quote.Identifier(name)); err != nil {
 		return fmt.Errorf("create database %s: %w", name, err)
 	}
