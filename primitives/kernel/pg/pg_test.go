@@ -237,7 +237,8 @@ func TestEveryFailureOfPostgresHasItsAnswer(t *testing.T) {
 }
 
 func TestBootstrapCanBeRepeatedAndRaced(t *testing.T) {
-	t.Parallel()
+	// Not parallel: the login is a role of the whole server, and tests that alter it
+	// would collide.
 	db := pgtest.New(t)
 	// Another verifier would lock the other tests' pools out, so it is kept.
 	var verifier string
@@ -263,7 +264,8 @@ func TestBootstrapCanBeRepeatedAndRaced(t *testing.T) {
 
 // Any login may change its own settings, and SQL of a project may become it.
 func TestBootstrapUndoesWhatTheLoginSet(t *testing.T) {
-	t.Parallel()
+	// Not parallel: the login is a role of the whole server, and tests that alter it
+	// would collide.
 	db := pgtest.New(t)
 	var verifier string
 	err := db.AsOwner(t.Context(), func(tx pg.Tx) error {
