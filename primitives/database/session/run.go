@@ -83,6 +83,9 @@ func (s *Session) RunOutside(ctx context.Context, w Work) error {
 	if err == nil && s.PgConn().TxStatus() != idle {
 		err = errTransactionLeft
 	}
+	if err == nil { // what it set might keep the next transaction from writing
+		err = s.simple(ctx, "RESET ALL")
+	}
 	if err = s.explain(ctx, begun, err); err == nil {
 		err = s.Run(ctx, Work{Record: w.Record})
 	}

@@ -169,6 +169,28 @@ func TestSQLThatMakesItsTransactionReadOnlyIsItsOwnMistake(t *testing.T) {
 	}
 }
 
+// What ran outside of a transaction cannot be undone, so that it is recorded
+// whatever defaults it leaves for the transactions that follow.
+func TestWhatRanOutsideIsRecordedWhateverItSets(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	err := withSession(t, db, session.Options{Root: true}, func(ctx context.Context, s *session.Session) error {
+		return s.RunOutside(ctx, session.Work{
+			SQL: func(ctx context.Context, _ pg.Tx) error {
+				_, err := s.Exec(ctx, `DO $$ BEGIN SET default_transaction_read_only = on; COMMIT; END $$`)
+				return err
+			},
+			Record: func(ctx context.Context, tx pg.Tx) error {
+				_, err := tx.Exec(ctx, `CREATE TABLE public.recorded ()`)
+				return err
+			},
+		})
+	})
+	if err != nil {
+		t.Errorf("got %v, want it recorded", err)
+	}
+}
+
 func TestPartitionsOfATableWithRowSecurityGetIt(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
