@@ -218,20 +218,20 @@ const partsOf = `
 	)`
 
 // silence disables those triggers of a table that do not fire while
-// session_replication_role is replica.
+// session_replication_role is replica, and enables those that fire only then.
 func (t *triggers) silence(ctx context.Context, table naming.Table) error {
 	var off, on []string
 	err := t.tx.QueryRow(ctx, partsOf+`, own AS (
-		  SELECT n.nspname, c.relname, g.tgname
+		  SELECT n.nspname, c.relname, g.tgname, g.tgenabled = 'R' AS replica
 		    FROM part JOIN pg_catalog.pg_trigger g ON g.tgrelid = part.oid
 		    JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid
 		    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		    LEFT JOIN pg_catalog.pg_trigger p ON p.oid = g.tgparentid
-		   WHERE NOT g.tgisinternal AND g.tgenabled = 'O'
+		   WHERE NOT g.tgisinternal AND g.tgenabled IN ('O', 'R')
 		     AND (p.oid IS NULL OR p.tgrelid NOT IN (SELECT oid FROM part WHERE oid IS NOT NULL))
 		)
-		SELECT ARRAY(SELECT pg_catalog.format('ALTER TABLE %I.%I DISABLE TRIGGER %I', nspname, relname, tgname) FROM own),
-		       ARRAY(SELECT pg_catalog.format('ALTER TABLE %I.%I ENABLE TRIGGER %I', nspname, relname, tgname) FROM own)`,
+		SELECT ARRAY(SELECT pg_catalog.format('ALTER TABLE %I.%I %s TRIGGER %I', nspname, relname, CASE WHEN replica THEN 'ENABLE ALWAYS' ELSE 'DISABLE' END, tgname) FROM own),
+		       ARRAY(SELECT pg_catalog.format('ALTER TABLE %I.%I %s TRIGGER %I', nspname, relname, CASE WHEN replica THEN 'ENABLE REPLICA' ELSE 'ENABLE' END, tgname) FROM own)`,
 		pgx.QueryExecModeExec, table.SQL()).Scan(&off, &on)
 	if err != nil {
 		return err
