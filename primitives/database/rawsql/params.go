@@ -49,7 +49,7 @@ func (x *connection) parameters(ctx context.Context, sql string, params []json.R
 
 func parameter(t values.Type, raw json.RawMessage) ([]byte, error) {
 	if t.Element != 0 && raw[0] == '[' && nesting(raw) > maxNesting {
-		return nil, fmt.Errorf("Postgres arrays have at most %d dimensions", maxNesting)
+		return nil, fmt.Errorf("an array of Postgres has at most %d dimensions", maxNesting)
 	}
 	text, err := values.Text(t, whole(raw))
 	switch {
