@@ -54,6 +54,9 @@ type Service struct {
 	log       zerolog.Logger
 
 	current atomic.Pointer[snapshot]
+	// loading holds one token while credentials are read and put in force, so
+	// that what was read last is what counts.
+	loading chan struct{}
 	// reloading guards reloaded, when a token last named an unknown key.
 	reloading sync.Mutex
 	reloaded  time.Time
@@ -67,7 +70,10 @@ func New(d Deps) (*Service, error) {
 	case d.JWTSecret == "":
 		return nil, errors.New("auth: the JWT secret is empty; set JWT_SECRET")
 	}
-	return &Service{db: d.DB, vault: d.Vault, audit: d.Audit, jwtSecret: d.JWTSecret, now: d.Now, log: d.Log}, nil
+	return &Service{
+		db: d.DB, vault: d.Vault, audit: d.Audit, jwtSecret: d.JWTSecret, now: d.Now, log: d.Log,
+		loading: make(chan struct{}, 1),
+	}, nil
 }
 
 // snapshot is what the project accepted when it was loaded.

@@ -105,6 +105,12 @@ func configuredOrNew(kind keys.Kind, setting string) string {
 // Reload loads the project's credentials again, as after a rotation. Requests
 // in flight keep the ones they started with.
 func (s *Service) Reload(ctx context.Context) error {
+	select {
+	case s.loading <- struct{}{}:
+		defer func() { <-s.loading }()
+	case <-ctx.Done():
+		return fmt.Errorf("load credentials: %w", ctx.Err())
+	}
 	c := &snapshot{verified: newCache()}
 	var pair tokens.KeyPair
 	var retired []tokens.RetiredKey
