@@ -108,6 +108,7 @@ func stopSignals() []os.Signal {
 }
 
 func newRoot() *cobra.Command {
+	var showVersion bool
 	root := &cobra.Command{
 		Use:   "insforge",
 		Short: "A whole backend in one executable",
@@ -115,15 +116,22 @@ func newRoot() *cobra.Command {
 			"one folder. Start with: insforge serve\n\n" +
 			"Exit codes of every command: 0 done, 1 failed (standard error says why),\n" +
 			"2 wrong usage. The help of a command lists its other codes.",
-		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          knownCommand,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if showVersion {
+				printVersion(c)
+				return nil
+			}
+			return c.Help()
+		},
 
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return refuseEmptyFlags(c) },
 	}
-	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	// Not the Version of cobra: its template keeps every method of every type in
+	// the executable, 4 MB.
+	root.Flags().BoolVarP(&showVersion, "version", "v", false, "print the version of this executable")
 	root.SetHelpCommand(newHelp())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {

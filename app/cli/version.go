@@ -16,11 +16,11 @@ func newVersion() *cobra.Command {
 		Long: "Prints the version of this executable, the InsForge release whose API it is\n" +
 			"compatible with, and the platform.\n\nExit codes: 0 printed, 2 wrong usage.",
 		Args: cobra.NoArgs,
-		Run: func(c *cobra.Command, _ []string) {
-			fmt.Fprintln(c.OutOrStdout(), "insforge", version())
-		},
+		Run:  func(c *cobra.Command, _ []string) { printVersion(c) },
 	}
 }
+
+func printVersion(c *cobra.Command) { fmt.Fprintln(c.OutOrStdout(), "insforge", version()) }
 
 // version describes this executable.
 func version() string {
