@@ -229,6 +229,9 @@ func (d *dataDir) Close() {
 	if d.temporary {
 		d.clear()
 	}
+	// Unlocked first: a process that is being started has a copy of the file for
+	// a moment.
+	_ = unix.Flock(int(d.lock.Fd()), unix.LOCK_UN)
 	_ = d.lock.Close()
 }
 

@@ -249,3 +249,23 @@ func TestForeignControlFilesAreNotPatched(t *testing.T) {
 		t.Error("a log segment without header was accepted")
 	}
 }
+
+func TestTheLockOfTheOwnerIsFreeDespiteCopiesOfItsFile(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	f, err := lockOwner(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied, err := syscall.Dup(int(f.Fd())) // as in a process that is being started
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(copied) })
+	unlockOwner(f)
+	again, err := lockOwner(dir)
+	if err != nil {
+		t.Fatalf("got %v, want the lock to be free", err)
+	}
+	unlockOwner(again)
+}

@@ -19,8 +19,8 @@ import (
 const lockPoll = 10 * time.Millisecond
 
 // lockOwner takes <dir>.lock, which says that a program of ours looks after the
-// data directory. It is free again when the returned file is closed, at the
-// latest by the end of this program.
+// data directory. It is free again after unlockOwner, at the latest at the end of
+// this program.
 func lockOwner(dir string) (*os.File, error) {
 	path := dir + ".lock"
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
@@ -46,6 +46,14 @@ func lockOwner(dir string) (*os.File, error) {
 		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	return f, nil
+}
+
+// unlockOwner gives the lock of lockOwner back. Closing the file is not enough: a
+// process that is being started elsewhere in this program has a copy of it until
+// it runs its own program.
+func unlockOwner(f *os.File) {
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) // closing it is the next best
+	f.Close()
 }
 
 // tryLock takes the lock of an open file unless another holds it. A file system

@@ -360,5 +360,5 @@ func (s *Server) Stop(ctx context.Context) error {
 
 func (s *Server) release() {
 	s.cleanup()
-	s.owner.Close()
+	unlockOwner(s.owner)
 }
