@@ -7,8 +7,6 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -53,56 +51,6 @@ func rowsOf(n int) string {
 	}
 	b.WriteString("\\.\n")
 	return b.String()
-}
-
-func TestAnImportThatFillsTheDiskLeavesNothing(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name, sql string
-		room      int64
-	}{
-		{"with the file itself", rowsOf(20_000), 10 << 20},
-		{"with its tables", "CREATE TABLE public.half AS SELECT n, repeat(md5(n::text), 40) AS body FROM generate_series(1, 100000) n;", 20 << 20},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			disk := openFolder(t)
-			p := serving(t, filepath.Join(disk, "project"))
-			onSmallDisk(t, p.Cmd, disk, 200)
-			p.start(t).ready(t)
-			filler := p.fill(t, disk, tt.room)
-			a := upload(t, p.url, p.keyInside(t), "half.sql", strings.NewReader(tt.sql))
-			// Without room for its log Postgres has to stop.
-			full := a.Status == http.StatusInsufficientStorage || a.Status >= 400 && strings.Contains(a.Body, "No space left on device")
-			stopped := a.Status == http.StatusServiceUnavailable && strings.Contains(a.Body, "nothing was changed")
-			if !full && !stopped {
-				t.Errorf("got %+v on a full disk, want that it is full, or that Postgres stopped", a)
-			}
-			if err := os.Remove(filler); err != nil {
-				t.Fatal(err)
-			}
-			apptest.Eventually(t, patience, "the product continues by itself", func() error {
-				a := send(t, http.MethodGet, p.url+"/api/database/tables", p.keyInside(t), nil)
-				if a.Status != http.StatusOK || strings.Contains(a.Body, "half") {
-					return fmt.Errorf("%+v", a)
-				}
-				return nil
-			})
-			// Postgres may stop only now: one of its processes gave up, and told so
-			// before the others noticed.
-			apptest.Eventually(t, patience, "an import succeeds", func() error {
-				a := upload(t, p.url, p.keyInside(t), "half.sql", strings.NewReader(rowsOf(10)))
-				if a.Status != http.StatusOK && a.Status != http.StatusServiceUnavailable {
-					t.Fatalf("got %+v with room again, want 200", a)
-				}
-				if a.Status != http.StatusOK {
-					return fmt.Errorf("%+v", a)
-				}
-				return nil
-			})
-			p.stop(t)
-		})
-	}
 }
 
 // Killed in the middle of its work, the product has done all of it or nothing.

@@ -93,6 +93,24 @@ func (p *process) ready(t *testing.T) *process {
 	return p
 }
 
+// getsReady waits until it serves or has ended.
+func (p *process) getsReady(t *testing.T) (ready bool) {
+	t.Helper()
+	apptest.Eventually(t, patience, "the product is ready or gives up", func() error {
+		ready = banner.MatchString(p.output())
+		select {
+		case <-p.exited:
+			return nil
+		default:
+		}
+		if !ready {
+			return errors.New("neither")
+		}
+		return nil
+	})
+	return ready
+}
+
 func (p *process) output() string {
 	text, err := os.ReadFile(p.out)
 	if err != nil {
