@@ -23,8 +23,8 @@ import (
 // Here the rights that the owner of the tables has anyway are enough. The
 // table's own triggers are disabled; foreign keys are deferred, so that rows
 // may come before the rows they refer to, and Postgres checks them all before
-// the commit. A table with pending checks cannot be altered, so triggers are
-// enabled again when a statement may need them, or at the end.
+// the commit. A table with pending checks cannot be altered or indexed, so
+// triggers are enabled again when a statement may need them, or at the end.
 type triggers struct {
 	tx      pg.Tx
 	replica bool // session_replication_role is replica
@@ -74,7 +74,7 @@ func (t *triggers) before(st step) task {
 	command := st.Command()
 	table, filled := target(st.Statement)
 	switch {
-	case strings.HasPrefix(command, "CREATE ") || slices.Contains(quietKinds, command) || setsSequence(st.Statement):
+	case strings.HasPrefix(command, "CREATE ") && command != "CREATE INDEX" || slices.Contains(quietKinds, command) || setsSequence(st.Statement):
 		return nil
 	case filled && t.ready(table):
 		return nil
