@@ -149,8 +149,6 @@ func TestALimitThatTheSQLSetsItselfIsItsOwnMistake(t *testing.T) {
 	}
 }
 
-// A partition can be read under its own name, where the policies of its table
-// do not count.
 func TestSQLThatMakesItsTransactionReadOnlyIsItsOwnMistake(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -191,6 +189,8 @@ func TestWhatRanOutsideIsRecordedWhateverItSets(t *testing.T) {
 	}
 }
 
+// A partition can be read under its own name, where the policies of its table
+// do not count.
 func TestPartitionsOfATableWithRowSecurityGetIt(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
