@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -34,17 +33,17 @@ type Given struct {
 
 func (g *Given) settings() []Setting {
 	return []Setting{
-		{Name: "JWT_SECRET", value: secret(&g.JWTSecret),
+		{Name: "JWT_SECRET", value: guarded(&g.JWTSecret, checkKey),
 			Description: "signs refresh tokens and checks tokens of third parties, at least 32 bytes; unset, a random one is generated"},
-		{Name: "ENCRYPTION_KEY", value: secret(&g.EncryptionKey),
+		{Name: "ENCRYPTION_KEY", value: guarded(&g.EncryptionKey, checkKey),
 			Description: "encrypts stored secrets, at least 32 bytes; unset, a random one is generated"},
-		{Name: "ROOT_ADMIN_USERNAME", Formerly: "ADMIN_EMAIL", value: text(&g.AdminUsername),
+		{Name: "ROOT_ADMIN_USERNAME", Formerly: "ADMIN_EMAIL", value: adminName(&g.AdminUsername),
 			Description: "the administrator's name; unset, the last one set, initially admin"},
-		{Name: "ROOT_ADMIN_PASSWORD", Formerly: "ADMIN_PASSWORD", value: secret(&g.AdminPassword),
+		{Name: "ROOT_ADMIN_PASSWORD", Formerly: "ADMIN_PASSWORD", value: guarded(&g.AdminPassword, CheckAdminPassword),
 			Description: "the administrator's password, at least 8 characters; unset, the last one set, initially a random one"},
-		{Name: "ACCESS_API_KEY", value: secret(&g.APIKey),
+		{Name: "ACCESS_API_KEY", value: accessKey(&g.APIKey, apiKeyPrefix),
 			Description: "the first API key, with or without its ik_; unset, a random one is generated"},
-		{Name: "ACCESS_ANON_KEY", value: secret(&g.AnonKey),
+		{Name: "ACCESS_ANON_KEY", value: accessKey(&g.AnonKey, anonKeyPrefix),
 			Description: "the first anon key, with or without its anon_; unset, a random one is generated"},
 	}
 }
@@ -67,33 +66,40 @@ func placeholderError(name string) error {
 		"unset it to have a random one generated, or set one of your own", name)
 }
 
-// Validate implements node. It completes the keys with their prefixes.
-func (g *Given) Validate() error {
-	g.APIKey = withPrefix(strings.TrimSpace(g.APIKey), apiKeyPrefix)
-	g.AnonKey = withPrefix(strings.TrimSpace(g.AnonKey), anonKeyPrefix)
-	var wrong []error
-	for _, s := range []struct {
-		name, text string
-		check      func(name, text string) error
-	}{
-		{"JWT_SECRET", g.JWTSecret, checkKey},
-		{"ENCRYPTION_KEY", g.EncryptionKey, checkKey},
-		{"ROOT_ADMIN_PASSWORD", g.AdminPassword, CheckAdminPassword},
-		{"ACCESS_API_KEY", g.APIKey, checkAccessKey},
-		{"ACCESS_ANON_KEY", g.AnonKey, checkAccessKey},
-	} {
-		switch {
-		case s.text == "":
-		case published[strings.TrimSpace(s.text)]:
-			wrong = append(wrong, placeholderError(s.name))
-		default:
-			wrong = append(wrong, s.check(s.name, s.text))
+// Validate implements node.
+func (g *Given) Validate() error { return nil }
+
+// guarded is a secret that is neither published nor refused by check.
+func guarded(to *string, check func(name, text string) error) value {
+	v := secret(to)
+	v.check = func(name string) error {
+		if published[strings.TrimSpace(*to)] {
+			return placeholderError(name)
 		}
+		return check(name, *to)
 	}
-	if n := utf8.RuneCountInString(g.AdminUsername); n > maxAdminName {
-		wrong = append(wrong, fmt.Errorf("ROOT_ADMIN_USERNAME has %d characters; use at most %d", n, maxAdminName))
+	return v
+}
+
+// accessKey is a key that may be given without its prefix.
+func accessKey(to *string, prefix string) value {
+	v := guarded(to, checkAccessKey)
+	v.set = func(text string) bool {
+		*to = prefix + strings.TrimPrefix(strings.TrimSpace(text), prefix)
+		return true
 	}
-	return errors.Join(wrong...)
+	return v
+}
+
+func adminName(to *string) value {
+	v := text(to)
+	v.check = func(name string) error {
+		if n := utf8.RuneCountInString(*to); n > maxAdminName {
+			return fmt.Errorf("%s has %d characters; use at most %d", name, n, maxAdminName)
+		}
+		return nil
+	}
+	return v
 }
 
 // checkKey refuses a key that could be guessed.
@@ -135,11 +141,4 @@ func checkPassword(name, password string) error {
 		return fmt.Errorf("%s has %d characters; use at least %d, or leave it out to have a random one generated", name, n, minPassword)
 	}
 	return nil
-}
-
-func withPrefix(key, prefix string) string {
-	if key == "" || strings.HasPrefix(key, prefix) {
-		return key
-	}
-	return prefix + key
 }

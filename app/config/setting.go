@@ -31,6 +31,9 @@ type value struct {
 	// set stores the text, or reports false and stores nothing. It is nil for
 	// what a part of the product other than this package reads.
 	set func(text string) bool
+	// check returns an error when the text that was stored must not be used. name
+	// is the variable that gave it. It is nil when set decides alone.
+	check func(name string) error
 }
 
 // Help returns what the setting is for and what it may be, in one line.
@@ -72,6 +75,8 @@ func (s Setting) load(values map[string]string) error {
 	}
 	err := s.Check(text)
 	switch {
+	case err == nil && s.check != nil:
+		return s.check(name)
 	case err == nil:
 		return nil
 	case s.Secret:

@@ -112,6 +112,9 @@ func TestAWrongValueIsRefusedInWords(t *testing.T) {
 		"POSTGRES_PORT=0": `POSTGRES_PORT is "0": want a number from 1 to 65535`,
 		"MAILBOX=ja":      `MAILBOX is "ja": want true or false`,
 		"LOG_LEVEL=loud":  `LOG_LEVEL is "loud": want trace, debug, info, warn or error`,
+		// A former name is the one to change.
+		"ADMIN_PASSWORD=123":                      `ADMIN_PASSWORD has 3 characters; use at least 8, or leave it out to have a random one generated`,
+		"ADMIN_EMAIL=" + strings.Repeat("x", 101): `ADMIN_EMAIL has 101 characters; use at most 100`,
 	} {
 		if _, err := config.Load([]string{line}); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", line, err, want)
