@@ -85,7 +85,7 @@ func translateImport(err error) error {
 		message = fmt.Sprintf("Line %d: %s", at.line, message)
 	}
 	return fault.Invalid(message).
-		Next(cmp.Or(missingExtension(e), e.Hint, "Correct the file and send it again. Nothing was imported.")).Because(err)
+		Next(cmp.Or(missingExtension(e), rowsInOrder(e), e.Hint, "Correct the file and send it again. Nothing was imported.")).Because(err)
 }
 
 // definedBy are the extensions of types, functions and operator classes that
@@ -117,6 +117,15 @@ func missingExtension(e *pgconn.PgError) string {
 	}
 	return fmt.Sprintf("It is part of an extension: put CREATE EXTENSION IF NOT EXISTS %s WITH SCHEMA public; before it. Nothing was imported.",
 		quote.Identifier(definedBy[m[1]]))
+}
+
+// rowsInOrder advises how to import rows that refer to rows after them, as in
+// dumps of the data of tables that refer to each other, or returns "".
+func rowsInOrder(e *pgconn.PgError) string {
+	if e.Code != pgerrcode.ForeignKeyViolation || !strings.HasPrefix(e.Message, "insert or update") {
+		return ""
+	}
+	return "Put rows after those that they refer to. Where that is impossible, put the rows between ALTER TABLE … DISABLE TRIGGER ALL and ENABLE TRIGGER ALL, as pg_dump --data-only --disable-triggers does. Nothing was imported."
 }
 
 // operational reports whether a SQLSTATE is about connections, resources or

@@ -404,6 +404,25 @@ func TestImportNamesTheExtensionThatDefinesWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestImportSaysHowRowsMayReferToLaterOnes(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	p.ExecAdmin(`CREATE TABLE t (id int PRIMARY KEY, next int REFERENCES t)`)
+	const rows = "INSERT INTO t VALUES (1, 2);\nINSERT INTO t VALUES (2, 1);\n"
+	answer := p.importSQL(rows)
+	p.Refused(answer, 400, fault.InvalidInput, `Line 1: insert or update on table "t" violates foreign key constraint`)
+	if next := answer.Envelope().NextActions; !strings.Contains(next, "--disable-triggers") {
+		t.Errorf("got the advice %q, want the option of pg_dump", next)
+	}
+	p.OK(p.importSQL("ALTER TABLE t DISABLE TRIGGER ALL;\n"+rows+"ALTER TABLE t ENABLE TRIGGER ALL;"), 200)
+	a := p.importSQL("DELETE FROM t WHERE id = 1")
+	p.Refused(a, 400, fault.InvalidInput, "update or delete on table")
+	if next := a.Envelope().NextActions; strings.Contains(next, "--disable-triggers") {
+		t.Errorf("got the advice %q for rows that go", next)
+	}
+	p.Equal(p1(p.OK(p.importSQL("INSERT INTO t VALUES (3, 1)"), 200))["message"], `"SQL file imported successfully: 1 row"`)
+}
+
 func TestRowsOfCopyAreReadToTheirEnd(t *testing.T) {
 	t.Parallel()
 	p := start(t)

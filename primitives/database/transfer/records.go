@@ -91,6 +91,9 @@ func newCSV(r io.Reader, t *targetTable) (*csvRecords, error) {
 	}
 	for _, name := range header {
 		column, err := t.column(name)
+		if err != nil && len(header) == 1 && strings.ContainsAny(name, ";\t|") {
+			return nil, fault.Invalid(message(err)).Next("Separate columns with commas and send the file again. Nothing was written.")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -113,7 +116,7 @@ func (c *csvRecords) next() (record, error) {
 	case errors.Is(err, errLong):
 		return record{}, tooLong(c.n)
 	case errors.Is(err, csv.ErrFieldCount):
-		return record{}, inRecord(c.n, "it has %d fields, the header has %d", len(fields), len(c.columns))
+		return record{}, inRecord(c.n, "it has %s, the header has %d", count(int64(len(fields)), "field"), len(c.columns))
 	case errors.As(err, &parse):
 		return record{}, inRecord(c.n, "line %d, byte %d: %v", parse.Line, parse.Column, parse.Err)
 	case err != nil:

@@ -105,7 +105,7 @@ func (s *Service) handleImport(c rest.Context) error {
 	if err != nil {
 		return err
 	}
-	message := fmt.Sprintf("SQL file imported successfully: %d rows", done.Rows)
+	message := "SQL file imported successfully: " + count(done.Rows, "row")
 	switch n := done.Skipped.Statements; n {
 	case 0:
 	case 1:

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/insforge/insforge-go/primitives/database/values"
@@ -76,6 +77,14 @@ func quoteBody(body string) string {
 // comment makes text safe after "--".
 func comment(s string) string {
 	return strings.NewReplacer("\n", " ", "\r", " ").Replace(s)
+}
+
+// count is a number of things, in English.
+func count(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.FormatInt(n, 10) + " " + thing + "s"
 }
 
 // appendTuple appends a row for VALUES.

@@ -11,6 +11,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -338,7 +339,7 @@ func (t *triggers) settle(ctx context.Context) error {
 // unsound is the answer to rows that break a foreign key.
 func unsound(err error) error {
 	var e *pgconn.PgError
-	if !errors.As(err, &e) || e.Code != "23503" {
+	if !errors.As(err, &e) || e.Code != pgerrcode.ForeignKeyViolation {
 		return err
 	}
 	text := e.Message

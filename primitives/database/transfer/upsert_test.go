@@ -112,6 +112,7 @@ func TestTheFailingRowIsNamed(t *testing.T) {
 		{"the same row twice", "a.csv", rows(300, map[int]string{100: "1001,r,1,1,1,"}), "Row 100: duplicate key"},
 		{"checked at the end", "a.csv", rows(4, map[int]string{3: "1,r,1,1,1,5", 4: "2,r,1,1,1,5"}), "duplicate key value violates unique constraint \"t_late_key\""},
 		{"too few fields", "a.csv", rows(9, map[int]string{4: "1,r"}), "Row 4: it has 2 fields, the header has 6"},
+		{"one field", "a.csv", rows(9, map[int]string{4: "1"}), "Row 4: it has 1 field, the header has 6"},
 		{"a quote without an end", "a.csv", rows(9, map[int]string{4: `1,"r`}), `Row 4: line 10, byte`},
 		{"a quote within a field", "a.csv", rows(9, map[int]string{4: `1,r"r,1,1,1,`}), `Row 4: line 5, byte 4: bare "`},
 		{"a column that is unknown", "a.csv", "id,nope\n1,2\n", `no column "nope"`},
@@ -141,6 +142,11 @@ func TestTheFailingRowIsNamed(t *testing.T) {
 		}
 	}
 	p.Refused(p.upsert("a.csv", rows(300, map[int]string{100: "1001,again,1,1,1,"}), "table", "t", "upsertKey", "id"), 400, fault.InvalidInput, "Row 100: an earlier row of the file has the same key")
+	semicolons := p.upsert("a.csv", "id;name\n1;a\n", "t")
+	p.Refused(semicolons, 400, fault.InvalidInput, `no column "id;name"`)
+	if next := semicolons.Envelope().NextActions; !strings.Contains(next, "commas") {
+		t.Errorf("got the advice %q, want commas", next)
+	}
 	if got := p.audited("BULK_UPSERT"); got != "[]" || len(dbtest.Announced(p.news)) != 0 {
 		t.Errorf("got audit rows %s and events of what failed, want none", got)
 	}
