@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,11 +54,10 @@ type Service struct {
 
 	current atomic.Pointer[snapshot]
 	// loading holds one token while credentials are read and put in force, so
-	// that what was read last is what counts.
+	// that what was read last is what counts. It guards reloaded.
 	loading chan struct{}
-	// reloading guards reloaded, when a token last named an unknown key.
-	reloading sync.Mutex
-	reloaded  time.Time
+	// reloaded is when the last reload for an unknown key ended.
+	reloaded time.Time
 }
 
 // New returns a Service that accepts nothing before Seed or Reload.

@@ -2,12 +2,15 @@ package credentials_test
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/auth/credentials"
 	"github.com/insforge/insforge-go/primitives/auth/tokens"
+	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
@@ -33,23 +36,38 @@ func (v *slowVault) Each(_ context.Context, _ func(string) bool, visit func(key,
 	return nil
 }
 
-func TestASlowReloadDoesNotUndoALaterOne(t *testing.T) {
-	t.Parallel()
+const jwtSecret = "the secret of the tests, long enough"
+
+func generate(t *testing.T) tokens.KeyPair {
+	t.Helper()
 	pair, err := tokens.GenerateKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	secrets := func(apiKey string) map[string]string {
-		return map[string]string{
-			"API_KEY": apiKey, "JWT_PRIVATE_KEY": pair.PrivatePEM, "JWT_PUBLIC_KEY": pair.PEM, "JWT_KEY_ID": pair.ID,
-		}
+	return pair
+}
+
+func secrets(apiKey string, pair tokens.KeyPair) map[string]string {
+	return map[string]string{
+		"API_KEY": apiKey, "JWT_PRIVATE_KEY": pair.PrivatePEM, "JWT_PUBLIC_KEY": pair.PEM, "JWT_KEY_ID": pair.ID,
 	}
+}
+
+func newService(t *testing.T, vault credentials.Vault) *credentials.Service {
+	t.Helper()
+	s, err := credentials.New(credentials.Deps{DB: &pg.DB{}, Vault: vault, JWTSecret: jwtSecret, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestASlowReloadDoesNotUndoALaterOne(t *testing.T) {
+	t.Parallel()
+	pair := generate(t)
 	synctest.Test(t, func(t *testing.T) {
-		vault := &slowVault{secrets: secrets("ik_old"), release: make(chan struct{})}
-		s, err := credentials.New(credentials.Deps{DB: &pg.DB{}, Vault: vault, JWTSecret: "the secret of the test, long enough", Now: time.Now})
-		if err != nil {
-			t.Fatal(err)
-		}
+		vault := &slowVault{secrets: secrets("ik_old", pair), release: make(chan struct{})}
+		s := newService(t, vault)
 		reload := func() {
 			if err := s.Reload(t.Context()); err != nil {
 				t.Error(err)
@@ -57,13 +75,106 @@ func TestASlowReloadDoesNotUndoALaterOne(t *testing.T) {
 		}
 		go reload()
 		synctest.Wait() // the first has read the old key and is held back
-		vault.secrets = secrets("ik_new")
+		vault.secrets = secrets("ik_new", pair)
 		go reload()
 		synctest.Wait() // the second waits for the first, or is done
 		close(vault.release)
 		synctest.Wait()
 		if _, err := s.APIKey("ik_new"); err != nil {
 			t.Errorf("got %v for the new API key, want it in force", err)
+		}
+	})
+}
+
+// vaultOf answers with its secrets until the caller is gone.
+type vaultOf struct {
+	credentials.Vault
+	secrets map[string]string
+	// stuck makes it answer nobody.
+	stuck bool
+	reads int
+}
+
+func (v *vaultOf) Each(ctx context.Context, _ func(string) bool, visit func(key, value string, expires time.Time) error) error {
+	v.reads++
+	if v.stuck {
+		<-ctx.Done()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for key, value := range v.secrets {
+		if err := visit(key, value, time.Time{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// accessToken returns a token that another process signed with a new key.
+func accessToken(t *testing.T, pair tokens.KeyPair) string {
+	t.Helper()
+	a, err := tokens.New(tokens.Config{Secret: jwtSecret, Signing: pair, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := a.Access("5f0c3d1e-8a4b-4c6d-9e2f-1a2b3c4d5e6f", "a@b.co", "authenticated", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func TestACallerWhoLeavesKeepsNoOneFromANewKey(t *testing.T) {
+	t.Parallel()
+	pair, next := generate(t), generate(t)
+	synctest.Test(t, func(t *testing.T) {
+		vault := &vaultOf{secrets: secrets("ik_test", pair)}
+		s := newService(t, vault)
+		if err := s.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute) // of the bubble's clock
+		vault.secrets = secrets("ik_test", next)
+		token := accessToken(t, next)
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		_, _ = s.AccessToken(gone, token)
+		if _, err := s.AccessToken(t.Context(), token); err != nil {
+			t.Errorf("got %v for a token of the new key, want none", err)
+		}
+	})
+}
+
+func TestAStuckVaultHoldsBackNoOneForLong(t *testing.T) {
+	t.Parallel()
+	pair, next := generate(t), generate(t)
+	synctest.Test(t, func(t *testing.T) {
+		vault := &vaultOf{secrets: secrets("ik_test", pair)}
+		s := newService(t, vault)
+		if err := s.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute) // of the bubble's clock
+		vault.stuck = true
+		token, start := accessToken(t, next), time.Now()
+		var group sync.WaitGroup
+		for range 100 {
+			group.Go(func() {
+				if _, err := s.AccessToken(t.Context(), token); !fault.Is(err, fault.AuthUnauthorized) {
+					t.Errorf("got %v for a token of an unknown key, want AUTH_UNAUTHORIZED", err)
+				}
+			})
+		}
+		group.Wait()
+		if waited := time.Since(start); waited > time.Minute || vault.reads != 2 {
+			t.Errorf("got an answer after %v and %d reads, want one attempt within a minute", waited, vault.reads-1)
+		}
+		if _, err := s.AccessToken(t.Context(), accessToken(t, pair)); err != nil {
+			t.Errorf("got %v for a token of the key in force, want none", err)
+		}
+		if err := s.Reload(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v from a reload, want that it gave up", err)
 		}
 	})
 }

@@ -143,17 +143,21 @@ func (s *Service) retire(stored map[string]string, revoke bool) ([]tokens.Retire
 // reloadForKey reloads the credentials for a token that names a key which used
 // lacks: another process may have rotated it. It reports whether they changed.
 func (s *Service) reloadForKey(ctx context.Context, used *snapshot) bool {
-	s.reloading.Lock()
-	defer s.reloading.Unlock()
+	done, err := s.startLoading(ctx)
+	if err != nil {
+		return false
+	}
+	defer done()
 	if s.current.Load() != used {
 		return true
 	}
-	now := s.now()
-	if now.Sub(s.reloaded) < reloadPause {
+	if s.now().Sub(s.reloaded) < reloadPause {
 		return false
 	}
-	s.reloaded = now
-	if err := s.Reload(ctx); err != nil {
+	// The next attempt has to wait, so this one goes on when its caller leaves.
+	err = s.load(context.WithoutCancel(ctx))
+	s.reloaded = s.now()
+	if err != nil {
 		s.log.Warn().Err(err).Msg("auth: looking for a rotated signing key failed")
 		return false
 	}

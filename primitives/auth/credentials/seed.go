@@ -28,6 +28,9 @@ const (
 	// until it expires.
 	prefixOldAPIKey  = "API_KEY_OLD_"
 	prefixOldAnonKey = "ANON_KEY_OLD_"
+
+	// loadPatience bounds the time in which credentials are read.
+	loadPatience = 10 * time.Second
 )
 
 var seededSecrets = []string{
@@ -105,12 +108,30 @@ func configuredOrNew(kind keys.Kind, setting string) string {
 // Reload loads the project's credentials again, as after a rotation. Requests
 // in flight keep the ones they started with.
 func (s *Service) Reload(ctx context.Context) error {
+	done, err := s.startLoading(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return s.load(ctx)
+}
+
+// startLoading waits until nobody else loads credentials. It keeps everybody
+// out until done is called.
+func (s *Service) startLoading(ctx context.Context) (done func(), err error) {
 	select {
 	case s.loading <- struct{}{}:
-		defer func() { <-s.loading }()
+		return func() { <-s.loading }, nil
 	case <-ctx.Done():
-		return fmt.Errorf("load credentials: %w", ctx.Err())
+		return nil, fmt.Errorf("load credentials: %w", ctx.Err())
 	}
+}
+
+// load is Reload for a caller who keeps everybody else out. Others may be
+// waiting, so it gives up after loadPatience.
+func (s *Service) load(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, loadPatience)
+	defer cancel()
 	c := &snapshot{verified: newCache()}
 	var pair tokens.KeyPair
 	var retired []tokens.RetiredKey
