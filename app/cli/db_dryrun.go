@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -68,10 +70,41 @@ func newMigrationsDryRun() *cobra.Command {
 	return c
 }
 
-func (p *project) dryRun(ctx context.Context, sql string) (dryRunReport, error) {
+// dryRun tries migrations together.
+func (p *project) dryRun(ctx context.Context, scripts []script) (dryRunReport, error) {
 	var report dryRunReport
-	err := p.call(ctx, http.MethodPost, migrationsPath+"/dry-run", map[string]string{"sql": sql}, &report)
+	err := p.call(ctx, http.MethodPost, migrationsPath+"/dry-run", map[string]string{"sql": join(scripts)}, &report)
+	if len(scripts) > 1 {
+		report.Problem = inFile(report.Problem, scripts)
+		for i := range report.RiskFactors {
+			report.RiskFactors[i].Description = inFile(report.RiskFactors[i].Description, scripts)
+		}
+	}
 	return report, err
+}
+
+// placed is how a report begins to say where the SQL fails.
+var placed = regexp.MustCompile(`^(Statement \d+ of \d+ failed, in line |syntax error in line )(\d+)( of the SQL)?`)
+
+// inFile replaces the line of joined scripts that a text names by that of the
+// file.
+func inFile(text string, scripts []script) string {
+	m := placed.FindStringSubmatch(text)
+	if m == nil {
+		return text
+	}
+	line, err := strconv.Atoi(m[2])
+	if err != nil {
+		return text
+	}
+	for _, s := range scripts {
+		lines := strings.Count(s.sql+joint, "\n")
+		if line <= lines {
+			return fmt.Sprintf("%s%d of %s%s", m[1], line, s.path, text[len(m[0]):])
+		}
+		line -= lines
+	}
+	return text
 }
 
 // failure says why a migration would not work, and where in it.
@@ -108,7 +141,7 @@ func (p *project) printDryRun(c *cobra.Command, pending []script, asJSON bool) e
 	report := dryRunReport{Valid: true, Statements: []string{}, RiskLevel: "SAFE", RiskFactors: []riskFactor{}}
 	if len(pending) > 0 {
 		var err error
-		if report, err = p.dryRun(c.Context(), join(pending)); err != nil {
+		if report, err = p.dryRun(c.Context(), pending); err != nil {
 			return err
 		}
 	}

@@ -302,7 +302,7 @@ func (p *project) apply(ctx context.Context, pending []script, destructive bool,
 // try returns an error when migrations would delete data, or one alone would
 // not work, and false when several do not work together.
 func (p *project) try(ctx context.Context, scripts []script) (bool, error) {
-	report, err := p.dryRun(ctx, join(scripts))
+	report, err := p.dryRun(ctx, scripts)
 	if err != nil {
 		return false, err
 	}
@@ -318,12 +318,15 @@ func (p *project) try(ctx context.Context, scripts []script) (bool, error) {
 	return true, report.refuseDanger(scripts[0].path)
 }
 
-// join is the text of several migrations as one. A file need not end with a
+// joint separates migrations in one text. A file need not end with a
 // semicolon, and may end in a comment.
+const joint = "\n;\n"
+
+// join is the text of several migrations as one.
 func join(scripts []script) string {
 	all := make([]string, len(scripts))
 	for i, s := range scripts {
 		all[i] = s.sql
 	}
-	return strings.Join(all, "\n;\n")
+	return strings.Join(all, joint)
 }
