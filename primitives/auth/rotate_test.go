@@ -1,7 +1,9 @@
 package auth_test
 
 import (
+	"context"
 	"fmt"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -82,6 +84,42 @@ func TestRevokedKeyStopsAtOnce(t *testing.T) {
 	s = s.next(w.refresh(s)) // the session goes on
 	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).OK(200)
 	w.do("POST", rotatePath, `{"revokeOld":"yes"}`, bearer(apiKey)).Refused(400, invalid, "revokeOld: Expected boolean, received string")
+}
+
+// leavingVault makes the caller leave as soon as secrets are written.
+type leavingVault struct {
+	*memoryVault
+	leave func()
+}
+
+func (v leavingVault) Reconcile(ctx context.Context, keys []string, decide func(map[string]string) (map[string]string, error)) error {
+	defer v.leave()
+	return v.memoryVault.Reconcile(ctx, keys, decide)
+}
+
+func TestRotationIsCompleteAlthoughItsCallerLeaves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.signUp("a@b.co")
+	before := w.kids()
+	ctx, leave := context.WithCancel(t.Context())
+	vault := leavingVault{w.vault, func() {}}
+	w.restart(func(d *auth.Deps) { d.Vault = &vault })
+	vault.leave = leave
+	r := httptest.NewRequestWithContext(ctx, "POST", rotatePath, strings.NewReader(`{"revokeOld":true}`))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+apiKey)
+	w.handler().ServeHTTP(httptest.NewRecorder(), r)
+	if ctx.Err() == nil {
+		t.Fatal("the caller is still there")
+	}
+	if after := w.kids(); len(after) != 1 || after[0] == before[0] {
+		t.Errorf("got published keys %v, want one that is not %s", after, before[0])
+	}
+	w.do("GET", "/api/auth/sessions/current", nil, bearer(s.access)).Refused(401, fault.AuthUnauthorized, "Invalid token")
+	if n := w.count(`SELECT count(*) FROM system.audit_logs WHERE action = 'ROTATE_SIGNING_KEY'`); n != 1 {
+		t.Errorf("got %d audit rows, want 1", n)
+	}
 }
 
 func TestOtherProcessesFollowARotation(t *testing.T) {

@@ -3,6 +3,7 @@ package credentials
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -26,6 +27,8 @@ const (
 	// reloadPause is the least time between two reloads because a token names
 	// an unknown key: anyone can send such a token.
 	reloadPause = 5 * time.Second
+	// rotatePatience bounds what is left to do once a new key is stored.
+	rotatePatience = 20 * time.Second
 )
 
 // retiredKey is an element of the list in the secret JWT_RETIRED_KEYS.
@@ -107,17 +110,18 @@ func (s *Service) Rotate(ctx context.Context, revoke bool) (Rotation, error) {
 	if err != nil {
 		return Rotation{}, fmt.Errorf("rotate signing key: %w", err)
 	}
-	if err := s.Reload(ctx); err != nil {
-		return Rotation{}, err
-	}
-	// The Vault has written the secrets in its own transaction.
-	return done, s.db.AsProject(ctx, func(tx pg.Tx) error {
+	// The Vault has written the secrets in its own transaction. So the rotation
+	// is put in force and audited even when the caller has left.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rotatePatience)
+	defer cancel()
+	recorded := s.db.AsProject(ctx, func(tx pg.Tx) error {
 		return s.audit.Record(ctx, tx, audit.Entry{
 			Module:  audit.Auth,
 			Action:  "ROTATE_SIGNING_KEY",
 			Details: map[string]any{"keyId": done.KeyID, "previousKeyId": done.PreviousKeyID, "revoked": revoke},
 		})
 	})
+	return done, errors.Join(s.Reload(ctx), recorded)
 }
 
 // retire returns the keys that verify tokens besides a new one: those retired
