@@ -17,6 +17,8 @@ type conversation struct {
 	pipeline   *pgconn.Pipeline
 	statements *statements
 	steps      []step
+	// unreset is set when settings of the session could not be undone.
+	unreset bool
 }
 
 // step is something that was sent, and how to read its answer; read is nil
@@ -53,7 +55,7 @@ func (c *conversation) cleanUp() error {
 		return nil
 	}
 	c.plainStep("ROLLBACK")
-	return c.readAll(true)
+	return c.readAll()
 }
 
 func qualified(schema, name string) string {
@@ -75,30 +77,48 @@ func (c *conversation) end(explicit, rollback bool) {
 	}
 }
 
-// readAll reads the answers to what was sent. The first failure is the one to
-// report; Postgres skips everything after it.
-func (c *conversation) readAll(sync bool) error {
-	if sync {
-		if err := c.pipeline.Sync(); err != nil {
-			return err
-		}
+// readAll reads the answers to what was sent, up to the end of the transaction.
+func (c *conversation) readAll() error {
+	if err := c.pipeline.Sync(); err != nil {
+		return err
 	}
-	steps := c.steps
-	c.steps = steps[len(steps):]
-	var first error
-	for _, s := range steps {
-		if err := c.readStep(s); err != nil {
-			first = err
-			break
-		}
+	return c.readToEnd()
+}
+
+// readAndReset is readAll, and undoes what SQL set for the rest of the session,
+// which other callers use next. It takes no further round trip, and a transaction
+// of its own: only a commit leaves something to undo, and it may run more SQL.
+func (c *conversation) readAndReset() error {
+	c.pipeline.SendPipelineSync()
+	c.pipeline.SendQueryParams("RESET ALL", nil, nil, nil, nil)
+	if err := c.pipeline.Sync(); err != nil {
+		return err
 	}
-	if !sync {
-		return first
-	}
+	err := c.readToEnd()
+	undone := c.conn.TxStatus() == 'E' // by the rollback that is due
+	c.unreset = c.drain() != nil && !undone
+	return err
+}
+
+func (c *conversation) readToEnd() error {
+	first := c.readSteps()
 	if err := c.drain(); first == nil {
 		first = err
 	}
 	return first
+}
+
+// readSteps reads the answers to what was sent. The first failure is the one to
+// report; Postgres skips everything after it.
+func (c *conversation) readSteps() error {
+	steps := c.steps
+	c.steps = steps[len(steps):]
+	for _, s := range steps {
+		if err := c.readStep(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // drain reads up to the end of the transaction, where deferred constraints

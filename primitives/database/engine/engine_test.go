@@ -482,3 +482,39 @@ GRANT ALL ON odd TO anon;`)
 		t.Errorf("what Location names is %d %s", got.status, got.body)
 	}
 }
+
+// Whatever form a call takes, what its function sets for the session does not
+// reach the next request.
+func TestSettingsOfAFunctionEndWithItsCall(t *testing.T) {
+	t.Parallel()
+	const most = 1 << 20
+	s := start(t, `
+CREATE FUNCTION look() RETURNS text LANGUAGE sql STABLE AS $$ SELECT current_setting('work_mem') $$;
+CREATE FUNCTION rows(n int) RETURNS SETOF int LANGUAGE plpgsql AS $$
+	BEGIN SET work_mem = '77MB'; RETURN QUERY SELECT generate_series(1, n); END $$;
+CREATE FUNCTION long(n int) RETURNS text LANGUAGE plpgsql AS $$ BEGIN SET work_mem = '77MB'; RETURN repeat('x', n); END $$;
+CREATE FUNCTION fails() RETURNS text LANGUAGE plpgsql AS $$ BEGIN SET work_mem = '77MB'; RAISE 'no'; END $$;`,
+		func(o *engine.Options) { o.MaxResultBytes = most })
+	const one, strict = "Accept: application/vnd.pgrst.object+json", "Prefer: handling=strict, max-affected=1"
+	before := s.do("GET", "/rpc/look", "").body
+	for _, c := range []struct {
+		name, path, body, header string
+		status                   int
+		code                     string
+	}{
+		{"a plain call", "rows", `{"n":2}`, "Accept: application/json", 200, ""},
+		{"one row", "rows", `{"n":1}`, one, 200, ""},
+		{"too many rows for one", "rows", `{"n":2}`, one, 406, "PGRST116"},
+		{"more rows than may be affected", "rows", `{"n":2}`, strict, 400, "PGRST124"},
+		{"a result that is too large", "long", fmt.Sprintf(`{"n":%d}`, most), "Accept: application/json", 500, "PGRSTX00"},
+		{"a function that fails", "fails", `{}`, "Accept: application/json", 400, "P0001"},
+		{"a function that fails where one row is wanted", "fails", `{}`, one, 400, "P0001"},
+	} {
+		s.want(s.do("POST", "/rpc/"+c.path, c.body, c.header), c.status, c.code)
+		for range 10 {
+			if after := s.do("GET", "/rpc/look", "").body; after != before {
+				t.Fatalf("after %s: got %s, want %s", c.name, after, before)
+			}
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/request"
 	"github.com/insforge/insforge-go/primitives/database/engine/respond"
@@ -31,9 +30,6 @@ func (e *Engine) execute(ctx context.Context, in *incoming, p *planned) (result 
 	}
 	defer passage.leave()
 	conn := passage.conn.Conn()
-	if p.plan.Call != nil && !p.plan.ReadOnly {
-		defer resetSettings(ctx, conn)
-	}
 	statements := statementsOf(conn.PgConn())
 	options := e.formOf(in, p, conn.PgConn())
 	body := e.buffers.New(e.options.TempDir, e.options.MaxResultBytes)
@@ -66,19 +62,6 @@ func (e *Engine) execute(ctx context.Context, in *incoming, p *planned) (result 
 		if err := body.Reset(); err != nil {
 			return result, err
 		}
-	}
-}
-
-// resetTimeout bounds resetSettings.
-const resetTimeout = 5 * time.Second
-
-// resetSettings undoes what a function set for the rest of the session, which
-// other callers use next. A connection that cannot be reset is closed.
-func resetSettings(ctx context.Context, conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resetTimeout)
-	defer cancel()
-	if err := conn.PgConn().Exec(ctx, "RESET ALL").Close(); err != nil {
-		_ = conn.Close(ctx)
 	}
 }
 
@@ -182,6 +165,9 @@ func (t *transaction) run(ctx context.Context) error {
 	if closed := c.pipeline.Close(); err == nil {
 		err = closed
 	}
+	if c.unreset {
+		_ = t.conn.Close(ctx) // for nobody else to use
+	}
 	return err
 }
 
@@ -199,9 +185,13 @@ func (t *transaction) hold(c *conversation) error {
 		c.plainStep("SELECT " + qualified(pre.Schema, pre.Name) + "()")
 	}
 	t.send(c)
+	finish := c.readAll
+	if p.plan.Call != nil && !p.plan.ReadOnly {
+		finish = c.readAndReset
+	}
 	if !decides {
 		c.end(explicit, rollback)
-		if err := c.readAll(true); err != nil {
+		if err := finish(); err != nil {
 			return err
 		}
 		return judge(p, t.intake.result.Rows)
@@ -210,12 +200,12 @@ func (t *transaction) hold(c *conversation) error {
 	if err := c.pipeline.Flush(); err != nil {
 		return err
 	}
-	err := c.readAll(false)
+	err := c.readSteps()
 	if err == nil {
 		err = judge(p, t.intake.result.Rows)
 	}
 	c.end(true, rollback || err != nil)
-	if end := c.readAll(true); err == nil {
+	if end := finish(); err == nil {
 		err = end
 	}
 	return err

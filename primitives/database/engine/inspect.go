@@ -132,7 +132,7 @@ func (e *Engine) visible(ctx context.Context, in *incoming, a *asked) (visible, 
 		}
 		return nil
 	})
-	err = c.readAll(true)
+	err = c.readAll()
 	if cerr := c.pipeline.Close(); err == nil {
 		err = cerr
 	}
