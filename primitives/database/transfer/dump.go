@@ -384,6 +384,6 @@ func setsOwner(s sqltext.Statement) bool {
 		last = [4]sqltext.Token{last[1], last[2], last[3], t}
 	}
 	before := last[0]
-	return !before.IsAny("rename", "column", "constraint", "attribute", "on") &&
+	return !before.IsAny("rename", "column", "constraint", "attribute", "on") && before.Text != "." &&
 		last[1].Is("owner") && last[2].Is("to") && named(last[3]) != ""
 }

@@ -8,6 +8,7 @@
 -- check: (SELECT count(*) FROM pg_attribute WHERE attrelid = to_regtype('address')::oid OR attname = 'holder') = 1
 -- check: (SELECT conname FROM pg_constraint WHERE contypid = 'public.positive'::regtype) = 'above'
 -- check: (SELECT roles FROM pg_policies WHERE policyname = 'p') = '{authenticated}'
+-- check: (SELECT roles FROM pg_policies WHERE policyname = 'q') = '{authenticated}'
 -- check: NOT has_table_privilege('anon', 'public.database', 'SELECT')
 CREATE TABLE cars (id int PRIMARY KEY, owner text, "Owner" text);
 ALTER TABLE cars OWNER TO someone;
@@ -24,6 +25,8 @@ CREATE TABLE owner (id int);
 ALTER TABLE IF EXISTS ONLY public.owner OWNER TO "on";
 CREATE POLICY p ON owner USING (true);
 ALTER POLICY p ON owner TO authenticated;
+CREATE POLICY q ON owner USING (true);
+ALTER POLICY q ON public.owner TO authenticated;
 CREATE TABLE database (id int);
 REVOKE SELECT ON database FROM anon;
 GRANT CONNECT ON DATABASE insforge TO someone;
