@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/insforge/insforge-go/primitives/database/refusal"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 	"github.com/jackc/pgx/v5"
 )
@@ -31,7 +32,7 @@ const unguarded = `
 	   AND pg_catalog.pg_has_role(c.relowner, 'USAGE')`
 
 // guardPartitions turns row-level security on for partitions that the
-// transaction added to a table that has it.
+// transaction added to a table that has it. It returns what refusal.Of does.
 func guardPartitions(ctx context.Context, tx pg.Tx) error {
 	rows, err := tx.Query(ctx, unguarded, pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
@@ -42,5 +43,5 @@ func guardPartitions(ctx context.Context, tx pg.Tx) error {
 		return err
 	}
 	_, err = tx.Exec(ctx, strings.Join(statements, "; "), pgx.QueryExecModeSimpleProtocol)
-	return err
+	return refusal.Of(err)
 }

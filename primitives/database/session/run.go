@@ -44,8 +44,9 @@ var errTransactionLeft = errors.New("the SQL left the transaction that the serve
 // It returns the errors of w's parts; *Deferred for what only the end of the
 // transaction found; 403 FORBIDDEN for a transaction that changed roles; 400
 // DATABASE_VALIDATION_ERROR for SQL that was stopped by a limit it set itself;
-// 503 UPSTREAM_FAILURE when the connection broke, which says whether the
-// outcome is known.
+// 503 DATABASE_INTERNAL_ERROR when a partition is in use, so that it cannot
+// be guarded; 503 UPSTREAM_FAILURE when the connection broke, which says
+// whether the outcome is known.
 func (s *Session) Run(ctx context.Context, w Work) error {
 	begun := time.Now()
 	tx, err := s.perform(ctx, w)

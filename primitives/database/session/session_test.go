@@ -226,6 +226,28 @@ func TestPartitionsOfATableWithRowSecurityGetIt(t *testing.T) {
 	}
 }
 
+// Partitions are guarded after the SQL, when another transaction may hold the
+// lock of one.
+func TestAPartitionThatIsInUseIsNotAFaultOfTheServer(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	if err := inTransaction(t, db, `CREATE TABLE public.t (id int) PARTITION BY RANGE (id); CREATE TABLE public.t_1 PARTITION OF public.t FOR VALUES FROM (0) TO (1)`); err != nil {
+		t.Fatal(err)
+	}
+	err := db.AsOwner(t.Context(), func(tx pg.Tx) error {
+		if _, err := tx.Exec(t.Context(), `LOCK TABLE public.t_1`); err != nil {
+			return err
+		}
+		return withSession(t, db, session.Options{Lock: 50 * time.Millisecond}, func(ctx context.Context, s *session.Session) error {
+			return s.Run(ctx, session.Work{SQL: statements(`ALTER TABLE ONLY public.t ENABLE ROW LEVEL SECURITY`)})
+		})
+	})
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Status != http.StatusServiceUnavailable || !strings.Contains(f.NextActions, "Try again") {
+		t.Errorf("got %v, want 503 with what to do", err)
+	}
+}
+
 func TestCloseEndsWhatIgnoresCancellation(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
