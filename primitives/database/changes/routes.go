@@ -108,14 +108,6 @@ func validName(s string) string {
 	return ""
 }
 
-// notEmpty is rest.MinLength(1) without counting: the text may be long.
-func notEmpty(s string) string {
-	if s == "" {
-		return "String must contain at least 1 character(s)"
-	}
-	return ""
-}
-
 type applied struct {
 	Migration
 	Message string `json:"message"`
@@ -129,7 +121,7 @@ func (s *Service) handleApply(c rest.Context) error {
 	}
 	version := f.String("version", validVersion)
 	name := strings.TrimSpace(f.String("name", rest.Trimmed(validName)))
-	sql := f.String("sql", notEmpty, rest.NoNUL)
+	sql := f.String("sql", rest.MinLength(1), rest.NoNUL)
 	if err := f.Err(); err != nil {
 		return withoutLonePath(err)
 	}

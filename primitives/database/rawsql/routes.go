@@ -42,7 +42,7 @@ func readQuery(c rest.Context) (Query, error) {
 	if err != nil {
 		return Query{}, err
 	}
-	q := Query{SQL: f.String("query", notEmpty, rest.NoNUL)}
+	q := Query{SQL: f.String("query", rest.MinLength(1), rest.NoNUL)}
 	if f.Has("params") {
 		if raw := f.Raw("params"); raw[0] != '[' {
 			f.Complain("params", "Expected array, received "+kind(raw))
@@ -54,14 +54,6 @@ func readQuery(c rest.Context) (Query, error) {
 		q.Explain = *explain
 	}
 	return q, f.Err()
-}
-
-// notEmpty is rest.MinLength(1) for a text that may be long.
-func notEmpty(s string) string {
-	if s == "" {
-		return "String must contain at least 1 character(s)"
-	}
-	return ""
 }
 
 // kind names the JSON type of a value that is not an array.
