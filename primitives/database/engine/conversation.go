@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/insforge/insforge-go/primitives/database/engine/sqlgen"
-	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -56,13 +55,6 @@ func (c *conversation) cleanUp() error {
 	}
 	c.plainStep("ROLLBACK")
 	return c.readAll()
-}
-
-func qualified(schema, name string) string {
-	if schema == "" {
-		return quote.Identifier(name)
-	}
-	return quote.Identifier(schema, name)
 }
 
 // end finishes the transaction. Without an explicit one, the Sync commits.

@@ -182,7 +182,7 @@ func (t *transaction) hold(c *conversation) error {
 	prologue := t.engine.prologue(&t.statements.prologue, t.in, p, p.plan.ReadOnly && !explicit, t.planMode())
 	c.step("", prologue, results{}, nil)
 	if pre := t.engine.options.PreRequest; pre.Name != "" {
-		c.plainStep("SELECT " + qualified(pre.Schema, pre.Name) + "()")
+		c.plainStep("SELECT " + pre.Quoted() + "()")
 	}
 	t.send(c)
 	finish := c.readAll

@@ -164,7 +164,7 @@ func (l *loader) yield() {
 
 func (l *loader) tables(ctx context.Context) error {
 	const q = `
-SELECT c.oid, n.nspname, c.relname, coalesce(d.description, ''), c.relkind IN ('v', 'm'),
+SELECT c.oid, n.nspname, c.relname, coalesce(d.description, ''),
 	CASE WHEN c.relkind IN ('r', 'p') THEN 28
 	     WHEN c.relkind IN ('v', 'f') THEN pg_catalog.pg_relation_is_updatable(c.oid, true)
 	     ELSE 0 END
@@ -180,7 +180,7 @@ WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition AND n.nspn
 	var t Table
 	var can int
 	_, err := l.each(ctx, q, []any{l.config.Schemas},
-		[]any{&oid, &t.Name.Schema, &t.Name.Name, &t.Description, &t.IsView, &can}, func() error {
+		[]any{&oid, &t.Name.Schema, &t.Name.Name, &t.Description, &can}, func() error {
 			made := t
 			made.Insertable = can&canInsert != 0
 			made.Updatable = can&canUpdate != 0

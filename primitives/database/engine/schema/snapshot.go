@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/insforge/insforge-go/primitives/kernel/quote"
 )
 
 // Name is a qualified name. An empty Schema leaves it to the search path.
@@ -11,6 +13,14 @@ type Name struct{ Schema, Name string }
 
 // String is schema.name, unquoted, for messages.
 func (n Name) String() string { return n.Schema + "." + n.Name }
+
+// Quoted is the name as SQL has it.
+func (n Name) Quoted() string {
+	if n.Schema == "" {
+		return quote.Identifier(n.Name)
+	}
+	return quote.Identifier(n.Schema, n.Name)
+}
 
 func compareNames(a, b Name) int {
 	if c := strings.Compare(a.Schema, b.Schema); c != 0 {
@@ -43,7 +53,6 @@ type Column struct {
 type Table struct {
 	Name        Name
 	Description string
-	IsView      bool
 	// Insertable, Updatable and Deletable are what the table itself supports,
 	// regardless of privileges.
 	Insertable, Updatable, Deletable bool
@@ -184,9 +193,6 @@ func (f *Function) Scalar() bool { return !f.SetOf && !f.Composite }
 
 // SetOfScalar reports whether it returns a set of values that are not rows.
 func (f *Function) SetOfScalar() bool { return f.SetOf && !f.Composite }
-
-// SingleComposite reports whether it returns one row.
-func (f *Function) SingleComposite() bool { return !f.SetOf && f.Composite }
 
 // Void reports whether it returns nothing.
 func (f *Function) Void() bool {

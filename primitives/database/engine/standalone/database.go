@@ -8,12 +8,11 @@ import (
 	"time"
 
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
-	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrUnreachable reports whether the database could not be asked for its settings.
-// It wraps the reason.
+// ErrUnreachable is the error when the database could not be asked for its
+// settings. Errors that wrap it say why.
 var ErrUnreachable = errors.New("the database cannot be asked for settings")
 
 // readTimeout bounds reading the settings of the database.
@@ -119,10 +118,7 @@ ORDER BY name, setdatabase DESC`
 	if function.Name == "" {
 		return values, nil
 	}
-	call := quote.Identifier(function.Name)
-	if function.Schema != "" {
-		call = quote.Identifier(function.Schema, function.Name)
-	}
+	call := function.Quoted()
 	// One statement, so that what it sets locally can be read and is gone
 	// afterwards.
 	const ofFunction = `SELECT x.name, pg_catalog.current_setting(x.name, true) FROM %s() _ CROSS JOIN unnest($1::text[]) x (name)`

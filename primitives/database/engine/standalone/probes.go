@@ -37,7 +37,7 @@ func (h *handler) admin(main net.Addr) http.Handler {
 		}
 		g := h.enter()
 		defer g.requests.Done()
-		if g.incomplete || !g.Loaded() || g.Ping(ctx) != nil {
+		if g.incomplete || !g.loaded.Load() || g.Ping(ctx) != nil {
 			return http.StatusServiceUnavailable
 		}
 		return http.StatusOK

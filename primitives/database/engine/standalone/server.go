@@ -150,9 +150,6 @@ func (s *Server) Refresh(ctx context.Context) error { return s.engine.Refresh(ct
 // Invalidate asks for the schema to be read again, soon.
 func (s *Server) Invalidate() { s.engine.Invalidate() }
 
-// Loaded reports whether the schema has been read once.
-func (s *Server) Loaded() bool { return s.loaded.Load() }
-
 // Ping asks whether the database answers.
 func (s *Server) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 
