@@ -11,9 +11,9 @@ import (
 const usualScore = 0.33
 
 // closest returns the candidate most like text, or "" when none has at least
-// the score least. It finds what Haskell's fuzzyset finds: candidates that share three-letter
-// or else two-letter runs, compared by cosine, the best fifty of them then by
-// edit distance.
+// the score least. It finds what Haskell's fuzzyset finds: candidates that share
+// three-letter or else two-letter runs, compared by cosine, the best fifty of
+// them then by edit distance.
 func closest(candidates []string, text string, least float64) string {
 	const shortlist = 50
 	if slices.Contains(candidates, text) {

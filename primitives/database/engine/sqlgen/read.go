@@ -187,8 +187,8 @@ func (w *writer) lateral(c *plan.Read, e plan.EmbedSelect, comparable bool) {
 	w.s(" ON TRUE")
 }
 
-// arrays makes an array of every column of a spread, and a column that says whether there
-// are rows.
+// arrays makes an array of every column of a spread, and a column that is NULL
+// without rows.
 func (w *writer) arrays(e plan.EmbedSelect, comparable bool) {
 	for _, s := range e.Spread {
 		w.jsonArray(func() { w.column(schema.Name{Name: e.Alias}, s.Name) }, comparable)
