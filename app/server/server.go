@@ -1,6 +1,6 @@
-// Package server assembles the HTTP server: the order of the middleware, the log of
-// requests and failures, health, the dashboard's event stream and its files. It knows no
-// primitive; app hands it the routes.
+// Package server assembles the HTTP server: the order of the middleware, the
+// log of requests and failures, health, the dashboard's event stream and its
+// files. It knows no primitive; app hands it the routes.
 package server
 
 import (

@@ -16,7 +16,7 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/rest"
 )
 
-// userColumns are what scanUser reads, from auth.users as u.
+// userColumns are what scanAccount reads, from auth.users as u.
 const userColumns = `
 	u.id::text, u.email, u.email_verified, u.created_at, u.updated_at, coalesce(u.password, ''),
 	u.profile, coalesce(u.metadata, '{}'),

@@ -27,8 +27,8 @@ var asymmetric = []string{
 	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
 }
 
-// discovery holds the members of a discovery document that are used. OpenID Connect Discovery
-// 1.0 §3, RFC 9207 §3.
+// discovery holds the members of a discovery document that are used. OpenID
+// Connect Discovery 1.0 §3, RFC 9207 §3.
 type discovery struct {
 	Issuer         string   `json:"issuer"`
 	Authorize      string   `json:"authorization_endpoint"`

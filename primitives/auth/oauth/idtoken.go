@@ -109,7 +109,8 @@ func (rp *RelyingParty) IDToken(ctx context.Context, p Provider, token string, w
 	return c, nil
 }
 
-// meet checks the subject and the audience of the token. OpenID Connect Core §3.1.3.7.
+// meet checks the subject and the audience of the token. OpenID Connect Core
+// §3.1.3.7.
 func (c Claims) meet(want Expected) error {
 	switch {
 	case c.Subject == "" || len(c.Subject) > maxIDBytes:

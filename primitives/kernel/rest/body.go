@@ -80,8 +80,8 @@ func MaxBody(n int64) Middleware {
 	}
 }
 
-// NotJSON is 400 INVALID_INPUT for a body that is neither a JSON object nor an array. The
-// message is the parser's.
+// NotJSON is 400 INVALID_INPUT for a body that is neither a JSON object nor an
+// array. The message is the parser's.
 func NotJSON(raw []byte) *fault.Error {
 	var v any
 	if err := json.Unmarshal(raw, &v); err != nil {

@@ -19,13 +19,10 @@ type Envelope struct {
 	NextActions string     `json:"nextActions,omitempty"`
 }
 
-// EnvelopeOf returns the envelope of f.
-func EnvelopeOf(f *fault.Error) Envelope {
-	return Envelope{Error: f.Code, Message: f.Message, StatusCode: f.Status, NextActions: f.NextActions}
-}
-
 // WriteFault answers with the envelope of f.
-func WriteFault(c Context, f *fault.Error) error { return c.JSON(f.Status, EnvelopeOf(f)) }
+func WriteFault(c Context, f *fault.Error) error {
+	return c.JSON(f.Status, Envelope{Error: f.Code, Message: f.Message, StatusCode: f.Status, NextActions: f.NextActions})
+}
 
 // FaultOf returns the failure that the caller sees for an error of a handler or
 // of the framework: a fault unchanged, an error of Postgres by the map of the

@@ -34,7 +34,7 @@ type Spool struct {
 	flushed int64
 }
 
-// ErrTooLarge reports whether a body is over the limit of its Spool.
+// ErrTooLarge is returned for a body over the limit of its Spool.
 var ErrTooLarge = errors.New("the result is larger than the server may hold")
 
 // New returns an empty body. What does not fit in memory goes to a
@@ -142,8 +142,8 @@ func (s *Spool) WriteTo(w io.Writer) (int64, error) {
 	return n + int64(m), err
 }
 
-// Close gives the memory back and removes the file. The Spool must not be
-// used afterwards.
+// Close gives back the memory and the disk. The Spool must not be used
+// afterwards.
 func (s *Spool) Close() {
 	_ = s.release() // nothing was to be kept
 	if cap(s.buf) > 0 && cap(s.buf) <= keepBuffer {
