@@ -67,7 +67,7 @@ func OfSQL(e *pgconn.PgError) *fault.Error {
 	}
 	f := pg.Fault(e)
 	switch {
-	case f.Status != http.StatusInternalServerError || serversFault(e.Code):
+	case f.Status != http.StatusInternalServerError || ServersFault(e.Code):
 	case strings.HasPrefix(e.Code, "23"):
 		f = Because(fault.DatabaseConstraintViolation, e)
 	default:
@@ -103,11 +103,11 @@ func busy(cause error) *fault.Error {
 		Next("Try again once long-running queries and transactions on the table have ended.").Because(cause)
 }
 
-// serversFault reports whether no SQL is to blame for a SQLSTATE: connections,
+// ServersFault reports whether no SQL is to blame for a SQLSTATE: connections,
 // resources, an operator's intervention, the system, configuration files,
 // internal errors. Limits for statements, on time and on temporary files, are not
 // among them.
-func serversFault(state string) bool {
+func ServersFault(state string) bool {
 	switch state {
 	case pgerrcode.QueryCanceled, pgerrcode.ConfigurationLimitExceeded:
 		return false

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/insforge/insforge-go/primitives/database/refusal"
 	"github.com/insforge/insforge-go/primitives/database/sqltext"
 	"github.com/insforge/insforge-go/primitives/kernel/fault"
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
@@ -76,7 +77,7 @@ func translateImport(err error) error {
 	switch {
 	case e.Code == pgerrcode.LockNotAvailable, e.Code == pgerrcode.DeadlockDetected:
 		return busy(err)
-	case operational(e.Code):
+	case refusal.ServersFault(e.Code):
 		return err
 	}
 	message := e.Message
@@ -128,19 +129,8 @@ func rowsInOrder(e *pgconn.PgError) string {
 	return "Put rows after those that they refer to. Where that is impossible, put the rows between ALTER TABLE … DISABLE TRIGGER ALL and ENABLE TRIGGER ALL, as pg_dump --data-only --disable-triggers does. Nothing was imported."
 }
 
-// operational reports whether a SQLSTATE is about connections, resources or
-// the system, not about the file.
-func operational(state string) bool {
-	for _, class := range []string{"08", "53", "57P", "58", "F0", "XX"} {
-		if strings.HasPrefix(state, class) {
-			return true
-		}
-	}
-	return false
-}
-
-// refusal names the line of a statement that the guards refuse.
-func refusal(err error) error {
+// withLine names the line of a statement that the guards refuse.
+func withLine(err error) error {
 	var v *sqltext.Violation
 	var f *fault.Error
 	if !errors.As(err, &v) || !errors.As(err, &f) {

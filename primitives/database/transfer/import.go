@@ -120,14 +120,14 @@ func inspect(s *script) (p plan, err error) {
 	for {
 		st, err := s.next()
 		if err == io.EOF {
-			return p, refusal(j.end())
+			return p, withLine(j.end())
 		}
 		if err != nil {
 			return p, err
 		}
 		switch reason, err := j.pass(st); {
 		case err != nil:
-			return p, refusal(err)
+			return p, withLine(err)
 		case reason != "" && st.Command() != "CREATE EXTENSION":
 			continue
 		}

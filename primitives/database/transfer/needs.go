@@ -108,7 +108,7 @@ func (n *needs) check(ctx context.Context, tx pg.Tx) (belongs func(extension str
 	err = tx.QueryRow(ctx, `
 		WITH wanted AS (
 		  SELECT name, schema
-		    FROM unnest($2::text[], $3::text[]) w (name, schema) -- of several arrays only this spelling is known
+		    FROM unnest($2::text[], $3::text[]) w (name, schema) -- with several arrays it cannot be qualified
 		   WHERE name NOT IN (SELECT extname FROM pg_catalog.pg_extension)
 		)
 		SELECT ARRAY(SELECT r FROM pg_catalog.unnest($1::text[]) r WHERE r NOT IN (SELECT rolname FROM pg_catalog.pg_roles)),

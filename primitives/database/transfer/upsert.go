@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/insforge/insforge-go/primitives/database/naming"
+	"github.com/insforge/insforge-go/primitives/database/refusal"
 	"github.com/insforge/insforge-go/primitives/database/values"
 	"github.com/insforge/insforge-go/primitives/kernel/audit"
 	"github.com/insforge/insforge-go/primitives/kernel/events"
@@ -387,7 +388,7 @@ func translateUpsert(err error) error {
 	if f := diskFull(err); f != nil {
 		return f
 	}
-	if !errors.As(err, &e) || operational(e.Code) {
+	if !errors.As(err, &e) || refusal.ServersFault(e.Code) {
 		return err
 	}
 	if e.Code == pgerrcode.LockNotAvailable || e.Code == pgerrcode.DeadlockDetected {
