@@ -114,9 +114,14 @@ func decodeClaims(payload []byte) (map[string]any, error) {
 	if !utf8.Valid(payload) || bytes.Contains(payload, []byte(`\u0000`)) {
 		return nil, ErrInvalid
 	}
+	return decodeObject(payload)
+}
+
+// decodeObject decodes a JSON object with nothing behind it. It keeps the text
+// of numbers, since float64 cannot represent all of them.
+func decodeObject(payload []byte) (all map[string]any, err error) {
 	dec := json.NewDecoder(bytes.NewReader(payload))
 	dec.UseNumber()
-	var all map[string]any
 	if err := dec.Decode(&all); err != nil || all == nil {
 		return nil, ErrInvalid
 	}

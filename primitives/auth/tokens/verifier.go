@@ -171,10 +171,8 @@ func fits(key jwk.Key, alg jwa.SignatureAlgorithm) bool {
 // checkClaims checks the registered claims: their types, the times with leeway,
 // and the audience. A null claim counts as absent. RFC 7519 §4.1.
 func (v *Verifier) checkClaims(payload []byte) error {
-	var claims map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.UseNumber() // other claims may be numbers that float64 cannot represent
-	if err := decoder.Decode(&claims); err != nil || claims == nil || decoder.More() {
+	claims, err := decodeObject(payload)
+	if err != nil {
 		return badClaims
 	}
 	for _, name := range []string{"iss", "sub", "jti"} {

@@ -96,6 +96,8 @@ func TestVerifierSpeaksAsPostgREST(t *testing.T) {
 		{"a token of many bytes", header + "." + strings.Repeat("e", 1<<20) + ".x", badSignature},
 		{"claims that are no object", claims(`[]`), "Parsing claims failed"},
 		{"claims with more behind them", claims(`{}{}`), "Parsing claims failed"},
+		{"claims with another brace behind them", claims(`{}}`), "Parsing claims failed"},
+		{"claims with a bracket behind them", claims(`{"role":"x"} ]`), "Parsing claims failed"},
 		{"claims that are null", claims(`null`), "Parsing claims failed"},
 		{"expired, within the leeway", claims(`{"exp":1699999970}`), `good {"exp":1699999970}`},
 		{"expired", claims(`{"exp":1699999969}`), "JWT expired"},
