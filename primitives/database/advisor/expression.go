@@ -29,8 +29,8 @@ type token struct {
 
 func (t token) end() int { return t.start + len(t.text) }
 
-// is reports whether the token is this keyword or symbol. Postgres prints keywords in upper case and
-// unquoted names in lower case.
+// is reports whether the token is this keyword or symbol. Postgres prints
+// keywords in upper case and unquoted names in lower case.
 func (t token) is(text string) bool {
 	return (t.kind == word || t.kind == symbol) && t.text == text
 }
@@ -268,8 +268,8 @@ func readsRows(t []token) bool {
 // isType reports whether the qualified name that ends at i follows a cast.
 func isType(t []token, i int) bool { return i >= 3 && t[i-3].is("::") }
 
-// column is a column as an expression names it. cast reports whether the column is
-// cast to text.
+// column is a column as an expression names it. cast reports whether the column
+// is cast to text.
 type column struct {
 	qualifier, name string
 	cast            bool

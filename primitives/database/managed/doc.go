@@ -11,6 +11,6 @@
 // at the top of migrations/0007_managed_tables.sql.
 //
 // It also tests the promises about extensions (the admin creates those that
-// Postgres trusts, and no other) and about auth.uid() and its siblings (the planner
-// sees through them).
+// Postgres trusts, and no other) and about auth.uid() and its siblings (the
+// planner sees through them).
 package managed

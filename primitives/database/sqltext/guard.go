@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Guard refuses statements that the product never runs, by the contract's
-// list: the word set_config anywhere; CREATE, ALTER and
-// DROP DATABASE; SET and RESET of role, session_authorization, search_path
-// and statement_timeout; RESET ALL and DISCARD; CREATE, ALTER and DROP ROLE
-// and membership of roles; all statements that begin or end transactions.
+// Guard refuses statements that the product never runs, by the contract's list:
+// the word set_config anywhere; CREATE, ALTER and DROP DATABASE; SET and RESET
+// of role, session_authorization, search_path and statement_timeout; RESET ALL
+// and DISCARD; CREATE, ALTER and DROP ROLE and membership of roles; all
+// statements that begin or end transactions.
 //
 // It also refuses settings that change how the following text is read
 // (client_encoding, standard_conforming_strings, backslash_quote), except to

@@ -16,8 +16,8 @@ import (
 // smallDisk is set for a run of this test on a disk of one megabyte.
 const smallDisk = "TRANSFER_TEST_SMALL_DISK"
 
-// TestAFullDiskIsReportedAndLeavesNothing runs itself again where a directory is a
-// disk of one megabyte that nobody else sees.
+// TestAFullDiskIsReportedAndLeavesNothing runs itself again where a directory
+// is a disk of one megabyte that no other process sees.
 func TestAFullDiskIsReportedAndLeavesNothing(t *testing.T) {
 	if dir := os.Getenv(smallDisk); dir != "" {
 		testFullDisk(t, dir)
