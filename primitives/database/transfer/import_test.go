@@ -473,6 +473,13 @@ func TestServiceRoleIsAnAliasThatCannotBeAssumed(t *testing.T) {
 	p.Refused(p.importSQL(`DO $$ BEGIN EXECUTE 'RESET ROLE'; EXECUTE 'SET ROLE service_role'; END $$`), 400, fault.InvalidInput, `permission denied to set role "service_role"`)
 }
 
+func TestWhatAFileNeedsIsNamedInShort(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	a := p.importSQL("CREATE TABLE t (id int);\nGRANT SELECT ON t TO " + strings.Repeat("ü", 1<<20) + ";")
+	p.Refused(a, 400, fault.InvalidInput, `roles "`+strings.Repeat("ü", 31)+`…" (line 2)`)
+}
+
 func TestTheListOfWhatIsPassedOverIsBounded(t *testing.T) {
 	t.Parallel()
 	p := start(t)

@@ -164,7 +164,7 @@ func list(names []string, lines map[string]int) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "%s (line %d)", quote.Identifier(name), lines[name])
+		fmt.Fprintf(&b, "%s (line %d)", quote.Identifier(shown(name)), lines[name])
 	}
 	return b.String()
 }

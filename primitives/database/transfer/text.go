@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/insforge/insforge-go/primitives/database/naming"
 	"github.com/insforge/insforge-go/primitives/database/values"
 	"github.com/insforge/insforge-go/primitives/kernel/quote"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -77,6 +78,15 @@ func quoteBody(body string) string {
 // comment makes text safe after "--".
 func comment(s string) string {
 	return strings.NewReplacer("\n", " ", "\r", " ").Replace(s)
+}
+
+// shown is a name of a file for a message: only its beginning when it is longer
+// than any name in Postgres.
+func shown(name string) string {
+	if len(name) <= naming.MaxBytes {
+		return name
+	}
+	return strings.ToValidUTF8(name[:naming.MaxBytes], "") + "…"
 }
 
 // count is a number of things, in English.

@@ -66,7 +66,7 @@ func (t *targetTable) column(name string) (*columnInfo, error) {
 	if c := t.byName[name]; c != nil {
 		return c, nil
 	}
-	return nil, fault.Invalid(fmt.Sprintf("Table %q has no column %q that can be written", string(t.Name), name)).
+	return nil, fault.Invalid(fmt.Sprintf("Table %q has no column %q that can be written", string(t.Name), shown(name))).
 		Next("GET /api/database/tables/:tableName/schema lists the columns. Names are case-sensitive.")
 }
 

@@ -116,6 +116,7 @@ func TestTheFailingRowIsNamed(t *testing.T) {
 		{"a quote without an end", "a.csv", rows(9, map[int]string{4: `1,"r`}), `Row 4: line 10, byte`},
 		{"a quote within a field", "a.csv", rows(9, map[int]string{4: `1,r"r,1,1,1,`}), `Row 4: line 5, byte 4: bare "`},
 		{"a column that is unknown", "a.csv", "id,nope\n1,2\n", `no column "nope"`},
+		{"a column with an endless name", "a.csv", strings.Repeat("x", 1<<20) + ",id\n", `no column "` + strings.Repeat("x", 63) + `…"`},
 		{"a column twice", "a.csv", "id,name,id\n1,2,3\n", `column "id" twice`},
 		{"a header alone", "a.csv", "id,name\n", "no records"},
 		{"an empty file", "a.csv", "", "empty"},
