@@ -14,19 +14,23 @@ import (
 	"github.com/insforge/insforge-go/primitives/kernel/pg"
 )
 
-// slowVault holds back the secrets that its first reader was given until
-// release is closed.
-type slowVault struct {
+// vault answers with the secrets that it has when it is asked.
+type vault struct {
 	credentials.Vault
 	secrets map[string]string
-	release chan struct{}
-	reads   int
+	// hold runs before the answer to the read with this number.
+	hold  func(ctx context.Context, read int)
+	reads int
 }
 
-func (v *slowVault) Each(_ context.Context, _ func(string) bool, visit func(key, value string, expires time.Time) error) error {
+func (v *vault) Each(ctx context.Context, _ func(string) bool, visit func(key, value string, expires time.Time) error) error {
 	secrets := v.secrets
-	if v.reads++; v.reads == 1 {
-		<-v.release
+	v.reads++
+	if v.hold != nil {
+		v.hold(ctx, v.reads)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	for key, value := range secrets {
 		if err := visit(key, value, time.Time{}); err != nil {
@@ -53,9 +57,9 @@ func secrets(apiKey string, pair tokens.KeyPair) map[string]string {
 	}
 }
 
-func newService(t *testing.T, vault credentials.Vault) *credentials.Service {
+func newService(t *testing.T, v credentials.Vault) *credentials.Service {
 	t.Helper()
-	s, err := credentials.New(credentials.Deps{DB: &pg.DB{}, Vault: vault, JWTSecret: jwtSecret, Now: time.Now})
+	s, err := credentials.New(credentials.Deps{DB: &pg.DB{}, Vault: v, JWTSecret: jwtSecret, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,8 +70,13 @@ func TestASlowReloadDoesNotUndoALaterOne(t *testing.T) {
 	t.Parallel()
 	pair := generate(t)
 	synctest.Test(t, func(t *testing.T) {
-		vault := &slowVault{secrets: secrets("ik_old", pair), release: make(chan struct{})}
-		s := newService(t, vault)
+		release := make(chan struct{})
+		v := &vault{secrets: secrets("ik_old", pair), hold: func(_ context.Context, read int) {
+			if read == 1 {
+				<-release
+			}
+		}}
+		s := newService(t, v)
 		reload := func() {
 			if err := s.Reload(t.Context()); err != nil {
 				t.Error(err)
@@ -75,40 +84,15 @@ func TestASlowReloadDoesNotUndoALaterOne(t *testing.T) {
 		}
 		go reload()
 		synctest.Wait() // the first has read the old key and is held back
-		vault.secrets = secrets("ik_new", pair)
+		v.secrets = secrets("ik_new", pair)
 		go reload()
 		synctest.Wait() // the second waits for the first, or is done
-		close(vault.release)
+		close(release)
 		synctest.Wait()
 		if _, err := s.APIKey("ik_new"); err != nil {
 			t.Errorf("got %v for the new API key, want it in force", err)
 		}
 	})
-}
-
-// vaultOf answers with its secrets until the caller is gone.
-type vaultOf struct {
-	credentials.Vault
-	secrets map[string]string
-	// stuck makes it answer nobody.
-	stuck bool
-	reads int
-}
-
-func (v *vaultOf) Each(ctx context.Context, _ func(string) bool, visit func(key, value string, expires time.Time) error) error {
-	v.reads++
-	if v.stuck {
-		<-ctx.Done()
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	for key, value := range v.secrets {
-		if err := visit(key, value, time.Time{}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // accessToken returns a token that another process signed with a new key.
@@ -129,13 +113,12 @@ func TestACallerWhoLeavesKeepsNoOneFromANewKey(t *testing.T) {
 	t.Parallel()
 	pair, next := generate(t), generate(t)
 	synctest.Test(t, func(t *testing.T) {
-		vault := &vaultOf{secrets: secrets("ik_test", pair)}
-		s := newService(t, vault)
+		v := &vault{secrets: secrets("ik_test", pair)}
+		s := newService(t, v)
 		if err := s.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute) // of the bubble's clock
-		vault.secrets = secrets("ik_test", next)
+		v.secrets = secrets("ik_test", next)
 		token := accessToken(t, next)
 		gone, leave := context.WithCancel(t.Context())
 		leave()
@@ -150,13 +133,12 @@ func TestAStuckVaultHoldsBackNoOneForLong(t *testing.T) {
 	t.Parallel()
 	pair, next := generate(t), generate(t)
 	synctest.Test(t, func(t *testing.T) {
-		vault := &vaultOf{secrets: secrets("ik_test", pair)}
-		s := newService(t, vault)
+		v := &vault{secrets: secrets("ik_test", pair)}
+		s := newService(t, v)
 		if err := s.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute) // of the bubble's clock
-		vault.stuck = true
+		v.hold = func(ctx context.Context, _ int) { <-ctx.Done() }
 		token, start := accessToken(t, next), time.Now()
 		var group sync.WaitGroup
 		for range 100 {
@@ -167,8 +149,8 @@ func TestAStuckVaultHoldsBackNoOneForLong(t *testing.T) {
 			})
 		}
 		group.Wait()
-		if waited := time.Since(start); waited > time.Minute || vault.reads != 2 {
-			t.Errorf("got an answer after %v and %d reads, want one attempt within a minute", waited, vault.reads-1)
+		if waited := time.Since(start); waited > time.Minute || v.reads != 2 {
+			t.Errorf("got an answer after %v and %d reads, want one attempt within a minute", waited, v.reads-1)
 		}
 		if _, err := s.AccessToken(t.Context(), accessToken(t, pair)); err != nil {
 			t.Errorf("got %v for a token of the key in force, want none", err)
