@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,20 +84,9 @@ func (c *Cache) want(wake chan struct{}) uint64 {
 // Refresh waits for a snapshot whose loading began after the call and
 // returns it. It returns ctx's error when ctx ends first.
 func (c *Cache) Refresh(ctx context.Context) (*Snapshot, error) {
-	ticket := c.want(c.miss)
-	for {
-		c.mu.Lock()
-		done, changed := c.loaded >= ticket, c.changed
-		c.mu.Unlock()
-		if done {
-			return c.Current(), nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-changed:
-		}
-	}
+	const newest = math.MaxUint64 // only the last snapshot will do
+	s, _, err := c.Miss().Next(ctx, newest)
+	return s, err
 }
 
 // Miss is a wait for what a snapshot lacks.

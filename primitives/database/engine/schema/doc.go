@@ -4,7 +4,7 @@
 //
 // A reload runs alongside requests and swaps one pointer at its end, so it
 // never blocks or fails a request that the old snapshot can serve. A request
-// that does not find something calls Cache.Refresh, which waits for a snapshot
+// that does not find something waits with Cache.Miss, at most for a snapshot
 // taken after the call: an object made a moment ago by the same client is
 // found.
 //
