@@ -22,7 +22,8 @@ func formatUint(n uint64) string { return strconv.FormatUint(n, 36) }
 var errNotPlain = errors.New("a column's JSON cannot be made from its text")
 
 // execute runs a plan on a connection. A statement that went stale under a
-// schema change is tried once more: its transaction was rolled back whole.
+// schema change is tried again, at most twice: its transaction was rolled back
+// whole.
 func (e *Engine) execute(ctx context.Context, in *incoming, p *planned) (result *respond.Result, err error) {
 	passage, err := e.connect(ctx, p.plan.ReadOnly)
 	if err != nil {
