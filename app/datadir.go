@@ -163,12 +163,13 @@ func (d *dataDir) removeMade() {
 	}
 }
 
+// inUse names the process that serves the directory. One that says nothing of
+// itself is starting or stopping, or changes the project without serving it.
 func inUse(path string) error {
-	who := "another insforge process"
 	if i, err := ReadInstance(path); err == nil {
-		who = fmt.Sprintf("the insforge process %d (%s)", i.PID, i.URL)
+		return fmt.Errorf("%w: the insforge process %d (%s) already serves %s; stop it, or use another --data-dir", ErrInUse, i.PID, i.URL, path)
 	}
-	return fmt.Errorf("%w: %s already serves %s; stop it, or use another --data-dir", ErrInUse, who, path)
+	return fmt.Errorf("%w: another insforge process is using %s; stop it or try again in a few seconds, or use another --data-dir", ErrInUse, path)
 }
 
 // dataDirError explains what the system reports about a file in the data

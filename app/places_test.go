@@ -128,7 +128,7 @@ func TestOneOfManyStartsOnAFolderServes(t *testing.T) {
 	}
 	for _, p := range all {
 		if p.url == "" {
-			p.refused(t, "already serves", dir)
+			p.refused(t, "data directory in use", dir)
 		}
 	}
 }
