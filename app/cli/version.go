@@ -20,10 +20,8 @@ func newVersion() *cobra.Command {
 	}
 }
 
-func printVersion(c *cobra.Command) { fmt.Fprintln(c.OutOrStdout(), "insforge", version()) }
-
-// version describes this executable.
-func version() string {
-	return fmt.Sprintf("%s (InsForge interface %s, %s/%s, %s)",
+// printVersion prints a line that describes this executable.
+func printVersion(c *cobra.Command) {
+	fmt.Fprintf(c.OutOrStdout(), "insforge %s (InsForge interface %s, %s/%s, %s)\n",
 		app.Version(), server.ContractVersion, runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
